@@ -1,0 +1,1 @@
+"""The platform: producers become assets, what passes their gates becomes releases."""
