@@ -1,0 +1,247 @@
+"""The content hash: rows in one fixed encoding, whatever wrote the Parquet around them.
+
+The same rows in the same order give the same hash under another Parquet writer, compression, row
+group size or Arrow chunking (requirement S4-9, part B row B41). Encoding `opendata-rows/1`: a
+header that names the fields with type and unit, then blocks of 65,536 rows; per block and column a
+validity byte (or one byte per row where there are nulls) and the values with nulls zeroed, NaN and
+zero in one spelling, variable lengths as int64 before their bytes, nested values depth first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from opendata.wire.digest import canonical_json, prefixed
+from opendata.wire.errors import InvalidInput
+
+ENCODING = "opendata-rows/1"
+BLOCK_ROWS = 65_536
+Update = Callable[[bytes | memoryview | pa.Buffer], object]
+
+
+class ContentHasher:
+    """Feed record batches in canonical order, then ask for the digest.
+
+    Args:
+        schema: The Arrow schema of every batch.
+        units: Unit per field, as the contract declares it; a changed unit is a changed content.
+    """
+
+    def __init__(self, schema: pa.Schema, units: Mapping[str, str] | None = None) -> None:
+        units = units or {}
+        self._schema = schema
+        self._sha = hashlib.sha256()
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+        fields = [
+            {"name": field.name, "type": _type_name(field.type), "unit": units.get(field.name)}
+            for field in schema
+        ]
+        self._sha.update(canonical_json({"encoding": ENCODING, "fields": fields}))
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Add the next rows; their split into batches does not matter."""
+        start = 0
+        while start < batch.num_rows:
+            taken = batch.slice(start, BLOCK_ROWS - self._pending_rows)
+            self._pending.append(taken)
+            self._pending_rows += taken.num_rows
+            start += taken.num_rows
+            if self._pending_rows == BLOCK_ROWS:
+                self._flush()
+
+    def digest(self) -> str:
+        """`sha256:…` over all rows so far. Call it once, at the end."""
+        self._flush()
+        return prefixed(self._sha.hexdigest())
+
+    def _flush(self) -> None:
+        if not self._pending_rows:
+            return
+        table = pa.Table.from_batches(self._pending, self._schema)
+        self._sha.update(self._pending_rows.to_bytes(8, "little"))
+        for column in table.columns:
+            _encode(_one_array(column), self._sha.update)
+        self._pending, self._pending_rows = [], 0
+
+
+def content_hash(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, units: Mapping[str, str] | None = None
+) -> str:
+    """The content hash of rows that come in canonical order."""
+    hasher = ContentHasher(schema, units)
+    for batch in batches:
+        hasher.update(batch)
+    return hasher.digest()
+
+
+def combined_hash(shards: Iterable[tuple[str, int, str]]) -> str:
+    """A release's content hash from its shards' `(name, row_count, content_hash)`.
+
+    A tree instead of one stream, so that a release with one new shard hashes one shard.
+    """
+    body = [
+        {"name": name, "row_count": rows, "content_hash": digest} for name, rows, digest in shards
+    ]
+    return prefixed(hashlib.sha256(canonical_json({"encoding": ENCODING, "shards": body})).hexdigest())
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    if isinstance(combined, pa.ChunkedArray):
+        return pa.concat_arrays(combined.chunks)
+    return combined
+
+
+def _encode(array: pa.Array, update: Update) -> None:
+    array = _plain(array)
+    _encode_validity(array, update)
+    kind = array.type
+    if pa.types.is_null(kind):
+        return
+    if pa.types.is_struct(kind):
+        for child in array.flatten():
+            _encode(child, update)
+    elif pa.types.is_map(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        _encode_lists(array, update)
+    elif pa.types.is_fixed_size_list(kind):
+        _encode(array.flatten(), update)
+    elif pa.types.is_large_binary(kind):
+        _encode_bytes(array, update)
+    else:
+        update(_value_buffer(array))
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """The array in the one representation that is hashed for its logical type."""
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return _plain(array.dictionary_decode())
+    if _is_text_or_bytes(kind):
+        return array if pa.types.is_large_binary(kind) else array.cast(pa.large_binary())
+    return array
+
+
+def _is_text_or_bytes(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+def _encode_validity(array: pa.Array, update: Update) -> None:
+    if array.null_count == 0:
+        update(b"\x00")
+        return
+    update(b"\x01")
+    update(_fixed_width_buffer(array.is_valid().cast(pa.uint8())))
+
+
+def _encode_lists(array: pa.Array, update: Update) -> None:
+    if pa.types.is_map(array.type):
+        array = array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field])))
+    lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
+    update(_fixed_width_buffer(lengths))
+    _encode(array.flatten(), update)
+
+
+def _encode_bytes(array: pa.Array, update: Update) -> None:
+    filled = array.fill_null(b"") if array.null_count else array
+    update(_fixed_width_buffer(pc.binary_length(filled).cast(pa.int64())))
+    _, offsets, data = filled.buffers()
+    if data is None or len(filled) == 0:
+        return
+    bounds = pa.Array.from_buffers(pa.int64(), len(filled) + 1, [None, offsets], offset=filled.offset)
+    first, last = bounds[0].as_py(), bounds[len(filled)].as_py()
+    update(memoryview(data)[first:last])
+
+
+def _value_buffer(array: pa.Array) -> pa.Buffer:
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        return _fixed_width_buffer(array.fill_null(False).cast(pa.uint8()))
+    if pa.types.is_float32(kind) or pa.types.is_float64(kind):
+        return _fixed_width_buffer(_one_spelling(array))
+    if pa.types.is_float16(kind):
+        return _value_buffer(array.cast(pa.float32()))
+    if pa.types.is_fixed_size_binary(kind):
+        return _fixed_width_buffer(array.fill_null(b"\x00" * kind.byte_width))
+    if pa.types.is_decimal(kind):
+        return _fixed_width_buffer(array.fill_null(pa.scalar(Decimal(0), kind)))
+    if pa.types.is_integer(kind):
+        return _fixed_width_buffer(array.fill_null(0))
+    integer = {32: pa.int32(), 64: pa.int64()}.get(_bit_width(kind))
+    if integer is None:
+        raise InvalidInput(f"columns of type {kind} cannot be released: they have no content hash")
+    return _fixed_width_buffer(array.view(integer).fill_null(0))
+
+
+def _one_spelling(array: pa.Array) -> pa.Array:
+    """Floats with one zero and one NaN, so that equal values have equal bytes."""
+    filled = array.fill_null(0.0)
+    nan = pa.scalar(float("nan"), filled.type)
+    return pc.if_else(pc.is_nan(filled), nan, pc.add(filled, pa.scalar(0.0, filled.type)))
+
+
+def _fixed_width_buffer(array: pa.Array) -> pa.Buffer:
+    width = _bit_width(array.type) // 8
+    data = array.buffers()[1]
+    if data is None:
+        return pa.py_buffer(b"")
+    return data.slice(array.offset * width, len(array) * width)
+
+
+def _bit_width(kind: pa.DataType) -> int:
+    try:
+        return int(kind.bit_width)
+    except ValueError:
+        return 0
+
+
+def _type_name(kind: pa.DataType) -> str:
+    """The logical type: encodings that hold the same values have the same name."""
+    if pa.types.is_dictionary(kind):
+        return _type_name(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "string"
+    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return "binary"
+    if pa.types.is_large_list(kind):
+        return _type_name(pa.list_(kind.value_field))
+    if pa.types.is_list(kind):
+        return f"list<{_type_name(kind.value_type)}>"
+    return str(kind)
+
+
+def rechunk(batches: Iterable[pa.RecordBatch], rows: int = BLOCK_ROWS) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of exactly `rows` (the last may be shorter)."""
+    pending: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        while batch.num_rows:
+            taken = batch.slice(0, rows - count)
+            pending.append(taken)
+            count += taken.num_rows
+            batch = batch.slice(taken.num_rows)
+            if count == rows:
+                yield _merged(pending)
+                pending, count = [], 0
+    if pending:
+        yield _merged(pending)
+
+
+def _merged(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]

@@ -1,0 +1,58 @@
+"""How wire values become bytes and come back.
+
+Writing is canonical (RFC 8785), so equal values have equal bytes. Reading checks types and names
+the place of what is wrong; unknown fields are left alone, so that an old reader reads what a newer
+writer wrote. Values are `msgspec` structs: frozen, typed, and absent where None.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from opendata.wire.digest import canonical_json
+from opendata.wire.errors import Corrupt
+
+T = TypeVar("T", bound="Wire")
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Base of every stored value."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The value as plain JSON types."""
+        value: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
+        return value
+
+    def to_bytes(self) -> bytes:
+        """The value's canonical bytes."""
+        return canonical_json(self.to_json())
+
+
+def read_wire(kind: type[T], data: bytes, what: str) -> T:
+    """Read stored bytes as `kind`.
+
+    Raises:
+        Corrupt: naming `what` and the place in it, when the bytes are not such a value.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Corrupt(
+            f"{what} cannot be read as a {kind.__name__.lower()}: {error}",
+            code="malformed_object",
+            hint="od repair rebuilds derived objects; od verify names damaged ones",
+        ) from error
+
+
+def read_json(data: bytes, what: str) -> dict[str, Any]:
+    """Read stored bytes as a JSON object without interpreting it.
+
+    Raises:
+        Corrupt: naming `what`.
+    """
+    try:
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Corrupt(f"{what} is not a JSON object: {error}", code="malformed_object") from error

@@ -1,0 +1,102 @@
+"""The key layout of a store (requirements S1-22…S1-26; design of the release protocol).
+
+Every key that anything reads or writes is built here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from opendata.wire.ids import DatasetId
+from opendata.wire.version import Version
+
+INDEX = "index.json"
+OBJECTS = "objects/sha256/"
+DATASETS = "datasets/"
+STAGING = "staging/"
+
+
+def object_key(digest: str) -> str:
+    """Immutable bytes, named by their own sha256."""
+    return f"{OBJECTS}{digest[:2]}/{digest}"
+
+
+def digest_of_object_key(key: str) -> str:
+    """The digest that an object key names."""
+    return key.rpartition("/")[2]
+
+
+def dataset_prefix(dataset: DatasetId) -> str:
+    """Everything of one data set but its objects."""
+    return f"{DATASETS}{dataset}/"
+
+
+def release_prefix(dataset: DatasetId) -> str:
+    """The frozen manifests of one data set."""
+    return f"{dataset_prefix(dataset)}releases/"
+
+
+def release_key(dataset: DatasetId, version: Version) -> str:
+    """The frozen, signed manifest of one release; never rewritten."""
+    return f"{release_prefix(dataset)}{version}.json"
+
+
+def mark_key(dataset: DatasetId, version: Version, mark: str) -> str:
+    """What happened to a release after it was frozen: `hard` or `yank`."""
+    return f"{dataset_prefix(dataset)}marks/{version}.{mark}.json"
+
+
+def commit_key(dataset: DatasetId, generation: int, commit_id: str) -> str:
+    """A pointer's bytes, recorded before the swap. The generation is padded so keys sort."""
+    return f"{dataset_prefix(dataset)}commits/{generation:010d}-{commit_id}.json"
+
+
+def pointer_key(dataset: DatasetId) -> str:
+    """The one object that is overwritten, by compare-and-set."""
+    return f"{dataset_prefix(dataset)}latest.json"
+
+
+def manifest_copy_key(dataset: DatasetId) -> str:
+    """Derived: the current release's manifest."""
+    return f"{dataset_prefix(dataset)}manifest.json"
+
+
+def stable_copy_key(dataset: DatasetId) -> str:
+    """Derived: the current release as one Parquet file, where it is small enough."""
+    return f"{dataset_prefix(dataset)}data.parquet"
+
+
+def metadata_key(dataset: DatasetId) -> str:
+    """Derived: what a page shows of the current release."""
+    return f"{dataset_prefix(dataset)}metadata.json"
+
+
+def readme_key(dataset: DatasetId) -> str:
+    """Derived: the current release's README."""
+    return f"{dataset_prefix(dataset)}README.md"
+
+
+def health_key(dataset: DatasetId) -> str:
+    """The outcomes of the last runs, failed ones above all."""
+    return f"{dataset_prefix(dataset)}health.json"
+
+
+def staging_prefix(dataset: DatasetId, candidate: str) -> str:
+    """Where one candidate (bare digest) and its verdicts lie."""
+    return f"{STAGING}{dataset}/{candidate}/"
+
+
+def candidate_key(dataset: DatasetId, candidate: str) -> str:
+    """The candidate's own description; its sha256 is the candidate's name."""
+    return f"{staging_prefix(dataset, candidate)}candidate.json"
+
+
+def verdict_key(dataset: DatasetId, candidate: str, gate: str) -> str:
+    """The signed decision of one gate on exactly this candidate."""
+    return f"{staging_prefix(dataset, candidate)}verdict-{gate}.json"
+
+
+def dataset_of_pointer_key(key: str) -> str | None:
+    """`ns/name` of a pointer's key, or None for any other key."""
+    parts = key.split("/")
+    if len(parts) == 4 and parts[0] == "datasets" and parts[3] == "latest.json":
+        return f"{parts[1]}/{parts[2]}"
+    return None

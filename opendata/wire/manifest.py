@@ -1,0 +1,186 @@
+"""The manifest of a release: which bytes it is, what they mean, how they came to be.
+
+Fields follow requirement rows S4-65…S4-81 and the registry convention. The frozen bytes of
+`releases/<semver>.json` are written once and read for ever, so this module changes by addition.
+
+What is hashed and signed is the manifest *without* its `integrity` and `freeze` blocks
+(:func:`signed_body`), because those two hold the hash, the signature and the freeze.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from opendata.wire.codec import Wire, read_json, read_wire
+from opendata.wire.digest import canonical_json, digest_of
+from opendata.wire.errors import Corrupt
+
+MANIFEST_FORMAT = "opendata-manifest/1"
+UNSIGNED_BLOCKS = ("integrity", "freeze")
+
+
+class ColumnStats(Wire):
+    """Statistics of one column in one shard.
+
+    `min` and `max` are written by `opendata.reading.scalars`; they are absent where a bound is
+    unknown (no values, NaN among them, or longer than a pruning bound needs to be).
+    """
+
+    null_count: int
+    distinct_estimate: int | None = None
+    min: str | None = None
+    max: str | None = None
+
+
+class FileEntry(Wire):
+    """One shard: a Parquet object and what a reader must know before fetching it.
+
+    `name` is the logical shard (`2024-03`, `all`, `undated`); `min` and `max` bound the time
+    column; `chunks` is the key of the chunk list; `content_hash` is over the shard's canonical
+    rows, so an unchanged shard is recognised whatever wrote it. Sizes are bytes.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    size_bytes: int
+    row_count: int
+    chunks: str
+    content_hash: str
+    min: str | None = None
+    max: str | None = None
+    stats: dict[str, ColumnStats] = {}
+
+
+class FieldEntry(Wire):
+    """One column: its Arrow type and what its values mean."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    unit: str | None = None
+    description: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+class Versioning(Wire):
+    """S4-65…S4-69. `prev_release` is the release that was current when this one was frozen."""
+
+    schema_version: str
+    data_release: str
+    prev_release: str | None = None
+    reader_min: str | None = None
+    notes: str | None = None
+
+
+class Changelog(Wire):
+    """S4-70, S4-71: the difference to `prev_release`, by scope."""
+
+    diff_S: dict[str, Any]  # noqa: N815 - the document's own spelling, pinned
+    diff_R: dict[str, Any]  # noqa: N815
+    diff_I: dict[str, Any]  # noqa: N815
+    breaking: bool = False
+
+
+class Integrity(Wire):
+    """S4-72…S4-75. `signature` is a DSSE envelope, or null where no key was configured."""
+
+    hash_sha256: str
+    content_hash: str
+    signature: dict[str, Any] | None = None
+    signed_by: str | None = None
+    signed_at: str | None = None
+
+
+class Freeze(Wire):
+    """S4-76…S4-78, and the window in which a soft-frozen release may get a hot fix."""
+
+    tag: str
+    mode: str
+    frozen_at: str
+    observation_until: str | None = None
+    immutable: bool = True
+
+
+class Adapters(Wire):
+    """S4-79…S4-81: what lets an older reader read this release."""
+
+    fields_alias: dict[str, str] = {}
+    unit_converters: dict[str, Any] = {}
+    routing_rules: tuple[Any, ...] = ()
+
+
+class Manifest(Wire):
+    """One frozen release. See the module's charter for what its hash covers.
+
+    `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
+    platform sections of its `opendata.yaml`; `reports`, `readme` and `preview` are object keys.
+    """
+
+    id: str
+    files: tuple[FileEntry, ...]
+    schema: tuple[FieldEntry, ...]
+    contract: dict[str, Any]
+    trace: dict[str, Any]
+    reports: dict[str, Any]
+    versioning: Versioning
+    changelog: Changelog
+    integrity: Integrity
+    freeze: Freeze
+    adapters: Adapters
+    candidate: str
+    dataset: dict[str, Any]
+    definition: dict[str, Any]
+    row_count: int
+    size_bytes: int
+    time_column: str | None = None
+    shard: str = "none"
+    readme: str | None = None
+    preview: str | None = None
+    format: str = MANIFEST_FORMAT
+
+    @property
+    def release(self) -> str:
+        """The release's number, `versioning.data_release`."""
+        return self.versioning.data_release
+
+    def field(self, name: str) -> FieldEntry | None:
+        """The column of that name, or None."""
+        return next((entry for entry in self.schema if entry.name == name), None)
+
+
+def signed_body(manifest: dict[str, Any]) -> bytes:
+    """The canonical bytes that `integrity.hash_sha256` is the digest of."""
+    body = {key: value for key, value in manifest.items() if key not in UNSIGNED_BLOCKS}
+    return canonical_json(body)
+
+
+def read_manifest(data: bytes, what: str) -> Manifest:
+    """Read a stored manifest and check that its body is the one that was hashed.
+
+    Raises:
+        Corrupt: if it is malformed, of an unknown format, or its body hash differs.
+    """
+    raw = read_json(data, what)
+    if raw.get("format") != MANIFEST_FORMAT:
+        raise Corrupt(
+            f"{what} has the format {raw.get('format')!r}; this version reads {MANIFEST_FORMAT}",
+            code="unknown_format",
+            hint="a newer version of opendata may be needed",
+        )
+    manifest = read_wire(Manifest, data, what)
+    actual = digest_of(signed_body(raw))
+    if actual != manifest.integrity.hash_sha256:
+        raise Corrupt(
+            f"{what} was altered: its body hashes to {actual[:12]}…, "
+            f"integrity.hash_sha256 says {manifest.integrity.hash_sha256[:12]}…",
+            code="manifest_altered",
+        )
+    return manifest
+
+
+def replace(manifest: Manifest, **changes: Any) -> Manifest:
+    """A copy of a manifest with some blocks exchanged."""
+    return msgspec.structs.replace(manifest, **changes)
