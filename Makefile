@@ -10,7 +10,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 PYTEST := $(BIN)/pytest
-CODE := opendata dataplatform dataplatform_tests scripts
 
 export UV_SYSTEM_CERTS := 1
 export UV_COMPILE_BYTECODE := 1
@@ -65,7 +64,71 @@ lock: $(VENV)/.uv ## Resolve the requirements again and write them with their ha
 demo: $(VENV)/.platform ## Produce, check, freeze and publish real data sets, then load them
 	@$(BIN)/od demo
 
+# The instance is the one a plain `dagster dev` here would show; naming it keeps Dagster from
+# announcing a temporary folder that it does not use.
 .PHONY: dev
 dev: $(VENV)/.platform ## Start the control room (dagster dev) on this folder
-	@mkdir -p .opendata/dagster
-	@$(BIN)/dagster dev
+	@DAGSTER_HOME="$(CURDIR)" DAGSTER_DISABLE_TELEMETRY=1 exec $(BIN)/dagster dev
+
+# --- tests ------------------------------------------------------------------
+
+.PHONY: test
+test: setup ## Run all tests but the long ones
+	@$(PYTEST)
+
+.PHONY: test-unit
+test-unit: setup ## Run the tests that start nothing
+	@$(PYTEST) -m "not platform and not real and not long"
+
+.PHONY: test-platform
+test-platform: setup ## Run the tests with Dagster, a real store, real git
+	@$(PYTEST) -m "platform and not long"
+
+.PHONY: test-real
+test-real: setup ## Run the tests that start servers, browsers and launched runs
+	@$(PYTEST) -m "real and not long"
+
+.PHONY: test-long
+test-long: setup ## Run the long tests: endurance, volume, many random failures
+	@$(PYTEST) -m long --timeout 7200
+
+# --- checks -----------------------------------------------------------------
+
+.PHONY: check
+check: format lint types imports docs test ## Run every check and all tests
+
+.PHONY: format
+format: setup ## Check the formatting
+	@$(BIN)/ruff format --check .
+
+.PHONY: lint
+lint: setup ## Check style and common mistakes
+	@$(BIN)/ruff check .
+
+.PHONY: types
+types: setup ## Check the types
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: setup ## Check who may import whom
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: docs
+docs: setup ## Check links, examples and generated pages of the documentation
+	@$(BIN)/python scripts/check_docs.py
+	@$(BIN)/python scripts/requirements_page.py --check
+
+.PHONY: pages
+pages: setup ## Write the generated pages of the documentation
+	@$(BIN)/python scripts/requirements_page.py
+
+.PHONY: fmt
+fmt: setup ## Format, and mend what can be mended safely
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## Remove the environment and every cache (never the data in .opendata)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
+	rm -rf .tmp_dagster_home_*
+	find opendata dataplatform dataplatform_tests producers scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
