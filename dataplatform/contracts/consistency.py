@@ -1,0 +1,153 @@
+"""What must agree inside one contract: names, key, rules and types.
+
+Here belong the checks between the parts of a contract, as values: the place and a sentence.
+What is wrong with a single field or rule by itself is said by their own models.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from dataplatform.contracts.rules import (
+    EnumSetRule,
+    MonotonicRule,
+    RangeRule,
+    RegexRule,
+    Rule,
+    UniqueRule,
+)
+from dataplatform.contracts.values import is_number, is_ordered, is_text, scalar_of
+
+if TYPE_CHECKING:
+    from dataplatform.contracts.model import Contract, FieldSpec
+
+Place = tuple[str | int, ...]
+Problem = tuple[Place, str]
+
+
+def field_problems(contract: Contract) -> list[Problem]:
+    """What is wrong among names, aliases, key and defaults."""
+    return [*_name_problems(contract), *_key_problems(contract), *_value_problems(contract)]
+
+
+def rule_problems(contract: Contract) -> list[Problem]:
+    """What is wrong between the rules and the fields they name."""
+    problems = list(_repeated_rules(contract.rules))
+    for at, rule in enumerate(contract.rules):
+        for part, name in _named_fields(rule):
+            place: Place = ("rules", at, *part)
+            field = contract.field(name)
+            if field is None and contract.fields:
+                problems.append((place, unknown_name(name, contract.field_names)))
+            elif field is not None:
+                problems.extend(_misfits(at, rule, field, part))
+    return problems
+
+
+def unknown_name(name: str, known: Sequence[str]) -> str:
+    """A sentence about a field that is not declared, with the nearest one that is."""
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{name!r} is none of the contract's fields{meant}"
+
+
+def _name_problems(contract: Contract) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for at, field in enumerate(contract.fields):
+        # Engines fold case, so two names that differ in case only are one name to them.
+        folded = field.name.casefold()
+        if field.name == seen.get(folded):
+            yield ("fields", at, "name"), f"{field.name!r} is declared twice"
+        elif folded in seen:
+            message = f"{field.name!r} and {seen[folded]!r} differ in case only"
+            yield ("fields", at, "name"), message
+        seen.setdefault(folded, field.name)
+    aliases = Counter(alias for field in contract.fields for alias in set(field.aliases))
+    for at, field in enumerate(contract.fields):
+        for position, alias in enumerate(field.aliases):
+            place: Place = ("fields", at, "aliases", position)
+            if contract.field(alias) is not None:
+                yield place, f"alias {alias!r} is the name of a field"
+            elif aliases[alias] > 1 or alias in field.aliases[:position]:
+                yield place, f"alias {alias!r} is given twice"
+
+
+def _key_problems(contract: Contract) -> Iterator[Problem]:
+    for at, name in enumerate(contract.primary_key):
+        field = contract.field(name)
+        if name in contract.primary_key[:at]:
+            yield ("primary_key", at), f"{name!r} is in the key twice"
+        elif contract.fields and field is None:
+            yield ("primary_key", at), unknown_name(name, contract.field_names)
+        elif field is not None and not _can_be_key(field):
+            yield ("primary_key", at), f"a key cannot hold {field.type} ({name!r})"
+
+
+def _value_problems(contract: Contract) -> Iterator[Problem]:
+    for at, field in enumerate(contract.fields):
+        if field.default is not None:
+            try:
+                scalar_of(field.default, field.arrow_type)
+            except ValueError as error:
+                yield ("fields", at, "default"), str(error)
+        if field.tolerance is not None and not is_number(field.arrow_type):
+            yield ("fields", at, "tolerance"), f"{field.type} has no tolerance: it is no number"
+
+
+def _repeated_rules(rules: Sequence[Rule]) -> Iterator[Problem]:
+    names = [rule.name for rule in rules]
+    for at, rule in enumerate(rules):
+        if rule.name is not None and rule.name in names[:at]:
+            yield ("rules", at, "name"), f"another rule is called {rule.name!r} already"
+        elif rule in rules[:at]:
+            yield ("rules", at), f"the rule {rule.label} stands here twice"
+
+
+def _named_fields(rule: Rule) -> Iterator[tuple[Place, str]]:
+    """Each field that a rule names, with the part of the rule that names it."""
+    for part in ("field", "fields", "by"):
+        named = getattr(rule, part, ())
+        if isinstance(named, str):
+            yield (part,), named
+        else:
+            yield from (((part, at), name) for at, name in enumerate(named))
+
+
+def _misfits(at: int, rule: Rule, field: FieldSpec, part: Place) -> Iterator[Problem]:
+    place: Place = ("rules", at, *part)
+    if isinstance(rule, RegexRule) and not is_text(field.arrow_type):
+        yield place, f"regex needs text; {field.name!r} is {field.type}"
+    elif isinstance(rule, UniqueRule) and not _can_be_key(field):
+        yield place, f"unique cannot compare {field.type} ({field.name!r})"
+    elif isinstance(rule, MonotonicRule | RangeRule) and part == ("field",):
+        if not is_ordered(field.arrow_type):
+            yield place, f"{rule.kind} needs an order; {field.name!r} is {field.type}"
+        elif isinstance(rule, RangeRule):
+            yield from _bound_problems(at, rule, field)
+    elif isinstance(rule, EnumSetRule):
+        for position, value in enumerate(rule.values):
+            try:
+                scalar_of(value, field.arrow_type)
+            except ValueError as error:
+                yield ("rules", at, "values", position), str(error)
+
+
+def _bound_problems(at: int, rule: RangeRule, field: FieldSpec) -> Iterator[Problem]:
+    bounds = []
+    for part, bound in (("min", rule.min), ("max", rule.max)):
+        try:
+            if bound is not None:
+                bounds.append(scalar_of(bound, field.arrow_type))
+        except ValueError as error:
+            yield ("rules", at, part), str(error)
+    if len(bounds) == 2 and pc.greater(*bounds).as_py():
+        yield ("rules", at, "max"), f"`max` {rule.max} lies below `min` {rule.min}"
+
+
+def _can_be_key(field: FieldSpec) -> bool:
+    return is_ordered(field.arrow_type) or field.type in ("bool", "binary", "large_binary")

@@ -1,0 +1,202 @@
+"""What a data set promises: its fields, key and rules, and how its releases behave.
+
+Here belong the values under which promises are written in `opendata.yaml` and stored in a
+manifest; they round-trip through JSON. The rules' own shapes stand in `rules`, the quality gate's
+in `thresholds`, and what must agree between fields and rules in `consistency`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from dataplatform.contracts.consistency import field_problems, rule_problems
+from dataplatform.contracts.duration import Duration, parse_duration
+from dataplatform.contracts.rules import (
+    CrossFieldRule,
+    CustomRule,
+    EnumSetRule,
+    FieldName,
+    MonotonicRule,
+    NotNullRule,
+    RangeRule,
+    RegexRule,
+    Rule,
+    Scalar,
+    Severity,
+    UniqueRule,
+)
+from dataplatform.contracts.thresholds import (
+    DriftOf,
+    ExpectationSpec,
+    Metric,
+    MetricThreshold,
+    QualityRule,
+)
+from dataplatform.contracts.types import parse_arrow_type, type_name
+from opendata.wire.errors import InvalidInput
+from opendata.wire.version import parse_version
+
+__all__ = [
+    "Contract",
+    "CrossFieldRule",
+    "CustomRule",
+    "DriftOf",
+    "EnumSetRule",
+    "ExpectationSpec",
+    "FieldSpec",
+    "FreezeMode",
+    "Metric",
+    "MetricThreshold",
+    "MonotonicRule",
+    "NotNullRule",
+    "QualityRule",
+    "RangeRule",
+    "RegexRule",
+    "ReleaseSettings",
+    "Rule",
+    "Severity",
+    "Shard",
+    "StableCopy",
+    "UniqueRule",
+]
+
+
+def _canonical_type(text: str) -> str:
+    return type_name(parse_arrow_type(text))
+
+
+def _canonical_version(text: str) -> str:
+    try:
+        return str(parse_version(text))
+    except InvalidInput as error:
+        raise ValueError(error.message) from error
+
+
+TypeName = Annotated[str, AfterValidator(_canonical_type)]
+VersionText = Annotated[str, AfterValidator(_canonical_version)]
+
+
+class FieldSpec(BaseModel):
+    """One column: its name, Arrow type, and what its values mean.
+
+    `aliases` are names under which readers may also ask for it (its former names among them);
+    `tolerance` is how far two figures may lie apart and still count as the same;
+    `default` is what older rows have where the field was added later.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: FieldName
+    type: TypeName
+    nullable: bool = True
+    unit: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    aliases: tuple[FieldName, ...] = ()
+    description: str | None = None
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    default: Scalar | None = None
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The type as Arrow's own value."""
+        return parse_arrow_type(self.type)
+
+
+class Contract(BaseModel):
+    """Fields, key and rules of a data set.
+
+    A contract without fields leaves the columns open (the first release's schema fills them in);
+    fields of the primary key are never nullable, whatever was written.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    primary_key: tuple[FieldName, ...] = ()
+    fields: tuple[FieldSpec, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Contract:
+        _raise_at_their_places(field_problems(self) or rule_problems(self), self)
+        keys = set(self.primary_key)
+        if any(field.nullable and field.name in keys for field in self.fields):
+            fields = tuple(_not_nullable(f) if f.name in keys else f for f in self.fields)
+            return self.model_copy(update={"fields": fields})
+        return self
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The declared columns in order."""
+        return tuple(field.name for field in self.fields)
+
+    def field(self, name: str) -> FieldSpec | None:
+        """The declared column of that name (not alias), or None."""
+        return next((field for field in self.fields if field.name == name), None)
+
+    def arrow_schema(self) -> pa.Schema:
+        """The declared columns as an Arrow schema, without metadata."""
+        return pa.schema([pa.field(f.name, f.arrow_type, f.nullable) for f in self.fields])
+
+
+class FreezeMode(StrEnum):
+    """Whether a frozen release may still be followed by a hot fix on its line."""
+
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class Shard(StrEnum):
+    """By which part of the time column a release is cut into files."""
+
+    NONE = "none"
+    YEAR = "year"
+    MONTH = "month"
+    DAY = "day"
+
+
+class StableCopy(StrEnum):
+    """Whether the whole release is also written as one file under a stable key."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class ReleaseSettings(BaseModel):
+    """How releases are frozen, cut and numbered; `version` declares the next major."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    freeze: FreezeMode = FreezeMode.SOFT
+    observation: Duration = parse_duration("7d")
+    shard: Shard = Shard.NONE
+    stable_copy: StableCopy = StableCopy.AUTO
+    reader_min: VersionText | None = None
+    version: VersionText | None = None
+
+
+def _not_nullable(field: FieldSpec) -> FieldSpec:
+    return field.model_copy(update={"nullable": False})
+
+
+def _raise_at_their_places(
+    problems: list[tuple[tuple[str | int, ...], str]], contract: Any
+) -> None:
+    """Report each problem at its own place, so that an editor can jump to it."""
+    if not problems:
+        return
+    raise ValidationError.from_exception_data(
+        type(contract).__name__,
+        [
+            InitErrorDetails(
+                type=PydanticCustomError("contract", "{message}", {"message": message}),
+                loc=place,
+                input=None,
+            )
+            for place, message in problems
+        ],
+    )
