@@ -1,0 +1,95 @@
+"""A candidate: a build that is not yet frozen, named by the digest of its own description.
+
+Nothing in it depends on when or by which run it was built, so building the same data twice gives
+the same candidate, and what a gate decided about it stays bound to these bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opendata.stores.port import AlreadyExists, ObjectStore
+from opendata.wire import keys
+from opendata.wire.codec import Wire, read_wire
+from opendata.wire.digest import check_digest, digest_of
+from opendata.wire.errors import NotFound
+from opendata.wire.ids import DatasetId
+from opendata.wire.manifest import FieldEntry, FileEntry
+
+CANDIDATE_FORMAT = "opendata-candidate/1"
+
+
+class InputRelease(Wire):
+    """A release of another data set that this candidate was derived from."""
+
+    id: str
+    release: str
+    manifest_sha256: str
+
+
+class SourceBytes(Wire):
+    """One fetched source: where from, and which bytes came."""
+
+    url: str
+    sha256: str
+    size_bytes: int
+
+
+class Candidate(Wire):
+    """What freezing turns into a manifest; see `Manifest` for the fields that both share."""
+
+    id: str
+    files: tuple[FileEntry, ...]
+    schema: tuple[FieldEntry, ...]
+    contract: dict[str, Any]
+    dataset: dict[str, Any]
+    definition: dict[str, Any]
+    content_hash: str
+    row_count: int
+    size_bytes: int
+    preview: str
+    code: dict[str, Any]
+    tools: dict[str, str]
+    sources: tuple[SourceBytes, ...] = ()
+    inputs: tuple[InputRelease, ...] = ()
+    time_column: str | None = None
+    shard: str = "none"
+    readme: str | None = None
+    format: str = CANDIDATE_FORMAT
+
+
+def stage_candidate(store: ObjectStore, candidate: Candidate) -> str:
+    """Store a candidate under its own digest (returned bare); the same one twice is one."""
+    data = candidate.to_bytes()
+    digest = digest_of(data)
+    key = keys.candidate_key(_id(candidate), digest)
+    try:
+        store.put_new(key, data, content_type="application/json")
+    except AlreadyExists:
+        check_digest(store.get(key).data, digest, key)
+    return digest
+
+
+def read_candidate(store: ObjectStore, dataset: DatasetId, digest: str) -> Candidate:
+    """The staged candidate of that digest.
+
+    Raises:
+        NotFound: if it was never staged, or staging was cleaned.
+        Corrupt: if its bytes are not what the digest says.
+    """
+    key = keys.candidate_key(dataset, digest)
+    try:
+        data = store.get(key).data
+    except NotFound as error:
+        raise NotFound(
+            f"{dataset} has no candidate {digest[:12]}…",
+            code="unknown_candidate",
+            hint=f"od run {dataset}",
+        ) from error
+    check_digest(data, digest, key)
+    return read_wire(Candidate, data, key)
+
+
+def _id(candidate: Candidate) -> DatasetId:
+    namespace, _, name = candidate.id.partition("/")
+    return DatasetId(namespace, name)

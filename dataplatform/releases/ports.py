@@ -1,0 +1,114 @@
+"""What releases need from the outside world, beside the object store.
+
+Each protocol is one technology wide; adapters implement them, `Platform` picks them. They are
+gathered in `ReleasePorts` because every verb of this folder takes some of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from dataplatform.contracts.engine import ContractEngine
+from dataplatform.contracts.model import ExpectationSpec
+from dataplatform.contracts.report import Finding
+from dataplatform.datasets.producing import ProducerRunner
+from dataplatform.releases.differ import RowDiffer
+from opendata.reading.signature import TrustRoot
+from opendata.stores.port import LocalFile, ObjectStore
+from opendata.wire.chunks import ChunkList
+from opendata.wire.manifest import FileEntry
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How rows are ordered and cut into shards; `units` enter the content hash."""
+
+    schema: pa.Schema
+    order_by: tuple[str, ...]
+    shard: str
+    time: str | None
+    units: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class WrittenShard:
+    """One shard of a candidate; `parquet` and `chunks` are None where it equals an earlier one."""
+
+    entry: FileEntry
+    parquet: LocalFile | None
+    chunks: ChunkList | None
+
+
+class Workbench(Protocol):
+    """Local scratch space in which arriving batches become sorted, hashed Parquet shards."""
+
+    def session(self) -> AbstractContextManager[WorkSession]:
+        """Scratch that is gone when the context ends, however it ends."""
+        ...
+
+
+class WorkSession(Protocol):
+    """One build's scratch."""
+
+    def receive(self, batch: pa.RecordBatch) -> None:
+        """Spool the next batch, in arrival order; memory stays bounded."""
+        ...
+
+    def shards(
+        self, arrangement: Arrangement, previous: Mapping[str, FileEntry]
+    ) -> Iterator[WrittenShard]:
+        """Sort and cut what was received; a shard equal in content to `previous` is reused."""
+        ...
+
+    def combine(self, paths: Sequence[str]) -> LocalFile:
+        """The shards as one Parquet file, for the stable copy."""
+        ...
+
+
+class Expectations(Protocol):
+    """Great Expectations by their own names."""
+
+    def run(
+        self, files: Sequence[str], expectations: Sequence[ExpectationSpec]
+    ) -> Sequence[Finding]:
+        """One finding per expectation; what crashes has failed."""
+        ...
+
+
+class Signer(Protocol):
+    """Signs statements; the key never leaves the adapter."""
+
+    @property
+    def key_id(self) -> str:
+        """Which key signs."""
+        ...
+
+    def sign(self, payload: bytes) -> dict[str, Any]:
+        """A DSSE envelope over an in-toto statement."""
+        ...
+
+    def trust(self) -> TrustRoot:
+        """The trust root that accepts exactly this key."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReleasePorts:
+    """Everything that the verbs of this folder act through."""
+
+    store: ObjectStore
+    runner: ProducerRunner
+    workbench: Workbench
+    engine: ContractEngine
+    expectations: Expectations
+    differ: RowDiffer
+    shard_path: Callable[[FileEntry], str]
+    same_dimension: Callable[[str, str], bool]
+    now: Callable[[], datetime]
+    signer: Signer | None = None

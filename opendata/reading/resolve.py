@@ -1,0 +1,139 @@
+"""From a reference to a manifest whose bytes were checked.
+
+The pointer's `manifest_sha256` vouches for the current release; a pinned release is vouched for by
+its own body hash (and by its signature, see `signature.py`). Nothing here decides what offline
+means: see `offline.py` for the reader that answers from the cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from opendata.stores.port import ObjectReader
+from opendata.wire import keys
+from opendata.wire.digest import check_digest, digest_of
+from opendata.wire.errors import Corrupt, NotFound
+from opendata.wire.ids import DatasetId, Reference
+from opendata.wire.manifest import Manifest, read_manifest
+from opendata.wire.pointer import Pointer, read_pointer
+from opendata.wire.version import Version, parse_version
+
+
+@dataclass(frozen=True)
+class Route:
+    """A pointer as it was read, with the token that a compare-and-set needs."""
+
+    pointer: Pointer
+    token: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that was found and checked; `stored_sha256` is over its stored manifest."""
+
+    id: DatasetId
+    version: Version
+    manifest: Manifest
+    stored_bytes: bytes
+    stored_sha256: str
+    pointer: Pointer | None = None
+
+    @property
+    def reference(self) -> Reference:
+        """`ns/name@version`."""
+        return Reference(self.id, self.version)
+
+
+def read_route(reader: ObjectReader, dataset: DatasetId) -> Route | None:
+    """The data set's pointer, or None where nothing was ever published.
+
+    Raises:
+        Corrupt: if the pointer cannot be read as one.
+    """
+    key = keys.pointer_key(dataset)
+    try:
+        blob = reader.get(key)
+    except NotFound:
+        return None
+    return Route(read_pointer(blob.data, key), blob.token)
+
+
+def read_release(
+    reader: ObjectReader,
+    dataset: DatasetId,
+    version: Version,
+    *,
+    expected_sha256: str | None = None,
+    pointer: Pointer | None = None,
+) -> Release:
+    """One frozen release, checked against `expected_sha256` where that is known.
+
+    Raises:
+        NotFound: if no such release was frozen.
+        Corrupt: if its bytes were altered, or it is another data set's or version's manifest.
+    """
+    key = keys.release_key(dataset, version)
+    data = reader.get(key).data
+    if expected_sha256 is not None:
+        check_digest(data, expected_sha256, key)
+    manifest = read_manifest(data, key)
+    if manifest.id != str(dataset) or manifest.release != str(version):
+        raise Corrupt(
+            f"{key} is the manifest of {manifest.id}@{manifest.release}", code="wrong_manifest"
+        )
+    return Release(dataset, version, manifest, data, digest_of(data), pointer)
+
+
+def read_current(reader: ObjectReader, dataset: DatasetId) -> Release | None:
+    """The release that the pointer names, or None where nothing was published.
+
+    Raises:
+        Corrupt: if pointer or manifest are damaged, or the manifest that it names is gone.
+    """
+    route = read_route(reader, dataset)
+    if route is None:
+        return None
+    version = parse_version(route.pointer.release)
+    try:
+        return read_release(
+            reader,
+            dataset,
+            version,
+            expected_sha256=route.pointer.manifest_sha256,
+            pointer=route.pointer,
+        )
+    except NotFound as error:
+        raise Corrupt(
+            f"the pointer of {dataset} names {version}, but that manifest is gone",
+            code="missing_manifest",
+            hint=f"od verify {dataset}",
+        ) from error
+
+
+def resolve(reader: ObjectReader, reference: Reference) -> Release:
+    """The release that a reference means: the pinned one, or the current one.
+
+    Raises:
+        NotFound: if the data set or the version does not exist.
+        Corrupt: if bytes differ from their digests.
+    """
+    current = read_current(reader, reference.id)
+    if reference.version is None:
+        if current is None:
+            raise NotFound(
+                f"{reference.id} is not published in {reader.url}",
+                code="unknown_dataset",
+                hint="od search lists what is published here",
+            )
+        return current
+    if current is not None and current.version == reference.version:
+        return current
+    try:
+        return read_release(reader, reference.id, reference.version)
+    except NotFound as error:
+        latest = f"; the current release is {current.version}" if current else ""
+        raise NotFound(
+            f"{reference} does not exist in {reader.url}{latest}",
+            code="unknown_release",
+            hint=f"od releases {reference.id}",
+        ) from error
