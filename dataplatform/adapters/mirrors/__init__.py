@@ -1,0 +1,1 @@
+"""Mirrors: folders that answer source downloads, filled from pinned packages and recordings."""
