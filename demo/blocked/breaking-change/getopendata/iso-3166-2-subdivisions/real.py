@@ -1,0 +1,1 @@
+../../../../../producers/getopendata/iso-3166-2-subdivisions/main.py

@@ -1,0 +1,1 @@
+../../../../../producers/getopendata/world-airports/main.py
