@@ -38,11 +38,15 @@ class Arrangement:
 
 @dataclass(frozen=True)
 class WrittenShard:
-    """One shard of a candidate; `parquet` and `chunks` are None where it equals an earlier one."""
+    """One shard of a candidate, with its first rows for the preview.
+
+    `parquet` and `chunks` are None where the shard equals one of an earlier release.
+    """
 
     entry: FileEntry
     parquet: LocalFile | None
     chunks: ChunkList | None
+    head: pa.RecordBatch
 
 
 class Workbench(Protocol):
@@ -66,8 +70,8 @@ class WorkSession(Protocol):
         """Sort and cut what was received; a shard equal in content to `previous` is reused."""
         ...
 
-    def combine(self, paths: Sequence[str]) -> LocalFile:
-        """The shards as one Parquet file, for the stable copy."""
+    def combine(self, paths: Sequence[str]) -> tuple[LocalFile, str]:
+        """The shards as one Parquet file and its sha256, for the stable copy."""
         ...
 
 

@@ -17,10 +17,12 @@ from opendata.reading.signature import verdict_statement, verify_envelope
 from opendata.stores.port import ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import Wire, read_wire
+from opendata.wire.digest import canonical_json
 from opendata.wire.errors import NotFound
 from opendata.wire.ids import DatasetId
 from opendata.wire.times import format_instant
 
+JSON = "application/json"
 Gate = Literal["contract", "quality"]
 GATES: tuple[Gate, ...] = ("contract", "quality")
 
@@ -62,9 +64,9 @@ def record_verdict(
         gate=gate,
         candidate=candidate,
         passed=report.passed,
-        report=put_object(store, report.to_bytes(), content_type="application/json"),
+        report=put_object(store, canonical_json(report.to_json()), content_type=JSON),
         decided_at=format_instant(decided_at),
-        profile=put_object(store, profile, content_type="application/json") if profile else None,
+        profile=put_object(store, profile, content_type=JSON) if profile else None,
     )
     signature = signer.sign(verdict_statement(decision.to_json(), candidate)) if signer else None
     verdict = Verdict(decision=decision, signature=signature)

@@ -9,7 +9,7 @@ What is hashed and signed is the manifest *without* its `integrity` and `freeze`
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from opendata.wire.digest import canonical_json, digest_of
 from opendata.wire.errors import Corrupt
 
 MANIFEST_FORMAT = "opendata-manifest/1"
+W = TypeVar("W", bound=Wire)
 UNSIGNED_BLOCKS = ("integrity", "freeze")
 
 
@@ -181,6 +182,6 @@ def read_manifest(data: bytes, what: str) -> Manifest:
     return manifest
 
 
-def replace(manifest: Manifest, **changes: Any) -> Manifest:
-    """A copy of a manifest with some blocks exchanged."""
-    return msgspec.structs.replace(manifest, **changes)
+def replace(value: W, **changes: Any) -> W:
+    """A copy of a wire value with some fields exchanged."""
+    return msgspec.structs.replace(value, **changes)

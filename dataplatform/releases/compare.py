@@ -1,0 +1,144 @@
+"""Compare: what a candidate changes against the release it would follow.
+
+Pure but for the row diff, which is asked only of shards whose content differs, so its cost
+follows the change. The result decides whether there is anything to release and how far the
+version moves (requirements S4-15, S4-16, S4-28…S4-31).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dataplatform.contracts.evolve import SchemaDiff, diff_schema
+from dataplatform.contracts.model import Contract
+from dataplatform.releases.candidate import Candidate
+from dataplatform.releases.differ import RowDiff
+from dataplatform.releases.ports import ReleasePorts
+from opendata.wire.manifest import FileEntry, Manifest
+from opendata.wire.version import Bump
+
+_NO_INDEX_CHANGE: dict[str, list[str]] = {"Index_add": [], "Index_drop": [], "Index_rebuild": []}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A candidate against its predecessor; without one, everything is new.
+
+    `about` lists changed descriptive fields (title, licence, README …).
+    """
+
+    first: bool
+    schema: SchemaDiff
+    rows: RowDiff | None
+    partition: tuple[str, str] | None = None
+    about: tuple[str, ...] = ()
+    content_changed: bool = True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to release."""
+        return not self.first and self.data_bump is Bump.NONE
+
+    @property
+    def breaking(self) -> bool:
+        """Whether readers of the current release may break."""
+        return self.schema_bump is Bump.MAJOR
+
+    @property
+    def schema_bump(self) -> Bump:
+        """How far the schema version moves."""
+        return Bump.MAJOR if self.partition else self.schema.bump
+
+    @property
+    def data_bump(self) -> Bump:
+        """How far the data release moves: the larger of the schema's and the data's bump."""
+        data = Bump.PATCH if self.content_changed or self.about else Bump.NONE
+        return max(self.schema_bump, data)
+
+    @property
+    def breaking_reasons(self) -> tuple[str, ...]:
+        """Why the change breaks readers, one sentence each."""
+        reasons = list(self.schema.reasons)
+        if self.partition:
+            old, new = self.partition
+            reasons.append(f"shards change from {old} to {new}: old paths no longer resolve")
+        return tuple(reasons)
+
+    def to_json(self) -> dict[str, Any]:
+        """The diff in the pinned form of `diff_datasets`."""
+        return {
+            "diff_R": self.rows.to_json() if self.rows else {"added": 0, "removed": 0, "changed": 0},
+            "diff_S": self.schema.to_json(),
+            "diff_I": {key: list(value) for key, value in _NO_INDEX_CHANGE.items()},
+            "breaking": self.breaking,
+            "bump": str(self.data_bump),
+            "about": list(self.about),
+        }
+
+
+@dataclass(frozen=True)
+class ShardDelta:
+    """Which shards two releases do not share: only these can hold changed rows."""
+
+    old: tuple[FileEntry, ...] = field(default=())
+    new: tuple[FileEntry, ...] = field(default=())
+
+
+def shard_delta(old: tuple[FileEntry, ...], new: tuple[FileEntry, ...]) -> ShardDelta:
+    """The shards whose content the other side does not have under the same name."""
+    old_content = {(entry.name, entry.content_hash) for entry in old}
+    new_content = {(entry.name, entry.content_hash) for entry in new}
+    return ShardDelta(
+        tuple(e for e in old if (e.name, e.content_hash) not in new_content),
+        tuple(e for e in new if (e.name, e.content_hash) not in old_content),
+    )
+
+
+def compare_candidate(
+    ports: ReleasePorts, candidate: Candidate, current: Manifest | None
+) -> Comparison:
+    """What releasing this candidate would change."""
+    contract = Contract.model_validate(candidate.contract)
+    if current is None:
+        return Comparison(True, diff_schema(contract, contract), None)
+    released = Contract.model_validate(current.contract)
+    delta = shard_delta(current.files, candidate.files)
+    changed = bool(delta.old or delta.new)
+    resharded = (current.shard, candidate.shard) if current.shard != candidate.shard else None
+    return Comparison(
+        first=False,
+        schema=diff_schema(released, contract, same_dimension=ports.same_dimension),
+        rows=_diff_rows(ports, candidate, current, contract, delta) if changed else None,
+        partition=resharded,
+        about=_changed_fields(candidate, current),
+        content_changed=changed,
+    )
+
+
+def _diff_rows(
+    ports: ReleasePorts,
+    candidate: Candidate,
+    current: Manifest,
+    contract: Contract,
+    delta: ShardDelta,
+) -> RowDiff:
+    old_types = {entry.name: entry.type for entry in current.schema}
+    common = [e.name for e in candidate.schema if old_types.get(e.name) == e.type]
+    keys = contract.primary_key if set(contract.primary_key) <= set(common) else ()
+    return ports.differ.diff(
+        [ports.shard_path(entry) for entry in delta.old],
+        [ports.shard_path(entry) for entry in delta.new],
+        keys=keys,
+        columns=common,
+    )
+
+
+def _changed_fields(candidate: Candidate, current: Manifest) -> tuple[str, ...]:
+    names = sorted({*candidate.dataset, *current.dataset})
+    changed = [n for n in names if candidate.dataset.get(n) != current.dataset.get(n)]
+    if candidate.readme != current.readme:
+        changed.append("README")
+    return tuple(changed)
+
+

@@ -1,0 +1,247 @@
+"""Freeze: a candidate with passing verdicts becomes an immutable, numbered, signed manifest.
+
+Freezing is one put-if-absent of `releases/<semver>.json`. It is not visible to readers of the
+current release until `publish` moves the pointer. A number that was frozen but never published
+stays taken: the same candidate on the same predecessor resumes it, anything else takes the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dataplatform.contracts.model import ReleaseSettings
+from dataplatform.releases.candidate import Candidate, read_candidate
+from dataplatform.releases.compare import Comparison, compare_candidate
+from dataplatform.releases.number import Numbers, next_numbers
+from dataplatform.releases.ports import ReleasePorts, Signer
+from dataplatform.releases.trace import RunReference, attach_provenance
+from dataplatform.releases.verdict import Decision, Gate, require_verdicts
+from opendata.reading.resolve import Release, read_current, read_release
+from opendata.reading.signature import release_statement
+from opendata.stores.port import AlreadyExists, ObjectStore
+from opendata.wire import keys
+from opendata.wire.digest import digest_of
+from opendata.wire.errors import Conflict
+from opendata.wire.ids import DatasetId
+from opendata.wire.manifest import (
+    Adapters,
+    Changelog,
+    Freeze,
+    Integrity,
+    Manifest,
+    Versioning,
+    replace,
+    signed_body,
+)
+from opendata.wire.times import format_instant
+from opendata.wire.version import Version, parse_version
+
+FREEZE_TRIES = 20
+_UNFROZEN_HASH = "0" * 64
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A frozen release, and whether an earlier, interrupted attempt had frozen it already."""
+
+    release: Release
+    change: Comparison
+    resumed: bool = False
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The candidate holds what the current release holds: no change, no release."""
+
+    current: Release
+
+
+def freeze_candidate(
+    ports: ReleasePorts, dataset: DatasetId, digest: str, run: RunReference
+) -> Frozen | Unchanged:
+    """Freeze a staged candidate that passed its gates.
+
+    Raises:
+        GateClosed: if a gate has no passing verdict on exactly this candidate.
+        BreakingChange, Rejected: if the version that the change needs was not declared.
+        Conflict: if other candidates kept taking every free number.
+    """
+    decisions = require_verdicts(ports.store, dataset, digest, ports.signer)
+    candidate = read_candidate(ports.store, dataset, digest)
+    current = read_current(ports.store, dataset)
+    change = compare_candidate(ports, candidate, current.manifest if current else None)
+    if current is not None and change.is_empty:
+        return Unchanged(current)
+    draft = _draft(candidate, digest, current, change, decisions, run)
+    settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
+    return _take_number(ports, dataset, draft, current, change, settings)
+
+
+def preview_freeze(
+    ports: ReleasePorts, dataset: DatasetId, digest: str
+) -> tuple[Comparison, Numbers]:
+    """What freezing would do, without doing it (`od run --dry-run`). Raises as freezing does."""
+    candidate = read_candidate(ports.store, dataset, digest)
+    current = read_current(ports.store, dataset)
+    change = compare_candidate(ports, candidate, current.manifest if current else None)
+    settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
+    versioning = current.manifest.versioning if current else None
+    return change, next_numbers(change, versioning, _declared(settings))
+
+
+def _declared(settings: ReleaseSettings) -> Version | None:
+    return parse_version(settings.version) if settings.version else None
+
+
+def _take_number(
+    ports: ReleasePorts,
+    dataset: DatasetId,
+    draft: Manifest,
+    current: Release | None,
+    change: Comparison,
+    settings: ReleaseSettings,
+) -> Frozen:
+    versioning = current.manifest.versioning if current else None
+    taken: set[Version] = set()
+    for _ in range(FREEZE_TRIES):
+        numbers = next_numbers(change, versioning, _declared(settings), taken)
+        existing = _frozen_already(ports.store, dataset, numbers.data_release)
+        if existing is None:
+            manifest = _seal(draft, numbers, settings, ports.now(), ports.signer)
+            if frozen := _put_manifest(ports.store, dataset, numbers.data_release, manifest):
+                return Frozen(frozen, change)
+            existing = read_release(ports.store, dataset, numbers.data_release)
+        if _is_same_attempt(existing.manifest, draft):
+            return Frozen(existing, change, resumed=True)
+        taken.add(numbers.data_release)
+    raise Conflict(
+        f"{FREEZE_TRIES} numbers of {dataset} were taken by others while freezing",
+        code="numbers_taken",
+        hint=f"od repair {dataset} lists releases that were frozen and never published",
+    )
+
+
+def _frozen_already(store: ObjectStore, dataset: DatasetId, version: Version) -> Release | None:
+    if store.stat(keys.release_key(dataset, version)) is None:
+        return None
+    return read_release(store, dataset, version)
+
+
+def _put_manifest(
+    store: ObjectStore, dataset: DatasetId, version: Version, manifest: Manifest
+) -> Release | None:
+    """Store the frozen bytes; None where somebody else was first."""
+    data = manifest.to_bytes()
+    try:
+        store.put_new(keys.release_key(dataset, version), data, content_type="application/json")
+    except AlreadyExists:
+        return None
+    return Release(dataset, version, manifest, data, digest_of(data))
+
+
+def _is_same_attempt(frozen: Manifest, draft: Manifest) -> bool:
+    same_base = frozen.versioning.prev_release == draft.versioning.prev_release
+    return same_base and frozen.candidate == draft.candidate
+
+
+def _draft(
+    candidate: Candidate,
+    digest: str,
+    current: Release | None,
+    change: Comparison,
+    decisions: dict[Gate, Decision],
+    run: RunReference,
+) -> Manifest:
+    """The manifest but for what the number, the clock and the key add."""
+    diff = change.to_json()
+    settings = candidate.definition.get("release", {})
+    return Manifest(
+        id=candidate.id,
+        files=candidate.files,
+        schema=candidate.schema,
+        contract=candidate.contract,
+        trace=attach_provenance(candidate, digest, run),
+        reports=_reports(decisions),
+        versioning=Versioning(
+            schema_version="1.0.0",
+            data_release="1.0.0",
+            prev_release=str(current.version) if current else None,
+            reader_min=settings.get("reader_min"),
+        ),
+        changelog=Changelog(
+            diff_S=diff["diff_S"],
+            diff_R=diff["diff_R"],
+            diff_I=diff["diff_I"],
+            breaking=change.breaking,
+        ),
+        integrity=Integrity(hash_sha256=_UNFROZEN_HASH, content_hash=candidate.content_hash),
+        freeze=Freeze(tag="", mode="soft", frozen_at=""),
+        adapters=_adapters(current, change),
+        candidate=digest,
+        dataset=candidate.dataset,
+        definition=candidate.definition,
+        row_count=candidate.row_count,
+        size_bytes=candidate.size_bytes,
+        time_column=candidate.time_column,
+        shard=candidate.shard,
+        readme=candidate.readme,
+        preview=candidate.preview,
+    )
+
+
+def _reports(decisions: dict[Gate, Decision]) -> dict[str, Any]:
+    reports: dict[str, Any] = {gate: decision.report for gate, decision in decisions.items()}
+    reports["profile"] = decisions["contract"].profile
+    reports["decided_at"] = {gate: decision.decided_at for gate, decision in decisions.items()}
+    return reports
+
+
+def _adapters(current: Release | None, change: Comparison) -> Adapters:
+    """Former names keep resolving within a major; a breaking change starts afresh."""
+    inherited = {}
+    if current is not None and not change.breaking:
+        inherited = current.manifest.adapters.fields_alias
+    return Adapters(fields_alias={**inherited, **change.schema.renames})
+
+
+def _seal(
+    draft: Manifest,
+    numbers: Numbers,
+    settings: ReleaseSettings,
+    now: datetime,
+    signer: Signer | None,
+) -> Manifest:
+    """Number, hash, freeze and sign; the hash covers all but the two blocks that hold it."""
+    numbered = replace(
+        draft,
+        versioning=replace(
+            draft.versioning,
+            schema_version=str(numbers.schema_version),
+            data_release=str(numbers.data_release),
+        ),
+    )
+    freeze = Freeze(
+        tag=str(numbers.data_release),
+        mode=str(settings.freeze),
+        frozen_at=format_instant(now),
+        observation_until=_observation_until(settings, now),
+    )
+    digest = digest_of(signed_body(numbered.to_json()))
+    integrity = replace(draft.integrity, hash_sha256=digest)
+    if signer is not None:
+        envelope = signer.sign(release_statement(numbered, freeze.to_json(), digest))
+        integrity = replace(
+            integrity,
+            signature=envelope,
+            signed_by=signer.key_id,
+            signed_at=format_instant(now),
+        )
+    return replace(numbered, integrity=integrity, freeze=freeze)
+
+
+def _observation_until(settings: ReleaseSettings, now: datetime) -> str | None:
+    if str(settings.freeze) != "soft":
+        return None
+    return format_instant(now + settings.observation)

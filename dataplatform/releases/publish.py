@@ -1,0 +1,173 @@
+"""Publish: one compare-and-set of the pointer makes a frozen release the current one.
+
+Order: the release and its objects are there already; then the commit record (put-if-absent), then
+the pointer. Whoever is killed in between leaves the old release or the new one, never a mixture.
+Derived copies are `derive`'s. Whether a release may be published is decided by what is stored:
+a valid frozen manifest, its verdicts, its objects, and that it follows the current release.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from dataplatform.releases.history import commit_at
+from dataplatform.releases.ports import ReleasePorts
+from opendata.reading.resolve import Release, Route, read_release, read_route
+from opendata.reading.signature import verify_release
+from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
+from opendata.wire import keys
+from opendata.wire.errors import Conflict, Corrupt, NotFound, Rejected, Unavailable
+from opendata.wire.ids import DatasetId
+from opendata.wire.pointer import Pointer, PointerKind
+from opendata.wire.times import format_instant
+from opendata.wire.version import Version
+
+_NOT_FROZEN_HINT = "od run freezes and publishes in one go"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The pointer after publishing; `moved` is False if it named this release before."""
+
+    pointer: Pointer
+    release: Release
+    moved: bool = True
+
+
+def publish_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Published:
+    """Make a frozen release the current one.
+
+    Raises:
+        Rejected: if there is no valid frozen manifest, or one of its objects is missing.
+        Conflict: naming the winner, if another release was published since this one was frozen.
+        Unavailable: if the outcome is unknown; publishing again settles it.
+    """
+    release = _require_frozen(ports, dataset, version)
+    route = read_route(ports.store, dataset)
+    if route is not None and route.pointer.manifest_sha256 == release.stored_sha256:
+        return Published(route.pointer, release, moved=False)
+    _require_successor(release, route)
+    pointer = _next_pointer(ports, release, route, "publish")
+    return Published(_swap(ports.store, dataset, pointer, route), release)
+
+
+def move_back(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Published:
+    """Point readers at an earlier release again: a new generation that names an old release.
+
+    Raises:
+        Rejected: if that release was never frozen or its objects are gone.
+        Conflict: naming the winner, if somebody published meanwhile.
+    """
+    release = _require_frozen(ports, dataset, version)
+    route = read_route(ports.store, dataset)
+    if route is None:
+        raise NotFound(f"{dataset} was never published", hint=f"od run {dataset} --publish")
+    if route.pointer.manifest_sha256 == release.stored_sha256:
+        return Published(route.pointer, release, moved=False)
+    pointer = _next_pointer(ports, release, route, "rollback")
+    return Published(_swap(ports.store, dataset, pointer, route), release)
+
+
+def _require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Release:
+    what = f"{dataset}@{version}"
+    try:
+        release = read_release(ports.store, dataset, version)
+    except NotFound as error:
+        raise Rejected(
+            f"{what} is not frozen, so it cannot be published",
+            code="not_frozen",
+            hint=_NOT_FROZEN_HINT,
+        ) from error
+    verify_release(release.manifest, ports.signer.trust() if ports.signer else None)
+    required = {entry.path: entry.size_bytes for entry in release.manifest.files}
+    required |= dict.fromkeys((entry.chunks for entry in release.manifest.files), -1)
+    for key, size in required.items():
+        stat = ports.store.stat(key)
+        if stat is None or size not in (-1, stat.size):
+            raise Corrupt(
+                f"{what} cannot be published: {key} is missing or has another size",
+                code="missing_object",
+                hint=f"od run {dataset} builds it again",
+            )
+    return release
+
+
+def _require_successor(release: Release, route: Route | None) -> None:
+    """A release may only replace the one that it was compared with."""
+    current = route.pointer.release if route else None
+    base = release.manifest.versioning.prev_release
+    if base == current:
+        return
+    raise Conflict(
+        f"{release.reference} was frozen to follow {base or 'nothing'}, but the current release "
+        f"is {current or 'none'}"
+        + (f" (commit {route.pointer.commit_id}, {route.pointer.updated_at})" if route else ""),
+        code="superseded",
+        hint=f"od run {release.id} --publish compares with the current release and tries again",
+        details={"winner": route.pointer.to_json() if route else None},
+    )
+
+
+def _next_pointer(
+    ports: ReleasePorts, release: Release, route: Route | None, kind: PointerKind
+) -> Pointer:
+    parent = route.pointer if route else None
+    return Pointer(
+        generation=parent.generation + 1 if parent else 1,
+        commit_id=secrets.token_hex(16),
+        parent_commit_id=parent.commit_id if parent else None,
+        release=str(release.version),
+        manifest_sha256=release.stored_sha256,
+        kind=kind,
+        updated_at=format_instant(ports.now()),
+    )
+
+
+def _swap(store: ObjectStore, dataset: DatasetId, pointer: Pointer, base: Route | None) -> Pointer:
+    data = pointer.to_bytes()
+    store.put_new(
+        keys.commit_key(dataset, pointer.generation, pointer.commit_id),
+        data,
+        content_type="application/json",
+    )
+    key = keys.pointer_key(dataset)
+    try:
+        if base is None:
+            store.put_new(key, data, content_type="application/json")
+        else:
+            store.put_if_match(key, data, base.token, content_type="application/json")
+    except (AlreadyExists, PreconditionFailed, Unavailable) as error:
+        _settle(store, dataset, pointer, error)
+    return pointer
+
+
+def _settle(
+    store: ObjectStore, dataset: DatasetId, mine: Pointer, error: Conflict | Unavailable
+) -> None:
+    """Find out whether a lost or unknown swap happened; return if it did.
+
+    A refusal may be one's own earlier write whose answer was lost, and somebody may have built
+    on it already, so the chain is walked and not just the pointer looked at.
+
+    Raises:
+        Conflict: naming the commit that won this generation.
+        Unavailable: if the swap certainly did not happen, but only because the store failed.
+    """
+    route = read_route(store, dataset)
+    head = route.pointer if route else None
+    winner = commit_at(store, dataset, mine.generation, head) if head else None
+    if winner is not None and winner.commit_id == mine.commit_id:
+        return
+    if winner is None:
+        raise Unavailable(
+            f"{dataset}@{mine.release} was not published: {error.message}",
+            hint="publishing again is safe",
+        ) from error
+    raise Conflict(
+        f"{dataset}@{mine.release} was not published: {winner.release} was first "
+        f"(generation {winner.generation}, commit {winner.commit_id}, {winner.updated_at})",
+        code="lost_race",
+        hint=f"od run {dataset} --publish compares with the winner and tries again",
+        details={"winner": winner.to_json(), "commit_id": mine.commit_id},
+    ) from error

@@ -1,0 +1,49 @@
+"""Validate: hold a candidate to its contract and record the verdict (S4-10, S4-42, S4-43).
+
+The contract that counts is the one that the candidate carries, so that what was checked is what is
+frozen. A crash of the engine is an error and leaves no verdict, hence no release.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dataplatform.contracts.model import Contract
+from dataplatform.contracts.profile import Profile
+from dataplatform.contracts.report import Report
+from dataplatform.releases.candidate import read_candidate
+from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.verdict import Verdict, record_verdict
+from opendata.wire.digest import canonical_json
+from opendata.wire.ids import DatasetId
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The contract's report on a candidate, its measured profile, and the stored verdict."""
+
+    report: Report
+    profile: Profile
+    verdict: Verdict
+
+
+def validate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> Validated:
+    """Check a staged candidate against its contract.
+
+    Raises:
+        NotFound, Corrupt: if the candidate or one of its shards cannot be read.
+    """
+    candidate = read_candidate(ports.store, dataset, digest)
+    contract = Contract.model_validate(candidate.contract)
+    files = [ports.shard_path(entry) for entry in candidate.files]
+    report, profile = ports.engine.check(files, contract, time=candidate.time_column)
+    verdict = record_verdict(
+        ports.store,
+        dataset,
+        digest,
+        report,
+        decided_at=ports.now(),
+        signer=ports.signer,
+        profile=canonical_json(profile.to_json()),
+    )
+    return Validated(report, profile, verdict)
