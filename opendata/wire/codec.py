@@ -7,7 +7,7 @@ writer wrote. Values are `msgspec` structs: frozen, typed, and absent where None
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -17,6 +17,8 @@ from opendata.wire.errors import Corrupt
 T = TypeVar("T", bound="Wire")
 
 
+# Type checkers do not see that a struct's subclasses are frozen and keyword-only as it is.
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Base of every stored value."""
 
