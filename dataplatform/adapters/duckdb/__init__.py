@@ -1,0 +1,1 @@
+"""Sessions and SQL text for the adapters that use DuckDB."""

@@ -1,0 +1,169 @@
+"""A DuckDB session that can do nothing but read the files it was opened for.
+
+Here belongs everything that keeps a statement in bounds: memory with spilling, threads, the files
+it may read, its time, and the translation of the engine's errors. What is asked belongs to the
+adapters that open a session.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from opendata.wire.errors import InvalidInput, NotFound, Rejected, Unavailable
+
+FAILED: Final = "statement_failed"
+TIMED_OUT: Final = "statement_timeout"
+OUT_OF_MEMORY: Final = "out_of_memory"
+ROWS_PER_BATCH: Final = 65_536
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one session may use. Beyond `memory_bytes` it spills to a folder of its own."""
+
+    memory_bytes: int = 512 << 20
+    threads: int = 2
+    statement_seconds: float = 3_600
+    spill_folder: str | None = None
+    """Under which folder to spill; the system's temporary folder when absent."""
+
+
+class Session:
+    """Runs statements one after the other; each within the time limit."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+        self._connection = connection
+        self._limits = limits
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """All rows of a small result as Python values by column name."""
+        table = self._run(sql, parameters, lambda cursor: cursor.to_arrow_table())
+        return rows_of(table)
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+        """The one row of an aggregate."""
+        return self.rows(sql, parameters)[0]
+
+    def execute(self, sql: str) -> None:
+        """A statement without a result (views and settings of our own)."""
+        self._run(sql, (), lambda cursor: None)
+
+    @contextmanager
+    def named(self, name: str, source: Any) -> Iterator[None]:
+        """Make an Arrow source readable as the table `name`."""
+        self._connection.register(name, source)
+        try:
+            yield
+        finally:
+            self._connection.unregister(name)
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """A large result, streamed; the time limit is for its first batch."""
+        reader = self._run(sql, (), lambda cursor: cursor.to_arrow_reader(ROWS_PER_BATCH))
+        try:
+            yield from reader
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise _translated(error, self._limits) from error
+
+    def _run(self, sql: str, parameters: Sequence[Any], fetch: Any) -> Any:
+        timer = threading.Timer(self._limits.statement_seconds, self._connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            return fetch(self._connection.execute(sql, list(parameters)))
+        except (duckdb.Error, pa.ArrowException, UnicodeDecodeError) as error:
+            raise _translated(error, self._limits) from error
+        finally:
+            timer.cancel()
+
+
+@contextmanager
+def locked_session(files: Sequence[str], limits: Limits) -> Iterator[Session]:
+    """A session in memory that can read `files` and nothing else, and cannot be reconfigured."""
+    with tempfile.TemporaryDirectory(prefix="opendata-sql-", dir=limits.spill_folder) as spill:
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{limits.memory_bytes // 1_000_000}MB",
+                "threads": limits.threads,
+                "temp_directory": spill,
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "python_enable_replacements": "false",
+            },
+        )
+        try:
+            _lock(connection, files)
+            yield Session(connection, limits)
+        finally:
+            connection.close()
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET allowed_paths = $1", [list(files)])
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def readable_paths(files: Sequence[str]) -> list[str]:
+    """The files as absolute paths.
+
+    Raises:
+        InvalidInput: where there is none.
+        NotFound: naming the file that does not exist.
+    """
+    if not files:
+        raise InvalidInput("there is no file to read", code="no_files")
+    paths = [os.path.abspath(path) for path in files]
+    for path in paths:
+        if not os.path.isfile(path):
+            raise NotFound(f"{path} does not exist", code="no_such_file")
+    return paths
+
+
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as dictionaries; a nanosecond time that Python cannot hold becomes text."""
+    return [
+        dict(zip(table.column_names, values, strict=True))
+        for values in zip(*(_values(column) for column in table.columns), strict=True)
+    ]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    kind = column.type
+    if pa.types.is_timestamp(kind) and kind.unit == "ns" or pa.types.is_time64(kind):
+        text: list[Any] = column.cast(pa.string()).to_pylist()
+        return text
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _translated(error: Exception, limits: Limits) -> Rejected | Unavailable:
+    """The engine's error in our words; what the statement itself caused is `Rejected`."""
+    reason = str(error).partition("\n")[0].strip()
+    if isinstance(error, duckdb.InterruptException):
+        return Rejected(
+            f"stopped: it took longer than {limits.statement_seconds:g} s",
+            code=TIMED_OUT,
+            hint="make the expression cheaper, or raise the time limit",
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return Rejected(
+            f"the memory limit of {limits.memory_bytes >> 20} MiB does not suffice: {reason}",
+            code=OUT_OF_MEMORY,
+            hint="raise the memory limit",
+        )
+    if isinstance(error, duckdb.IOException):
+        return Unavailable(f"reading or spilling failed: {reason}", code="io_failed")
+    return Rejected(reason, code=FAILED)

@@ -1,0 +1,43 @@
+"""The port of the contract engine: Parquet files against a contract.
+
+Here belongs the interface. What the findings mean stands in `report`, what is measured in
+`profile`; engines are adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from dataplatform.contracts.model import Contract, MetricThreshold
+from dataplatform.contracts.profile import Profile
+from dataplatform.contracts.report import Report
+
+
+class ContractEngine(Protocol):
+    """Evaluates every rule over every row, in bounded memory; nothing is sampled."""
+
+    def check(
+        self,
+        files: Sequence[str],
+        contract: Contract,
+        *,
+        time: str | None,
+        thresholds: Sequence[MetricThreshold] = (),
+    ) -> tuple[Report, Profile]:
+        """Judge and measure a candidate.
+
+        A rule that fails, crashes or runs out of time is a finding that did not pass.
+
+        Args:
+            files: Paths of the candidate's Parquet files, in row order.
+            contract: What the rows must keep.
+            time: The time column, whose reach the profile tells.
+            thresholds: Quality limits, for the exact counts that they ask of the profile.
+
+        Raises:
+            InvalidInput: where there is no file.
+            NotFound: where a file does not exist.
+            Corrupt: where a file is no readable Parquet.
+        """
+        ...

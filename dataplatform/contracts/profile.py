@@ -1,0 +1,64 @@
+"""The measured facts of a table: what stands in it, without judging.
+
+Here belong the values and their JSON. Measuring needs an engine and belongs to an adapter; whether
+a figure is good enough is asked in `quality`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dataplatform.contracts.report import read_stored
+from opendata.wire.codec import Wire
+
+JsonScalar = str | int | float | bool | None
+
+
+class ColumnProfile(Wire):
+    """One column. `distinct_estimate` is approximate (HyperLogLog) and absent for nested values.
+
+    `min`, `max` and `mean` are over finite values; `min` and `max` of long texts are prefixes.
+    """
+
+    null_count: int
+    nan_count: int = 0
+    distinct_estimate: int | None = None
+    min: JsonScalar = None
+    max: JsonScalar = None
+    mean: float | None = None
+
+
+class FieldsFact(Wire):
+    """What was counted exactly over several fields together, because a threshold asked for it.
+
+    `complete_rows` have no null among `fields`; `distinct_rows` are those rows' distinct values.
+    """
+
+    fields: tuple[str, ...]
+    complete_rows: int
+    distinct_rows: int | None = None
+
+
+class Profile(Wire):
+    """A table's row count, columns, and the reach of its time column (ISO 8601, UTC)."""
+
+    row_count: int
+    columns: dict[str, ColumnProfile]
+    time_min: str | None = None
+    time_max: str | None = None
+    facts: tuple[FieldsFact, ...] = ()
+
+    def fact(self, fields: Sequence[str]) -> FieldsFact | None:
+        """The exact counts over these fields, where they were asked for."""
+        wanted = tuple(fields)
+        return next((fact for fact in self.facts if fact.fields == wanted), None)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Profile:
+        """Read what `to_json` wrote.
+
+        Raises:
+            Corrupt: if it is no profile.
+        """
+        return read_stored(cls, value)
