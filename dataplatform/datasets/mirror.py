@@ -64,7 +64,8 @@ def _web_address(url: str) -> SplitResult:
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise InvalidInput(f"{url!r} is no web address: {error}") from error
-    if parts.scheme not in _OWN_PORTS or not host:
+    # A host of dots alone would be a step up from the mirror's root.
+    if parts.scheme not in _OWN_PORTS or not (host or "").strip("."):
         raise InvalidInput(
             f"{url!r} is no web address that a mirror can answer",
             hint="fetch an address that begins http:// or https://",
