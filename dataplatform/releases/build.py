@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from dataplatform.contracts.infer import infer_contract
+from dataplatform.contracts.infer import complete_contract
 from dataplatform.contracts.model import Contract
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producing import ProduceRequest
@@ -113,12 +113,8 @@ def settled_contract(
     definition: DatasetDefinition, current: Release | None, schema: pa.Schema
 ) -> Contract:
     """The contract that the candidate is held to; without any, the schema is the contract."""
-    contract = effective_contract(definition, current)
-    if contract is not None:
-        return contract
-    declared = definition.contract
-    inferred = infer_contract(schema, primary_key=declared.primary_key if declared else ())
-    return declared.model_copy(update={"fields": inferred.fields}) if declared else inferred
+    contract = effective_contract(definition, current) or definition.contract or Contract()
+    return complete_contract(contract, schema)
 
 
 def arrange(definition: DatasetDefinition, contract: Contract, schema: pa.Schema) -> Arrangement:

@@ -22,6 +22,7 @@ from opendata.reading.resolve import Release, read_current, read_release
 from opendata.reading.signature import release_statement
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
+from opendata.wire.codec import replace
 from opendata.wire.digest import digest_of
 from opendata.wire.errors import Conflict
 from opendata.wire.ids import DatasetId
@@ -32,7 +33,6 @@ from opendata.wire.manifest import (
     Integrity,
     Manifest,
     Versioning,
-    replace,
     signed_body,
 )
 from opendata.wire.times import format_instant

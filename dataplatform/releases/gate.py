@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from dataplatform.contracts.model import Contract, ExpectationSpec, MetricThreshold, QualityRule
 from dataplatform.contracts.profile import Profile
 from dataplatform.contracts.quality import check_quality
 from dataplatform.contracts.report import Report
-from dataplatform.datasets.definition import parse_quality
 from dataplatform.releases.candidate import Candidate, read_candidate
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.verdict import Verdict, record_verdict
-from opendata.reading.resolve import Release, read_current
-from opendata.wire.codec import read_json
+from dataplatform.releases.verdict import Verdict, read_decision, record_verdict
+from opendata.reading.resolve import read_current
+from opendata.wire.codec import read_json, replace
 from opendata.wire.ids import DatasetId
+
+_RULES: Final = TypeAdapter(tuple[QualityRule, ...])
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,16 @@ class Gated:
     verdict: Verdict
 
 
+def quality_rules(candidate: Candidate) -> tuple[QualityRule, ...]:
+    """The thresholds and expectations that the candidate carries."""
+    return _RULES.validate_python(candidate.definition.get("quality", ()))
+
+
+def metric_thresholds(candidate: Candidate) -> tuple[MetricThreshold, ...]:
+    """Those of them that are judged on the profile."""
+    return tuple(rule for rule in quality_rules(candidate) if isinstance(rule, MetricThreshold))
+
+
 def gate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> Gated:
     """Judge a staged candidate by the thresholds that it carries.
 
@@ -37,35 +51,46 @@ def gate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> Gate
         NotFound, Corrupt: if the candidate or one of its shards cannot be read.
     """
     candidate = read_candidate(ports.store, dataset, digest)
-    rules = parse_quality(candidate.definition)
     files = [ports.shard_path(entry) for entry in candidate.files]
-    report = _judge(ports, candidate, rules, files, read_current(ports.store, dataset))
+    report = check_quality(
+        metric_thresholds(candidate),
+        _profile(ports, dataset, digest, candidate, files),
+        _previous_profile(ports, dataset),
+        ports.now(),
+    )
+    rules = quality_rules(candidate)
+    if expectations := [rule for rule in rules if isinstance(rule, ExpectationSpec)]:
+        found = tuple(ports.expectations.run(files, expectations))
+        report = replace(report, findings=(*report.findings, *found))
     verdict = record_verdict(
         ports.store, dataset, digest, report, decided_at=ports.now(), signer=ports.signer
     )
     return Gated(report, verdict)
 
 
-def _judge(
+def _profile(
     ports: ReleasePorts,
+    dataset: DatasetId,
+    digest: str,
     candidate: Candidate,
-    rules: Sequence[QualityRule],
     files: Sequence[str],
-    current: Release | None,
-) -> Report:
-    thresholds = [rule for rule in rules if isinstance(rule, MetricThreshold)]
-    expectations = [rule for rule in rules if isinstance(rule, ExpectationSpec)]
+) -> Profile:
+    """The profile that the contract check measured of these very bytes, else a new one."""
+    decision = read_decision(ports.store, dataset, digest, "contract")
+    if decision is not None and decision.profile is not None:
+        return _stored_profile(ports, decision.profile)
     contract = Contract.model_validate(candidate.contract)
-    profile = ports.engine.profile(files, contract, thresholds, time=candidate.time_column)
-    previous = _previous_profile(ports, current)
-    report = check_quality(thresholds, profile, previous, ports.now())
-    if not expectations:
-        return report
-    return report.with_findings(ports.expectations.run(files, expectations))
+    _, profile = ports.engine.check(
+        files, contract, time=candidate.time_column, thresholds=metric_thresholds(candidate)
+    )
+    return profile
 
 
-def _previous_profile(ports: ReleasePorts, current: Release | None) -> Profile | None:
+def _previous_profile(ports: ReleasePorts, dataset: DatasetId) -> Profile | None:
+    current = read_current(ports.store, dataset)
     key = current.manifest.reports.get("profile") if current else None
-    if not isinstance(key, str):
-        return None
+    return _stored_profile(ports, key) if isinstance(key, str) else None
+
+
+def _stored_profile(ports: ReleasePorts, key: str) -> Profile:
     return Profile.from_json(read_json(ports.store.get(key).data, key))

@@ -138,17 +138,18 @@ def _swap(store: ObjectStore, dataset: DatasetId, pointer: Pointer, base: Route 
         else:
             store.put_if_match(key, data, base.token, content_type="application/json")
     except (AlreadyExists, PreconditionFailed, Unavailable) as error:
-        _settle(store, dataset, pointer, error)
+        return _settle(store, dataset, pointer, error)
     return pointer
 
 
 def _settle(
     store: ObjectStore, dataset: DatasetId, mine: Pointer, error: Conflict | Unavailable
-) -> None:
-    """Find out whether a lost or unknown swap happened; return if it did.
+) -> Pointer:
+    """Find out whether a lost or unknown swap happened; return the commit that counts if it did.
 
     A refusal may be one's own earlier write whose answer was lost, and somebody may have built
-    on it already, so the chain is walked and not just the pointer looked at.
+    on it already, so the chain is walked and not just the pointer looked at. A late write of an
+    earlier attempt at the same release counts as well: what was asked for has happened.
 
     Raises:
         Conflict: naming the commit that won this generation.
@@ -157,8 +158,8 @@ def _settle(
     route = read_route(store, dataset)
     head = route.pointer if route else None
     winner = commit_at(store, dataset, mine.generation, head) if head else None
-    if winner is not None and winner.commit_id == mine.commit_id:
-        return
+    if winner is not None and winner.manifest_sha256 == mine.manifest_sha256:
+        return winner
     if winner is None:
         raise Unavailable(
             f"{dataset}@{mine.release} was not published: {error.message}",

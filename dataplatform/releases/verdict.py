@@ -86,6 +86,17 @@ def require_verdicts(
     return {gate: _require(store, dataset, candidate, gate, signer) for gate in GATES}
 
 
+def read_decision(
+    store: ObjectStore, dataset: DatasetId, candidate: str, gate: Gate
+) -> Decision | None:
+    """What a gate last decided about this candidate, or None if it never looked."""
+    key = keys.verdict_key(dataset, candidate, gate)
+    try:
+        return read_wire(Verdict, store.get(key).data, key).decision
+    except NotFound:
+        return None
+
+
 def _require(
     store: ObjectStore, dataset: DatasetId, candidate: str, gate: Gate, signer: Signer | None
 ) -> Decision:

@@ -27,11 +27,25 @@ class ColumnChunk(Wire):
     bytes: ByteRange
 
 
+class ColumnStats(Wire):
+    """Statistics of one column in one shard or row group.
+
+    `min` and `max` are written by `opendata.reading.bounds`; they are absent where a bound is
+    unknown (no values, NaN among them, or longer than a pruning bound needs to be).
+    """
+
+    null_count: int | None = None
+    distinct_estimate: int | None = None
+    min: str | None = None
+    max: str | None = None
+
+
 class RowGroup(Wire):
-    """One row group and its column chunks in file order."""
+    """One row group: its column chunks in file order, and statistics of its top-level columns."""
 
     row_count: int
     columns: tuple[ColumnChunk, ...]
+    stats: dict[str, ColumnStats] = {}
 
 
 class ChunkList(Wire):

@@ -32,6 +32,11 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         return canonical_json(self.to_json())
 
 
+def replace(value: T, **changes: Any) -> T:
+    """A copy of a wire value with some fields exchanged."""
+    return msgspec.structs.replace(value, **changes)
+
+
 def read_wire(kind: type[T], data: bytes, what: str) -> T:
     """Read stored bytes as `kind`.
 

@@ -9,30 +9,15 @@ What is hashed and signed is the manifest *without* its `integrity` and `freeze`
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-
+from opendata.wire.chunks import ColumnStats
 from opendata.wire.codec import Wire, read_json, read_wire
 from opendata.wire.digest import canonical_json, digest_of
 from opendata.wire.errors import Corrupt
 
 MANIFEST_FORMAT = "opendata-manifest/1"
-W = TypeVar("W", bound=Wire)
 UNSIGNED_BLOCKS = ("integrity", "freeze")
-
-
-class ColumnStats(Wire):
-    """Statistics of one column in one shard.
-
-    `min` and `max` are written by `opendata.reading.scalars`; they are absent where a bound is
-    unknown (no values, NaN among them, or longer than a pruning bound needs to be).
-    """
-
-    null_count: int
-    distinct_estimate: int | None = None
-    min: str | None = None
-    max: str | None = None
 
 
 class FileEntry(Wire):
@@ -181,7 +166,3 @@ def read_manifest(data: bytes, what: str) -> Manifest:
         )
     return manifest
 
-
-def replace(value: W, **changes: Any) -> W:
-    """A copy of a wire value with some fields exchanged."""
-    return msgspec.structs.replace(value, **changes)

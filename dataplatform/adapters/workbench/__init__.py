@@ -1,0 +1,1 @@
+"""The workbench: scratch space where batches become sorted, hashed Parquet shards."""
