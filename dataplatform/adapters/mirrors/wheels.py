@@ -73,13 +73,20 @@ def read_vintages(declaration: Path) -> dict[str, Vintage]:
 def _vintage(
     name: str, declared: Mapping[str, Any], sources: Mapping[str, Any], folder: Path
 ) -> Vintage:
+    pinned = set(declared["packages"])
+    unused = pinned - {source["package"] for source in sources.values()}
+    if unused:
+        raise InvalidInput(
+            f"vintage {name} pins {', '.join(sorted(unused))}, which no source names",
+            hint="compare `packages` with the `package` of each [sources.…] table",
+        )
     return Vintage(
         name=name,
         requirements=folder / "vintages" / f"{name}.txt",
         files=tuple(
             PackagedFile(source["url"], source["path"])
             for source in sources.values()
-            if source["package"] in declared["packages"]
+            if source["package"] in pinned
         ),
         recorded=tuple(folder / "recorded" / host for host in declared.get("recorded", ())),
     )
