@@ -19,7 +19,7 @@ import pyarrow as pa
 
 SOURCE = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip"
 MEMBER = "eurofxref-hist.csv"
-NO_RATE = {"N/A", ""}  # the currency was not quoted that day
+NO_RATE = "N/A"  # the currency was not quoted that day
 
 SCHEMA = pa.schema([("date", pa.date32()), ("currency", pa.string()), ("rate", pa.float64())])
 
@@ -84,7 +84,7 @@ def _quotes(cells: list[str], currencies: list[str], place: str) -> Iterator[tup
         )
     for code, cell in zip(currencies, values, strict=True):
         text = cell.strip()
-        if text not in NO_RATE:
+        if text != NO_RATE:
             yield code, _rate(text, code, place)
 
 
