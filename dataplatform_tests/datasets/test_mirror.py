@@ -102,6 +102,7 @@ def test_a_name_too_long_for_a_file_is_cut_and_still_its_own() -> None:
         "ftp://example.org/a",
         "example.org/a",
         "https:///a",
+        "https://../a",
         "https://example.org/../a",
         "https://example.org/%2e%2e/a",
         "https://example.org/a/./b",
