@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 from dataplatform_tests.house.tree import PRODUCT, ROOT, imported_names, project_files
 
@@ -22,13 +23,20 @@ def declared(requirements: list[str]) -> set[str]:
     return {distribution(requirement) for requirement in requirements}
 
 
+def is_beside(path: Path, name: str) -> bool:
+    """Whether a name is a neighbour's: a folder that runs as a script imports its own modules."""
+    folder = (ROOT / path).parent
+    return (folder / f"{name}.py").exists() or (folder / name).is_dir()
+
+
 def imported_distributions(package: str) -> dict[str, set[str]]:
     """For each foreign package that is imported, the modules that do so."""
     providers = packages_distributions()
     found: dict[str, set[str]] = {}
     for path in project_files(f"{package}/**.py"):
         for name in {imported.split(".")[0] for imported in imported_names(path)}:
-            if name not in sys.stdlib_module_names and name not in PRODUCT:
+            own = name in PRODUCT or is_beside(path, name)
+            if not own and name not in sys.stdlib_module_names:
                 provider = distribution(providers.get(name, [name])[0])
                 found.setdefault(provider, set()).add(str(path))
     return found
