@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from dataplatform.contracts.problems import Place, Problem
 from dataplatform.contracts.rules import (
     EnumSetRule,
     MonotonicRule,
@@ -25,9 +26,6 @@ from dataplatform.contracts.values import is_number, is_ordered, is_text, scalar
 
 if TYPE_CHECKING:
     from dataplatform.contracts.model import Contract, FieldSpec
-
-Place = tuple[str | int, ...]
-Problem = tuple[Place, str]
 
 
 def field_problems(contract: Contract) -> list[Problem]:

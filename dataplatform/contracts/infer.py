@@ -12,6 +12,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from dataplatform.contracts.model import Contract, FieldSpec
+from dataplatform.contracts.problems import reasons
 from dataplatform.contracts.types import type_name
 from opendata.wire.errors import InvalidInput
 
@@ -33,9 +34,8 @@ def infer_contract(schema: pa.Schema, *, primary_key: Sequence[str] = ()) -> Con
             fields=tuple(_field_spec(field) for field in schema),
         )
     except ValidationError as error:
-        reasons = "; ".join(_reason(found["msg"]) for found in error.errors())
         raise InvalidInput(
-            f"the table's columns make no contract: {reasons}",
+            f"the table's columns make no contract: {reasons(error)}",
             code="invalid_schema",
             hint="rename or drop the columns in main.py",
         ) from error
@@ -57,9 +57,8 @@ def complete_contract(declared: Contract, schema: pa.Schema) -> Contract:
     try:
         return Contract.model_validate(stated)
     except ValidationError as error:
-        reasons = "; ".join(_reason(found["msg"]) for found in error.errors())
         raise InvalidInput(
-            f"the contract does not fit the table's columns: {reasons}",
+            f"the contract does not fit the table's columns: {reasons(error)}",
             code="invalid_contract",
             hint="correct `contract` in opendata.yaml, then od check",
         ) from error
@@ -85,7 +84,3 @@ def _field_spec(field: pa.Field) -> FieldSpec:
 def _note(notes: dict[bytes, bytes], key: bytes) -> str | None:
     text = notes.get(key, b"").decode(errors="replace").strip()
     return text or None
-
-
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")

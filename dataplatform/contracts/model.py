@@ -8,14 +8,14 @@ in `thresholds`, and what must agree between fields and rules in `consistency`.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from dataplatform.contracts.consistency import field_problems, rule_problems
 from dataplatform.contracts.duration import Duration, parse_duration
+from dataplatform.contracts.problems import raise_problems
 from dataplatform.contracts.rules import (
     CrossFieldRule,
     CustomRule,
@@ -121,7 +121,7 @@ class Contract(BaseModel):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Contract:
-        _raise_at_their_places(field_problems(self) or rule_problems(self), self)
+        raise_problems("Contract", [*field_problems(self), *rule_problems(self)])
         keys = set(self.primary_key)
         if any(field.nullable and field.name in keys for field in self.fields):
             fields = tuple(_not_nullable(f) if f.name in keys else f for f in self.fields)
@@ -181,22 +181,3 @@ class ReleaseSettings(BaseModel):
 
 def _not_nullable(field: FieldSpec) -> FieldSpec:
     return field.model_copy(update={"nullable": False})
-
-
-def _raise_at_their_places(
-    problems: list[tuple[tuple[str | int, ...], str]], contract: Any
-) -> None:
-    """Report each problem at its own place, so that an editor can jump to it."""
-    if not problems:
-        return
-    raise ValidationError.from_exception_data(
-        type(contract).__name__,
-        [
-            InitErrorDetails(
-                type=PydanticCustomError("contract", "{message}", {"message": message}),
-                loc=place,
-                input=None,
-            )
-            for place, message in problems
-        ],
-    )

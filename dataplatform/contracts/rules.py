@@ -6,6 +6,7 @@ evaluated belongs to the contract engine; whether its fields exist, to `consiste
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -17,14 +18,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
+    PlainValidator,
     StrictStr,
+    field_validator,
     model_validator,
 )
 
-from dataplatform.contracts.values import check_literal
+from dataplatform.contracts.values import checked_bound, checked_scalar, one_line
 
 SQL_MAX_CHARS: Final = 10_000
 PATTERN_MAX_CHARS: Final = 1_000
@@ -67,19 +67,11 @@ class Severity(StrEnum):
         return self.rank >= Severity(other).rank
 
 
-def _checked_literal(value: Any) -> Any:
-    check_literal(value)
-    return value
-
-
-FieldName = Annotated[
-    StrictStr, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")
-]
-Scalar = Annotated[
-    StrictBool | StrictInt | StrictFloat | StrictStr, AfterValidator(_checked_literal)
-]
-Bound = Annotated[StrictInt | StrictFloat | StrictStr, AfterValidator(_checked_literal)]
-RuleName = Annotated[str, Field(min_length=1, max_length=100)]
+FieldName = Annotated[StrictStr, Field(min_length=1, max_length=255), AfterValidator(one_line)]
+# One validator instead of a union, so that a wrong value gets one sentence and not four.
+Scalar = Annotated[bool | int | float | str, PlainValidator(checked_scalar)]
+Bound = Annotated[int | float | str, PlainValidator(checked_bound)]
+RuleName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
 Sql = Annotated[str, Field(min_length=1, max_length=SQL_MAX_CHARS)]
 
 
@@ -153,16 +145,17 @@ class RegexRule(_OneFieldRule):
     kind: Literal["regex"] = "regex"
     pattern: Annotated[str, Field(min_length=1, max_length=PATTERN_MAX_CHARS)]
 
-    @model_validator(mode="after")
-    def _pattern_compiles(self) -> RegexRule:
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_compiles(cls, pattern: str) -> str:
         try:
-            pc.match_substring_regex(pa.array([""]), self.pattern)
+            pc.match_substring_regex(pa.array([""]), pattern)
         except pa.ArrowInvalid as error:
             reason = str(error).removeprefix("Invalid regular expression: ")
             raise ValueError(
-                f"`pattern` is no RE2 expression (no look-around, no back-references): {reason}"
+                f"this is no RE2 expression (no look-around, no back-references): {reason}"
             ) from error
-        return self
+        return pattern
 
 
 class EnumSetRule(_OneFieldRule):
@@ -171,14 +164,15 @@ class EnumSetRule(_OneFieldRule):
     kind: Literal["enum_set"] = "enum_set"
     values: Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=VALUES_MAX)]
 
-    @model_validator(mode="after")
-    def _values_are_alike(self) -> EnumSetRule:
-        kinds = {float if type(value) is int else type(value) for value in self.values}
+    @field_validator("values")
+    @classmethod
+    def _values_are_alike(cls, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+        kinds = {float if type(value) is int else type(value) for value in values}
         if len(kinds) > 1:
-            raise ValueError("`values` mixes text, numbers and booleans; put text in quotes")
-        if len(set(self.values)) < len(self.values):
-            raise ValueError("`values` names a value twice")
-        return self
+            raise ValueError("text, numbers and booleans are mixed here; put text in quotes")
+        if len(set(values)) < len(values):
+            raise ValueError("a value stands here twice")
+        return values
 
 
 class CrossFieldRule(_Rule):
@@ -256,3 +250,16 @@ Rule = Annotated[
     ],
     BeforeValidator(_refuse_what_is_not_available),
 ]
+RULE_MODELS: Final[Mapping[str, type[BaseModel]]] = {
+    str(model.model_fields["kind"].default): model
+    for model in (
+        UniqueRule,
+        NotNullRule,
+        RangeRule,
+        RegexRule,
+        EnumSetRule,
+        CrossFieldRule,
+        MonotonicRule,
+        CustomRule,
+    )
+}

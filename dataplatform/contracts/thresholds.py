@@ -7,6 +7,7 @@ an expectation to the adapter that knows the library.
 from __future__ import annotations
 
 import math
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -15,10 +16,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Discriminator,
-    Field,
     JsonValue,
-    StrictFloat,
-    StrictInt,
+    PlainValidator,
     Tag,
     model_validator,
 )
@@ -45,13 +44,13 @@ class DriftOf(StrEnum):
     DISTINCT = "distinct"
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value) or value < 0:
+def _threshold(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ValueError("a threshold is a number of 0 or more")
     return value
 
 
-Number = Annotated[StrictInt | StrictFloat, AfterValidator(_finite)]
+Number = Annotated[int | float, PlainValidator(_threshold)]
 
 _LIMITS: Final[dict[Metric, tuple[str, ...]]] = {
     Metric.COMPLETENESS: ("min",),
@@ -123,13 +122,19 @@ class MetricThreshold(BaseModel):
         return self.name or f"{self.metric}{of_fields}"
 
 
+def _expectation_name(text: str) -> str:
+    if not re.fullmatch(r"expect_[a-z0-9_]{1,120}", text):
+        raise ValueError(f"{text!r} is no expectation: their names begin with expect_")
+    return text
+
+
 class ExpectationSpec(BaseModel):
     """A Great Expectations expectation by its own name; all further keys are its arguments."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
     __pydantic_extra__: dict[str, JsonValue]
 
-    expectation: Annotated[str, Field(pattern=r"^expect_[a-z0-9_]{1,120}$")]
+    expectation: Annotated[str, AfterValidator(_expectation_name)]
     severity: Severity = Severity.ERROR
 
     @property
@@ -147,14 +152,15 @@ class ExpectationSpec(BaseModel):
 
 
 def _told_apart(data: Any) -> str | None:
+    # No tag may be a key as well: an error's location names both.
     if isinstance(data, BaseModel):
-        return "metric" if isinstance(data, MetricThreshold) else "expectation"
+        return "threshold" if isinstance(data, MetricThreshold) else "named"
     if not isinstance(data, dict):
         return None
-    return "expectation" if "expectation" in data else "metric"
+    return "named" if "expectation" in data else "threshold"
 
 
 QualityRule = Annotated[
-    Annotated[MetricThreshold, Tag("metric")] | Annotated[ExpectationSpec, Tag("expectation")],
+    Annotated[MetricThreshold, Tag("threshold")] | Annotated[ExpectationSpec, Tag("named")],
     Discriminator(_told_apart),
 ]

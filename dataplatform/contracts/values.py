@@ -46,16 +46,41 @@ def scalar_of(value: Literal, data_type: pa.DataType) -> pa.Scalar:
     raise ValueError(f"values of type {data_type} cannot be written in a contract")
 
 
-def check_literal(value: Any) -> None:
-    """Refuse what JSON cannot hold exactly.
+def one_line(text: str) -> str:
+    """`text`, when it stays on its line.
 
     Raises:
-        ValueError: for infinities, NaN and whole numbers beyond 2**53.
+        ValueError: for line breaks and other control characters.
     """
+    if any(ch < " " or "\x7f" <= ch <= "\x9f" or ch in "\u2028\u2029" for ch in text):
+        raise ValueError("line breaks and control characters are not allowed here")
+    return text
+
+
+def checked_scalar(value: Any) -> Literal:
+    """A scalar that JSON holds exactly.
+
+    Raises:
+        ValueError: for anything else: lists, nulls, infinities, whole numbers beyond 2**53.
+    """
+    if not isinstance(value, Literal):
+        raise ValueError("text, a number or true/false is expected here")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value!r} is no bound; leave it out instead")
     if isinstance(value, int) and abs(value) > EXACT_INTEGER_MAX:
         raise ValueError(f'{value} is not exact in JSON; write it in quotes: "{value}"')
+    return value
+
+
+def checked_bound(value: Any) -> int | float | str:
+    """A scalar that can be the end of a range.
+
+    Raises:
+        ValueError: as `checked_scalar`, and for booleans.
+    """
+    if isinstance(value, bool):
+        raise ValueError("a number, or a date or time as text, is expected here")
+    return checked_scalar(value)
 
 
 def is_text(data_type: pa.DataType) -> bool:

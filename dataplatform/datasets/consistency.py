@@ -1,0 +1,112 @@
+"""What must agree between the sections of one definition.
+
+Here belong the checks across sections, as values: the place and a sentence. What is wrong inside
+one section is said by that section's own model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from dataplatform.contracts.consistency import unknown_name
+from dataplatform.contracts.model import (
+    DriftOf,
+    ExpectationSpec,
+    FieldSpec,
+    Metric,
+    MetricThreshold,
+    Shard,
+)
+from dataplatform.contracts.problems import Place, Problem
+from dataplatform.contracts.values import is_number
+
+if TYPE_CHECKING:
+    from dataplatform.datasets.definition import DatasetDefinition
+
+# The arguments under which expectations name columns.
+_COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
+
+
+def definition_problems(definition: DatasetDefinition) -> list[Problem]:
+    """What the sections say against one another."""
+    return [
+        *_time_problems(definition),
+        *_input_problems(definition),
+        *_repeats(definition),
+        *_quality_problems(definition),
+    ]
+
+
+def _time_problems(definition: DatasetDefinition) -> Iterator[Problem]:
+    fields = definition.contract.fields if definition.contract else ()
+    if definition.time is None:
+        if definition.release.shard is not Shard.NONE:
+            message = "shards are cut along the time column; name it under `time`"
+            yield ("release", "shard"), message
+    elif definition.contract is not None and fields:
+        field = definition.contract.field(definition.time)
+        if field is None:
+            yield ("time",), unknown_name(definition.time, definition.contract.field_names)
+        elif not _tells_time(field):
+            message = f"{field.name!r} is {field.type}; a time column is a date or a timestamp"
+            yield ("time",), message
+
+
+def _input_problems(definition: DatasetDefinition) -> Iterator[Problem]:
+    for at, other in enumerate(definition.inputs):
+        if other == definition.id:
+            yield ("inputs", at), "a data set cannot be its own input; see context.previous"
+
+
+def _repeats(definition: DatasetDefinition) -> Iterator[Problem]:
+    for section in ("inputs", "secrets"):
+        values = getattr(definition, section)
+        for at, value in enumerate(values):
+            if value in values[:at]:
+                yield (section, at), f"{str(value)!r} stands here twice"
+
+
+def _quality_problems(definition: DatasetDefinition) -> Iterator[Problem]:
+    contract = definition.contract
+    for at, rule in enumerate(definition.quality):
+        freshness = isinstance(rule, MetricThreshold) and rule.metric is Metric.FRESHNESS
+        if freshness and definition.time is None:
+            yield ("quality", at), "freshness is measured of the time column; name it under `time`"
+        if contract is None or not contract.fields:
+            continue
+        for place, name in _columns(rule):
+            field = contract.field(name)
+            if field is None:
+                yield ("quality", at, *place), unknown_name(name, contract.field_names)
+            elif _averages(rule) and not is_number(field.arrow_type):
+                message = f"{name!r} is {field.type} and has no mean; use `of: distinct`"
+                yield ("quality", at, *place), message
+
+
+def _columns(rule: MetricThreshold | ExpectationSpec) -> Iterator[tuple[Place, str]]:
+    if isinstance(rule, MetricThreshold):
+        yield from ((("fields", at), name) for at, name in enumerate(rule.fields))
+        return
+    for argument in _COLUMN_ARGUMENTS:
+        named = rule.arguments.get(argument)
+        if isinstance(named, str):
+            yield (argument,), named
+        elif isinstance(named, list):
+            pairs = enumerate(named)
+            yield from (((argument, at), name) for at, name in pairs if isinstance(name, str))
+
+
+def _averages(rule: MetricThreshold | ExpectationSpec) -> bool:
+    return (
+        isinstance(rule, MetricThreshold)
+        and rule.metric is Metric.DRIFT
+        and rule.of is DriftOf.MEAN
+    )
+
+
+def _tells_time(field: FieldSpec) -> bool:
+    data_type = field.arrow_type
+    return bool(pa.types.is_date(data_type) or pa.types.is_timestamp(data_type))
