@@ -1,0 +1,22 @@
+"""Fixtures of real servers: one of each per test run, started when the first test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dataplatform_tests.servers.seaweed import SeaweedServer, running_seaweed
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
+    """A real S3 server for the whole run; make a bucket or prefix of your own in it."""
+    with running_seaweed(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed_bucket(seaweed: SeaweedServer) -> str:
+    """The `s3://` address of a bucket that all tests share: add a prefix of your own."""
+    return seaweed.create_bucket("shared-by-tests")
