@@ -6,6 +6,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+# Real servers, each started when the first test asks for it.
+pytest_plugins = ["dataplatform_tests.servers.fixtures"]
+
 # Read once at import, before any fixture: a test that needs a setting sets it itself.
 for name in list(os.environ):
     if name.startswith(("OPENDATA_", "AWS_", "DAGSTER_")):
