@@ -18,12 +18,7 @@ class ContractEngine(Protocol):
     """Evaluates every rule over every row, in bounded memory; nothing is sampled."""
 
     def check(
-        self,
-        files: Sequence[str],
-        contract: Contract,
-        *,
-        time: str | None,
-        thresholds: Sequence[MetricThreshold] = (),
+        self, files: Sequence[str], contract: Contract, *, time: str | None
     ) -> tuple[Report, Profile]:
         """Judge and measure a candidate.
 
@@ -33,11 +28,26 @@ class ContractEngine(Protocol):
             files: Paths of the candidate's Parquet files, in row order.
             contract: What the rows must keep.
             time: The time column, whose reach the profile tells.
-            thresholds: Quality limits, for the exact counts that they ask of the profile.
 
         Raises:
             InvalidInput: where there is no file.
             NotFound: where a file does not exist.
             Corrupt: where a file is no readable Parquet.
+        """
+        ...
+
+    def profile(
+        self,
+        files: Sequence[str],
+        contract: Contract,
+        thresholds: Sequence[MetricThreshold],
+        *,
+        time: str | None,
+    ) -> Profile:
+        """Measure only; with the exact counts that `thresholds` ask for.
+
+        Raises:
+            InvalidInput, NotFound, Corrupt: as `check`.
+            Rejected: where a column cannot be measured within the limits.
         """
         ...

@@ -32,7 +32,8 @@ class ColumnProfile(Wire):
 class FieldsFact(Wire):
     """What was counted exactly over several fields together, because a threshold asked for it.
 
-    `complete_rows` have no null among `fields`; `distinct_rows` are those rows' distinct values.
+    No `fields` stand for all columns. `complete_rows` have no null among them; `distinct_rows` are
+    those rows' distinct values.
     """
 
     fields: tuple[str, ...]

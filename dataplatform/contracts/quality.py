@@ -32,9 +32,7 @@ def check_quality(
     """
     if now_at.tzinfo is None:
         raise InvalidInput(f"{now_at!r} has no time zone")
-    findings = [
-        finding for rule in rules for finding in _judge(rule, profile, previous, now_at)
-    ]
+    findings = [finding for rule in rules for finding in _judge(rule, profile, previous, now_at)]
     return Report(gate="quality", row_count=profile.row_count, findings=tuple(findings))
 
 
@@ -58,8 +56,7 @@ def _judge(
 
 
 def _completeness(rule: MetricThreshold, profile: Profile) -> Finding:
-    fields = rule.fields or tuple(profile.columns)
-    complete = _complete_rows(fields, profile)
+    complete = _complete_rows(rule.fields, profile)
     if complete is None:
         return _unmeasured(rule)
     share = complete / profile.row_count if profile.row_count else 1.0
@@ -72,7 +69,9 @@ def _completeness(rule: MetricThreshold, profile: Profile) -> Finding:
         passed=share >= limit,
         checked=profile.row_count,
         failing=missing,
-        message=f"{share:.4%} of rows are complete ({missing:,} are not), at least {limit:.4%} asked",
+        message=(
+            f"{share:.4%} of rows are complete ({missing:,} are not), at least {limit:.4%} asked"
+        ),
         hint="find out why the source lost values, or lower `min`",
     )
 
@@ -80,7 +79,7 @@ def _completeness(rule: MetricThreshold, profile: Profile) -> Finding:
 def _complete_rows(fields: tuple[str, ...], profile: Profile) -> int | None:
     if fact := profile.fact(fields):
         return fact.complete_rows
-    with_nulls = [name for name in fields if profile.columns[name].null_count]
+    with_nulls = [name for name in fields or profile.columns if profile.columns[name].null_count]
     if len(with_nulls) > 1:
         return None
     return profile.row_count - sum(profile.columns[name].null_count for name in with_nulls)
@@ -173,9 +172,7 @@ def _beyond(value: float, low: float | None, high: float | None, shown: str) -> 
     return []
 
 
-def _drift(
-    rule: MetricThreshold, name: str, profile: Profile, previous: Profile | None
-) -> Finding:
+def _drift(rule: MetricThreshold, name: str, profile: Profile, previous: Profile | None) -> Finding:
     label = rule.name or f"drift({name} {rule.of})"
     before = previous.columns.get(name) if previous else None
     if previous is None or before is None:
@@ -188,7 +185,8 @@ def _drift(
         why = f"{name} has no {rule.of} in {which}"
         return not_evaluated(label, (name,), rule.severity, why)
     change = _relative_change(old, new)
-    message = f"{rule.of} moved by {change:.4%} ({old:.6g} → {new:.6g}), at most {rule.max or 0:.4%}"
+    moved = f"{rule.of} moved by {change:.4%} ({old:.6g} → {new:.6g})"
+    message = f"{moved}, at most {rule.max or 0:.4%} asked"
     return _drift_finding(rule, label, name, change=change, message=message)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, Literal, TypeVar
 
@@ -81,6 +81,10 @@ class Report(Wire):
             return 1.0
         return sum(finding.passed for finding in self.findings) / len(self.findings)
 
+    def with_findings(self, findings: Iterable[Finding]) -> Report:
+        """The same report with further findings at its end."""
+        return msgspec.structs.replace(self, findings=(*self.findings, *findings))
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Report:
         """Read what `to_json` wrote.
@@ -106,7 +110,7 @@ def _headline(report: Report, failed: int) -> str:
     rules = len(report.findings)
     return (
         f"{report.gate} {outcome}: {rules - failed} of {rules} rules hold "
-        f"over {report.row_count:,} rows"
+        f"over {counted(report.row_count, 'row')}"
     )
 
 
@@ -127,6 +131,11 @@ def _cell(value: Any) -> str:
         return "null"
     text = str(value)
     return text if len(text) <= CELL_MAX_CHARS else f"{text[:CELL_MAX_CHARS]}…"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `1,200 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def not_evaluated(

@@ -53,6 +53,11 @@ class Session:
         """The one row of an aggregate."""
         return self.rows(sql, parameters)[0]
 
+    def schema(self, sql: str) -> pa.Schema:
+        """The columns of a result, of which few rows should be asked."""
+        table: pa.Table = self._run(sql, (), lambda cursor: cursor.to_arrow_table())
+        return table.schema
+
     def execute(self, sql: str) -> None:
         """A statement without a result (views and settings of our own)."""
         self._run(sql, (), lambda cursor: None)
@@ -142,7 +147,7 @@ def rows_of(table: pa.Table) -> list[dict[str, Any]]:
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     kind = column.type
-    if pa.types.is_timestamp(kind) and kind.unit == "ns" or pa.types.is_time64(kind):
+    if (pa.types.is_timestamp(kind) and kind.unit == "ns") or pa.types.is_time64(kind):
         text: list[Any] = column.cast(pa.string()).to_pylist()
         return text
     values: list[Any] = column.to_pylist()
@@ -166,4 +171,10 @@ def _translated(error: Exception, limits: Limits) -> Rejected | Unavailable:
         )
     if isinstance(error, duckdb.IOException):
         return Unavailable(f"reading or spilling failed: {reason}", code="io_failed")
-    return Rejected(reason, code=FAILED)
+    return Rejected(reason, code=FAILED, hint=_suggestion(str(error)))
+
+
+def _suggestion(text: str) -> str | None:
+    """The names that the engine offers in place of an unknown one."""
+    offered = ("Candidate bindings:", "Did you mean")
+    return next((line for line in text.splitlines() if line.startswith(offered)), None)

@@ -1,0 +1,1 @@
+"""Engines that evaluate a contract over Parquet files."""

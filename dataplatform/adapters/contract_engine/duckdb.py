@@ -1,0 +1,279 @@
+"""The contract engine on DuckDB.
+
+Here belongs the order of the evaluation: what goes into the one pass, what takes a pass of its own,
+and how answers become findings. The questions stand beside it, by subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from dataplatform.adapters.contract_engine.measure import (
+    column_profile,
+    column_question,
+    exact_facts,
+    profile_of,
+    row_count_question,
+)
+from dataplatform.adapters.contract_engine.one_pass import Answer, Question, ask
+from dataplatform.adapters.contract_engine.order_rules import monotonic, primary_key, unique
+from dataplatform.adapters.contract_engine.row_rules import RowRule, nullability, row_rule
+from dataplatform.adapters.contract_engine.table import Table, open_table
+from dataplatform.adapters.contract_engine.user_rules import user_findings
+from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
+from dataplatform.adapters.duckdb.text import names
+from dataplatform.contracts.model import (
+    Contract,
+    CrossFieldRule,
+    CustomRule,
+    MetricThreshold,
+    MonotonicRule,
+    NotNullRule,
+    Rule,
+    Severity,
+    UniqueRule,
+)
+from dataplatform.contracts.profile import ColumnProfile, Profile
+from dataplatform.contracts.report import SAMPLES_MAX, Finding, Report, counted, not_evaluated
+from dataplatform.contracts.schema_fit import check_fields, fits
+from opendata.wire.errors import OpenDataError
+
+
+class DuckDbContractEngine:
+    """Evaluates contracts over Parquet files within `limits`; implements `ContractEngine`.
+
+    Args:
+        limits: Memory, threads and time of the engine's own statements.
+        user_seconds: Time of each statement that a contract brings along.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, user_seconds: float = 60) -> None:
+        self._limits = limits or Limits()
+        self._user_limits = replace(self._limits, statement_seconds=user_seconds)
+
+    def check(
+        self, files: Sequence[str], contract: Contract, *, time: str | None
+    ) -> tuple[Report, Profile]:
+        """Judge and measure a candidate; see the port."""
+        table = open_table(files)
+        nulls, conditions = _conditions(table, contract)
+        with locked_session(table.files, self._limits) as session, table.opened(session):
+            scan = _scan(session, table, [*nulls, *conditions])
+            judge = _Judge(session, table, contract, scan)
+            structure = [*check_fields(contract, table.schema), *table.findings]
+            findings = [
+                *structure,
+                *scan.unread(table, structure),
+                *judge.key(),
+                *(judge.condition(condition) for condition in nulls),
+                *judge.rules(self._user_limits),
+            ]
+        profile = profile_of(scan.rows, scan.columns, time)
+        return Report(gate="contract", row_count=scan.rows, findings=tuple(findings)), profile
+
+    def profile(
+        self,
+        files: Sequence[str],
+        contract: Contract,
+        thresholds: Sequence[MetricThreshold],
+        *,
+        time: str | None,
+    ) -> Profile:
+        """Measure only, exactly where `thresholds` ask for it; see the port."""
+        table = open_table(files)
+        with locked_session(table.files, self._limits) as session, table.opened(session):
+            scan = _scan(session, table, [])
+            for error in scan.errors.values():
+                raise error
+            facts = list(exact_facts(session, table, thresholds))
+        return profile_of(scan.rows, scan.columns, time, facts)
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """What the one pass answered."""
+
+    rows: int
+    columns: dict[str, ColumnProfile]
+    errors: dict[str, OpenDataError]
+    counts: dict[RowRule, Answer]
+
+    def unread(self, table: Table, structure: Sequence[Finding]) -> Iterator[Finding]:
+        """A finding for each column that could not be measured and is not told of yet."""
+        told = {field for finding in structure if not finding.passed for field in finding.fields}
+        for column, error in self.errors.items():
+            why = f"column {column!r} cannot be read: {error.message}"
+            yield not_evaluated(f"field({column})", (column,), Severity.ERROR, why, error.hint)
+        for column, why in table.unreadable.items():
+            if column not in told:
+                yield not_evaluated(f"field({column})", (column,), Severity.ERROR, why)
+
+
+def _conditions(table: Table, contract: Contract) -> tuple[list[RowRule], list[RowRule]]:
+    """What the fields' nullability asks, and what the rules ask row by row."""
+    nulls = [c for c in nullability(contract) if set(c.fields) <= set(table.columns)]
+    sound = [rule for rule in contract.rules if not _obstacle(rule, table, contract)]
+    return nulls, [c for c in (row_rule(rule, table) for rule in sound) if c is not None]
+
+
+def _scan(session: Session, table: Table, conditions: Sequence[RowRule]) -> _Scan:
+    """Ask everything that one pass can answer.
+
+    Raises:
+        Rejected, Unavailable: where not even the rows can be counted.
+    """
+    columns = table.columns
+    questions = [row_count_question(), *(column_question(column, table) for column in columns)]
+    questions += [_count(condition) for condition in conditions]
+    total, *answers = ask(session, table.rows_sql, questions)
+    if isinstance(total, OpenDataError):
+        raise total
+    measured = dict(zip(columns, answers, strict=False))
+    return _Scan(
+        rows=total["rows"],
+        columns={
+            column: column_profile(column, table, answer)
+            for column, answer in measured.items()
+            if not isinstance(answer, OpenDataError)
+        },
+        errors={c: a for c, a in measured.items() if isinstance(a, OpenDataError)},
+        counts=dict(zip(conditions, answers[len(columns) :], strict=True)),
+    )
+
+
+def _count(condition: RowRule) -> Question:
+    failing = f"count(*) FILTER (WHERE {condition.breaks})"
+    return Question({"checked": condition.looks_at, "failing": failing})
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Turns answers into findings, and asks what takes a pass of its own."""
+
+    session: Session
+    table: Table
+    contract: Contract
+    scan: _Scan
+
+    def key(self) -> Iterator[Finding]:
+        """The primary key's finding, where there is a key."""
+        key = self.contract.primary_key
+        if not key:
+            return
+        why = _field_obstacle(key, self.table, self.contract)
+        if why:
+            yield not_evaluated("primary_key", key, Severity.ERROR, why)
+            return
+        yield self._own_pass(
+            "primary_key",
+            key,
+            Severity.ERROR,
+            lambda: primary_key(self.session, self.table, key, self.scan.rows),
+        )
+
+    def rules(self, user_limits: Limits) -> list[Finding]:
+        """One finding per rule, in the contract's order."""
+        by_sql = [r for r in self.contract.rules if isinstance(r, CrossFieldRule | CustomRule)]
+        user = iter(
+            user_findings(self.table, by_sql, self._identity(), self.scan.rows, user_limits)
+        )
+        return [
+            next(user) if isinstance(rule, CrossFieldRule | CustomRule) else self._rule(rule)
+            for rule in self.contract.rules
+        ]
+
+    def condition(self, condition: RowRule) -> Finding:
+        """The finding of a condition that the one pass counted."""
+        answer = self.scan.counts[condition]
+        if isinstance(answer, OpenDataError):
+            return _crashed(condition.label, condition.fields, condition.severity, answer)
+        failing, checked = answer["failing"], answer["checked"]
+        samples = self._samples(condition) if failing else []
+        return Finding(
+            rule=condition.label,
+            fields=condition.fields,
+            severity=condition.severity,
+            passed=not failing,
+            checked=checked,
+            failing=failing,
+            message=f"{failing:,} of {counted(checked, 'value')} {condition.fault}"
+            if failing
+            else f"{counted(checked, 'value')}, all good",
+            hint=condition.hint if failing else None,
+            samples=tuple(samples),
+        )
+
+    def _rule(self, rule: Rule) -> Finding:
+        why = _obstacle(rule, self.table, self.contract)
+        if why:
+            return not_evaluated(rule.label, rule.concerned, rule.severity, why)
+        if isinstance(rule, UniqueRule):
+            return self._own_pass(
+                rule.label,
+                rule.fields,
+                rule.severity,
+                lambda: unique(self.session, self.table, rule),
+            )
+        if isinstance(rule, MonotonicRule):
+            return self._own_pass(
+                rule.label,
+                rule.concerned,
+                rule.severity,
+                lambda: monotonic(self.session, self.table, rule, self._identity()),
+            )
+        condition = row_rule(rule, self.table)
+        assert condition is not None, f"no way to judge {rule.label}"
+        return self.condition(condition)
+
+    def _own_pass(
+        self, label: str, fields: tuple[str, ...], severity: Severity, judge: Callable[[], Finding]
+    ) -> Finding:
+        try:
+            return judge()
+        except OpenDataError as error:
+            return _crashed(label, fields, severity, error)
+
+    def _samples(self, condition: RowRule) -> list[dict[str, object]]:
+        shown = names(dict.fromkeys([*self._identity(), *condition.fields]))
+        sql = f"SELECT {shown} FROM {self.table.rows_sql} WHERE {condition.breaks}"
+        try:
+            rows = self.session.rows(f"{sql} LIMIT {SAMPLES_MAX}")
+        except OpenDataError as error:
+            return [{"#error": f"the rows could not be read: {error.message}"}]
+        return [self.table.json_row(row) for row in rows]
+
+    def _identity(self) -> tuple[str, ...]:
+        """What names a row in samples: its key, or its place."""
+        key = self.contract.primary_key
+        return key if key and set(key) <= set(self.table.columns) else self.table.place
+
+
+def _crashed(
+    label: str, fields: tuple[str, ...], severity: Severity, error: OpenDataError
+) -> Finding:
+    return not_evaluated(label, fields, severity, error.message, error.hint)
+
+
+def _obstacle(rule: Rule, table: Table, contract: Contract) -> str | None:
+    """Why a rule cannot be evaluated over this table, or None."""
+    if isinstance(rule, NotNullRule):
+        missing = [field for field in rule.fields if field not in table.columns]
+        return _absent(missing[0], table) if missing else None
+    return _field_obstacle(rule.concerned, table, contract)
+
+
+def _field_obstacle(fields: Sequence[str], table: Table, contract: Contract) -> str | None:
+    for field in fields:
+        if field not in table.columns:
+            return _absent(field, table)
+        if field in table.inexact:
+            return f"column {field!r} cannot be compared exactly: {table.inexact[field]}"
+        declared = contract.field(field)
+        if declared and not fits(declared.arrow_type, table.schema.field(field).type):
+            return f"column {field!r} has another type than {declared.type}"
+    return None
+
+
+def _absent(field: str, table: Table) -> str:
+    return table.unreadable.get(field) or f"the table has no column {field!r}"
