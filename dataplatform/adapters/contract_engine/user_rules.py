@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from dataplatform.adapters.contract_engine.guarded import Job, Outcome, UserRule
 from dataplatform.adapters.contract_engine.table import Table
@@ -46,7 +46,7 @@ def _outcomes(
     answered: set[int] = set()
     job = _job(table, rules, identity, limits)
     reason = ""
-    with _Evaluation(job) as evaluation:
+    with tempfile.TemporaryFile() as errors, _Evaluation(job, errors) as evaluation:
         for outcome in evaluation.outcomes():
             answered.add(outcome.at)
             yield outcome
@@ -64,18 +64,18 @@ def _outcomes(
 class _Evaluation:
     """A running evaluation; leaving the context ends its process in any case."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, errors: IO[bytes]) -> None:
         self._job = job
+        self._errors = errors
         self._overdue = False
         with tempfile.TemporaryFile() as asked:
             asked.write(job.to_bytes())
             asked.seek(0)
-            self._errors = tempfile.TemporaryFile()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "dataplatform.adapters.contract_engine.guarded"],
                 stdin=asked,
                 stdout=subprocess.PIPE,
-                stderr=self._errors,
+                stderr=errors,
                 env=_bare_environment(),
             )
 
@@ -87,7 +87,6 @@ class _Evaluation:
         self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
-        self._errors.close()
 
     def outcomes(self) -> Iterator[Outcome]:
         """What the process answers, until it is done, dies, or is overdue."""
