@@ -110,7 +110,13 @@ def rehearse(ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progres
 
 
 def release_candidate(
-    ports: ReleasePorts, dataset: DatasetId, built: Built, run: RunReference, say: Progress
+    ports: ReleasePorts,
+    dataset: DatasetId,
+    built: Built,
+    run: RunReference,
+    say: Progress,
+    *,
+    force: bool = False,
 ) -> Released | NothingNew:
     """Gate, freeze, publish and derive a built candidate.
 
@@ -121,7 +127,7 @@ def release_candidate(
     for report in (checked.contract, checked.quality):
         require_passed(dataset, report)
     say("freezing")
-    frozen = freeze_candidate(ports, dataset, built.digest, run)
+    frozen = freeze_candidate(ports, dataset, built.digest, run, force=force)
     if isinstance(frozen, Unchanged):
         return NothingNew(checked, str(frozen.current.version))
     return _publish(ports, dataset, checked, frozen, say)

@@ -14,7 +14,11 @@ import pyarrow as pa
 
 from dataplatform.contracts.model import Contract
 from dataplatform.contracts.types import type_name
-from dataplatform.datasets.definition import DatasetDefinition
+from dataplatform.datasets.definition import (
+    DatasetDefinition,
+    platform_sections,
+    registry_fields,
+)
 from dataplatform.datasets.producing import FetchedSource
 from dataplatform.releases.candidate import Candidate, InputRelease, SourceBytes
 from dataplatform.releases.objects import put_object
@@ -62,8 +66,8 @@ def describe_candidate(
         files=entries,
         schema=describe_fields(arrangement.schema, contract),
         contract=contract.model_dump(mode="json", exclude_none=True),
-        dataset=definition.dataset_fields(),
-        definition=definition.platform_sections(),
+        dataset=registry_fields(definition),
+        definition=platform_sections(definition),
         content_hash=combined_hash((e.name, e.row_count, e.content_hash) for e in entries),
         row_count=sum(entry.row_count for entry in entries),
         size_bytes=sum(entry.size_bytes for entry in entries),

@@ -7,6 +7,7 @@ stays taken: the same candidate on the same predecessor resumes it, anything els
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,9 +60,9 @@ class Unchanged:
 
 
 def freeze_candidate(
-    ports: ReleasePorts, dataset: DatasetId, digest: str, run: RunReference
+    ports: ReleasePorts, dataset: DatasetId, digest: str, run: RunReference, *, force: bool = False
 ) -> Frozen | Unchanged:
-    """Freeze a staged candidate that passed its gates.
+    """Freeze a staged candidate that passed its gates; `force` also one that changes nothing.
 
     Raises:
         GateClosed: if a gate has no passing verdict on exactly this candidate.
@@ -73,7 +74,9 @@ def freeze_candidate(
     current = read_current(ports.store, dataset)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     if current is not None and change.is_empty:
-        return Unchanged(current)
+        if not force:
+            return Unchanged(current)
+        change = dataclasses.replace(change, about=("forced",))
     draft = _draft(candidate, digest, current, change, decisions, run)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return _take_number(ports, dataset, draft, current, change, settings)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from dataplatform.releases.history import commit_at
+from opendata.reading.history import commit_at
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.resolve import Release, Route, read_release, read_route
 from opendata.reading.signature import verify_release

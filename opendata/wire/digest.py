@@ -71,10 +71,15 @@ def check_digest(data: bytes, expected: str, what: str) -> bytes:
     """
     actual = digest_of(data)
     if actual != expected:
-        raise Corrupt(
-            f"{what} is corrupt: its sha256 is {actual[:12]}…, expected {expected[:12]}…",
-            code="digest_mismatch",
-            hint="od verify lists every damaged object of a data set",
-            details={"object": what, "expected": expected, "actual": actual},
-        )
+        raise digest_mismatch(what, expected, actual)
     return data
+
+
+def digest_mismatch(what: str, expected: str, actual: str) -> Corrupt:
+    """The error that names damaged bytes."""
+    return Corrupt(
+        f"{what} is corrupt: its sha256 is {actual[:12]}…, expected {expected[:12]}…",
+        code="digest_mismatch",
+        hint="od verify lists every damaged object of a data set",
+        details={"object": what, "expected": expected, "actual": actual},
+    )

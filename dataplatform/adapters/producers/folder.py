@@ -1,0 +1,146 @@
+"""Finding producers: `<root>/<namespace>/<name>/{opendata.yaml, main.py, README.md}`.
+
+Only the YAML is parsed here; `main.py` is hashed and never imported, so that one producer cannot
+take the others down and loading thousands stays cheap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from dataplatform.datasets.parse import check_definition
+from dataplatform.datasets.producer import BrokenProducer, Producer
+from dataplatform.errors import InvalidDefinition, SourceFinding
+from opendata.reading.suggest import did_you_mean
+from opendata.wire.errors import NotFound
+from opendata.wire.ids import DatasetId, is_id_part
+
+DEFINITION = "opendata.yaml"
+MAIN = "main.py"
+README = "README.md"
+DEFINITION_MAX_BYTES = 2 << 20
+
+
+class ProducerFolder:
+    """The producers below one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def scan(self) -> list[Producer | BrokenProducer]:
+        """All producers in order of their folders, the broken ones as such."""
+        return [self._load(folder) for folder in self._folders()]
+
+    def find(self, dataset: DatasetId) -> Producer:
+        """The producer of one data set.
+
+        Raises:
+            NotFound: with did-you-mean, if there is no such folder.
+            InvalidDefinition: with every finding, if it is broken.
+        """
+        folder = self.root / dataset.namespace / dataset.name
+        if not folder.is_dir():
+            known = [f"{path.parent.name}/{path.name}" for path in self._folders()]
+            raise NotFound(
+                f"{self.root} has no producer {dataset}",
+                code="unknown_producer",
+                hint=did_you_mean(str(dataset), known) or f"od init {dataset}",
+            )
+        found = self._load(folder)
+        if isinstance(found, BrokenProducer):
+            raise InvalidDefinition(found.findings)
+        return found
+
+    def _folders(self) -> Iterator[Path]:
+        if not self.root.is_dir():
+            return
+        for namespace in sorted(self.root.iterdir()):
+            if not namespace.is_dir() or namespace.name.startswith((".", "_")):
+                continue
+            for folder in sorted(namespace.iterdir()):
+                if folder.is_dir() and not folder.name.startswith((".", "_")):
+                    yield folder
+
+    def _load(self, folder: Path) -> Producer | BrokenProducer:
+        try:
+            return load_producer(folder)
+        except InvalidDefinition as error:
+            return BrokenProducer(folder.parent.name, folder.name, str(folder), error.findings)
+
+
+def load_producer(folder: Path) -> Producer:
+    """The producer in one folder, whose id must be the folder's own `namespace/name`.
+
+    Raises:
+        InvalidDefinition: with every finding as file:line:column.
+    """
+    path = folder / DEFINITION
+    _require_legal_names(folder, path)
+    text = _read(path, DEFINITION_MAX_BYTES)
+    expected = f"{folder.parent.name}/{folder.name}"
+    checked = check_definition(text, shown(path), expected_id=expected)
+    if checked.definition is None:
+        raise InvalidDefinition(checked.errors)
+    main = _read(folder / MAIN, DEFINITION_MAX_BYTES)
+    readme = folder / README
+    return Producer(
+        definition=checked.definition,
+        folder=str(folder),
+        main_path=shown(folder / MAIN),
+        main_sha256=hashlib.sha256(main).hexdigest(),
+        yaml_sha256=hashlib.sha256(text).hexdigest(),
+        readme=readme.read_bytes() if readme.is_file() else None,
+        warnings=checked.warnings,
+    )
+
+
+def shown(path: Path) -> str:
+    """The path as a person in the working folder would type it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@lru_cache(maxsize=32)
+def git_commit(folder: str) -> str | None:
+    """The commit that the folder's files are at; None outside of git, `…-dirty` with changes."""
+    command = ["git", "-C", folder, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None  # provenance without a commit is still provenance; git need not be there
+    commit = answer.stdout.strip()
+    return commit if re.fullmatch(r"[0-9a-f]{40}(-dirty)?", commit) else None
+
+
+def _require_legal_names(folder: Path, path: Path) -> None:
+    for part in (folder.parent.name, folder.name):
+        if not is_id_part(part):
+            message = (
+                f"the folder name {part!r} cannot be part of a data set id: use lower-case letters, "
+                "digits and single hyphens"
+            )
+            raise InvalidDefinition([SourceFinding(shown(path), 1, 1, message)])
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if path.stat().st_size > limit:
+            message = f"the file is larger than {limit:,} bytes"
+            raise InvalidDefinition([SourceFinding(shown(path), 1, 1, message)])
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        hint = f"od init {path.parent.parent.name}/{path.parent.name} writes one"
+        message = "the file is missing"
+        raise InvalidDefinition([SourceFinding(shown(path), 1, 1, message, hint)]) from error
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror}"
+        raise InvalidDefinition([SourceFinding(shown(path), 1, 1, message)]) from error
+
+

@@ -1,0 +1,80 @@
+"""The platform's settings: every environment variable, typed, read once.
+
+Names that the SDK knows too (`OPENDATA_STORAGE`, `OPENDATA_CACHE`, `OPENDATA_TRUST`, `AWS_*`) mean the
+same here. Nothing else in the platform reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from opendata.stores import StoreLocation, find_store
+from opendata.wire.errors import InvalidInput
+
+LOCAL_FOLDER = ".opendata"
+DEFAULT_PREVIEW_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says.
+
+    ======================  ====================================================================
+    OPENDATA_STORAGE        where releases live; default: the nearest `.opendata/store`, else a
+                            new one in the working folder
+    OPENDATA_PRODUCERS      folder of producers; default `producers`
+    OPENDATA_MIRROR         folder or URL that answers source downloads instead of the sources
+    OPENDATA_SIGNING_KEY    `env:NAME` or `file:PATH` of the private key; default: unsigned
+    OPENDATA_PREVIEW_ROWS   rows of the preview; default 100
+    OPENDATA_CACHE          folder of the download cache, or `off`
+    ======================  ====================================================================
+    """
+
+    root: Path
+    store: StoreLocation | None
+    producers: Path
+    mirror: str | None
+    signing_key: str | None
+    preview_rows: int
+    environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def work(self) -> Path:
+        """Scratch of builds and environments, beside the local store."""
+        return self.root / LOCAL_FOLDER / "work"
+
+    @property
+    def store_url(self) -> str:
+        """The store's address; a folder in the working folder where none is set."""
+        return self.store.url if self.store else str(self.root / LOCAL_FOLDER / "store")
+
+
+def read_settings(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
+    """The settings of this process, or of a given environment and working folder.
+
+    Raises:
+        InvalidInput: naming the variable that makes no sense.
+    """
+    environ = dict(os.environ) if environ is None else dict(environ)
+    root = (root or Path.cwd()).resolve()
+    return Settings(
+        root=root,
+        store=find_store(environ, str(root)),
+        producers=root / environ.get("OPENDATA_PRODUCERS", "producers"),
+        mirror=environ.get("OPENDATA_MIRROR") or None,
+        signing_key=environ.get("OPENDATA_SIGNING_KEY") or None,
+        preview_rows=_count(environ, "OPENDATA_PREVIEW_ROWS", DEFAULT_PREVIEW_ROWS),
+        environ=environ,
+    )
+
+
+def _count(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal():
+        raise InvalidInput(f"{name} is {text!r}; it must be a number of 0 or more")
+    return int(text)

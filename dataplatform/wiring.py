@@ -1,0 +1,108 @@
+"""The composition root: which adapter stands behind which port.
+
+`Platform` holds ports and nothing else; `from_settings` picks the adapters. Faces (CLI, Dagster, API)
+take a `Platform` and never build an adapter themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from dataplatform.adapters.arrange.duckdb import DuckDBArranger
+from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
+from dataplatform.adapters.producers.folder import ProducerFolder, git_commit
+from dataplatform.adapters.quality.great_expectations import GreatExpectations
+from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
+from dataplatform.adapters.runner import SubprocessRunner
+from dataplatform.adapters.signing.ed25519 import open_signer
+from dataplatform.adapters.sources.http import HttpDownloads, HttpSettings
+from dataplatform.adapters.units.pint import same_dimension
+from dataplatform.adapters.workbench.session import LocalWorkbench
+from dataplatform.datasets.producer import Producer
+from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.run import RunOptions
+from dataplatform.settings import Settings, read_settings
+from opendata.reading.cache import Cache, open_cache
+from opendata.reading.shard import Access, verified_path
+from opendata.reading.stats import ReadStats
+from opendata.stores import FolderStore, ObjectStore, open_store
+from opendata.stores.overlay import OverlayStore
+from opendata.wire.manifest import FileEntry
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything that a face needs."""
+
+    settings: Settings
+    ports: ReleasePorts
+    producers: ProducerFolder
+
+    def options(self, producer: Producer | None = None) -> RunOptions:
+        """What a run takes from the settings; a face adds what it was asked for."""
+        return RunOptions(
+            mirror=self.settings.mirror,
+            preview_rows=self.settings.preview_rows,
+            environ=self.settings.environ,
+            commit=git_commit(producer.folder) if producer else None,
+        )
+
+    def rehearsal(self, scratch: str) -> Platform:
+        """The same platform on a layer over its store: writes go to `scratch` and are lost."""
+        store = OverlayStore(FolderStore(scratch), self.ports.store)
+        return replace(self, ports=_on_store(self.ports, store, self.settings))
+
+
+def from_settings(settings: Settings | None = None) -> Platform:
+    """The platform that this process's environment describes.
+
+    Raises:
+        InvalidInput, Denied: naming the setting that cannot be used.
+    """
+    settings = settings or read_settings()
+    store = open_store(settings.store_url, environ=settings.environ)
+    return Platform(settings, _ports(settings, store), ProducerFolder(settings.producers))
+
+
+def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
+    fetcher = HttpDownloads(HttpSettings(), utc_now)
+    runner = SubprocessRunner(
+        work_root=settings.work / "runs",
+        environments_root=settings.work / "environments",
+        fetcher=fetcher,
+    )
+    return ReleasePorts(
+        store=store,
+        runner=runner,
+        workbench=LocalWorkbench(settings.work / "builds", DuckDBArranger()),
+        engine=DuckDBContractEngine(),
+        expectations=GreatExpectations(),
+        differ=DuckDBRowDiffer(),
+        shard_path=partial(_shard_path, store, _platform_cache(settings)),
+        same_dimension=same_dimension,
+        now=utc_now,
+        signer=open_signer(settings.signing_key, settings.environ),
+    )
+
+
+def _on_store(ports: ReleasePorts, store: ObjectStore, settings: Settings) -> ReleasePorts:
+    return replace(
+        ports, store=store, shard_path=partial(_shard_path, store, _platform_cache(settings))
+    )
+
+
+def _platform_cache(settings: Settings) -> Cache:
+    """The gates read files, so the platform keeps one even where the SDK's cache is off."""
+    cache = open_cache(settings.environ)
+    return cache if cache.enabled else Cache(settings.work / "cache")
+
+
+def _shard_path(store: ObjectStore, cache: Cache, entry: FileEntry) -> str:
+    return verified_path(Access(store, cache, ReadStats()), entry)

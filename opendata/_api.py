@@ -1,0 +1,98 @@
+"""The functions of `import opendata as od`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from opendata._dataset import Dataset
+from opendata._settings import Settings
+from opendata.reading.catalogue import load_catalogue, search_catalogue
+from opendata.reading.frames import Format
+from opendata.reading.query import Moment
+from opendata.reading.verify import Verification, verify_dataset
+from opendata.wire.ids import parse_reference
+
+
+def load(
+    reference: str,
+    *,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    columns: Sequence[str] | None = None,
+    filters: Iterable[Any] | None = None,
+    format: Format = "pandas",
+) -> Any:
+    """A published data set as a frame; every byte is checked against its digest (S1-11, S1-12).
+
+    Args:
+        reference: `ns/name` for the latest release, `ns/name@1.2.0` for a pinned one.
+        start, end: An interval of the time column, both ends inclusive; a bare date as end means
+            the whole day; a time without a zone is UTC.
+        columns: Which columns, in this order; aliases work too.
+        filters: `[(column, operator, value), …]`, all of which must hold; a list of such lists
+            means any of them. Operators: == != < <= > >= in, not in.
+        format: "pandas", "arrow" or "polars".
+
+    Raises:
+        NotFound: if store, data set, release or column do not exist (with did-you-mean).
+        InvalidInput: for a bad id, interval, filter or format.
+        Corrupt: naming the object whose bytes are not what was published.
+        Denied: if a trust root is configured and the signature does not hold.
+        Unavailable: if the store is out of reach and the cache does not have it.
+    """
+    return Dataset(reference).load(
+        start=start, end=end, columns=columns, filters=filters, format=format
+    )
+
+
+def dataset(reference: str) -> Dataset:
+    """A handle for several reads of one release; nothing is fetched yet."""
+    return Dataset(reference)
+
+
+def search(
+    text: str = "",
+    *,
+    topic: str | None = None,
+    namespace: str | None = None,
+    covers: str | None = None,
+) -> list[dict[str, Any]]:
+    """Published data sets whose id, title, description or topics contain every word, best first.
+
+    Raises:
+        NotFound: if there is no store or nothing was published.
+    """
+    catalogue = load_catalogue(Settings.from_environment().reader())
+    found = search_catalogue(catalogue, text, topic=topic, namespace=namespace, covers=covers)
+    return [entry.to_json() for entry in found]
+
+
+def verify(reference: str) -> Verification:
+    """Hash every object of a release again and check its signature where a trust root is set.
+
+    Raises:
+        NotFound: if it does not exist.
+        Corrupt: if pointer or manifest cannot even be read.
+    """
+    settings = Settings.from_environment()
+    return verify_dataset(settings.reader(), parse_reference(reference), settings.trust())
+
+
+def push(data: Any, reference: str, **metadata: Any) -> Any:
+    """Publish a frame, table or file as a data set (needs the platform's part).
+
+    Args:
+        data: A pandas or polars frame, an Arrow table, or the path of a CSV, Parquet or JSON file.
+        reference: `ns/name`.
+        metadata: Fields and sections of `opendata.yaml`.
+
+    Returns:
+        The release: its `version`, `manifest` and whether anything was new.
+
+    Raises:
+        Rejected: if contract or quality say no; the published release stays as it is.
+    """
+    from opendata._platform import platform_part
+
+    return platform_part("push")(data, reference, **metadata)

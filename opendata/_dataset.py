@@ -1,0 +1,134 @@
+"""The handle of one data set: what `od.load` and `od.dataset` stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from opendata._settings import Settings
+from opendata.reading.catalogue import dataset_hint
+from opendata.reading.frames import Format, check_format, to_frame
+from opendata.reading.listing import ReleaseInfo, list_releases
+from opendata.reading.offline import RememberingReader
+from opendata.reading.query import Moment
+from opendata.reading.release_schema import release_schema
+from opendata.reading.resolve import Release, resolve
+from opendata.reading.shard import Access
+from opendata.reading.signature import verify_release
+from opendata.reading.stats import ReadStats
+from opendata.reading.table import read_batches, read_table
+from opendata.wire.errors import NotFound
+from opendata.wire.ids import Reference, parse_reference
+
+
+class Dataset:
+    """A published data set, pinned or following its latest release.
+
+    The release is resolved on first use and then stays, so that two reads through one handle see
+    the same data. `stats` tells what the last read cost.
+    """
+
+    def __init__(self, reference: str, settings: Settings | None = None) -> None:
+        self.reference: Reference = parse_reference(reference)
+        self.stats = ReadStats()
+        self._settings = settings or Settings.from_environment()
+        self._cache = self._settings.cache()
+        self._reader = RememberingReader(self._settings.reader(), self._cache)
+        self._release: Release | None = None
+
+    @property
+    def release(self) -> Release:
+        """The release that this handle reads.
+
+        Raises:
+            NotFound: if it does not exist, with did-you-mean.
+            Corrupt, Denied: if its manifest is damaged or its signature does not hold.
+        """
+        if self._release is None:
+            try:
+                release = resolve(self._reader, self.reference)
+            except NotFound as error:
+                hint = dataset_hint(self._reader, self.reference.id)
+                raise NotFound(error.message, code=error.code, hint=hint or error.hint) from error
+            self._verified = verify_release(release.manifest, self._settings.trust())
+            self._release = release
+        return self._release
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Title, licence, source, coverage, columns and health, as `metadata.json` has them."""
+        from opendata.reading.listing import read_info
+
+        return read_info(self._reader, self.release)
+
+    @property
+    def releases(self) -> list[ReleaseInfo]:
+        """All releases, newest first."""
+        return list_releases(self._reader, self.reference.id)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the release."""
+        return release_schema(self.release.manifest)
+
+    def load(
+        self,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        columns: Sequence[str] | None = None,
+        filters: Iterable[Any] | None = None,
+        format: Format = "pandas",
+    ) -> Any:
+        """The rows asked for as a frame; see :func:`opendata.load`."""
+        check_format(format)
+        table = read_table(
+            self._access(),
+            self.release.manifest,
+            columns=columns,
+            start=start,
+            end=end,
+            filters=filters,
+        )
+        self._note_outcome()
+        return to_frame(table, format)
+
+    def batches(
+        self,
+        *,
+        batch_size: int = 65_536,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        columns: Sequence[str] | None = None,
+        filters: Iterable[Any] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows asked for in Arrow batches, with one row group in memory at a time."""
+        yield from read_batches(
+            self._access(),
+            self.release.manifest,
+            batch_size=batch_size,
+            columns=columns,
+            start=start,
+            end=end,
+            filters=filters,
+        )
+        self._note_outcome()
+
+    def _access(self) -> Access:
+        self.stats = ReadStats()
+        return Access(self._reader, self._cache, self.stats)
+
+    def _note_outcome(self) -> None:
+        self.stats.verified = str(self._verified)
+        self.stats.offline = self._reader.offline
+
+    def __repr__(self) -> str:
+        manifest = self.release.manifest
+        return f"<Dataset {manifest.id}@{manifest.release}: {manifest.row_count:,} rows>"
+
+    def _repr_html_(self) -> str:
+        from opendata._card import dataset_card
+
+        return dataset_card(self.info, self.release.manifest)

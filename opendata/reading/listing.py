@@ -1,0 +1,117 @@
+"""What there is to know of a data set: its releases and its metadata."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from opendata.reading.history import walk_history
+from opendata.reading.resolve import Release, read_release
+from opendata.stores.port import ObjectReader, ObjectStore
+from opendata.wire import keys
+from opendata.wire.codec import read_json
+from opendata.wire.errors import Corrupt, NotFound
+from opendata.wire.ids import DatasetId
+from opendata.wire.version import Version, parse_version
+
+
+@dataclass(frozen=True)
+class ReleaseInfo:
+    """One release in a list. `state` is current, published, frozen (never published) or yanked."""
+
+    release: str
+    state: str
+    published_at: str | None
+    frozen_at: str
+    row_count: int
+    size_bytes: int
+    breaking: bool
+    changes: dict[str, Any]
+    content_hash: str
+    signed_by: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+def list_releases(reader: ObjectReader, dataset: DatasetId) -> list[ReleaseInfo]:
+    """All releases, newest first; with those that were frozen and never published where the
+    store can be listed.
+
+    Raises:
+        NotFound: if the data set was never published.
+    """
+    published = {}
+    current = None
+    for commit in walk_history(reader, dataset):
+        current = current or commit.release
+        published.setdefault(parse_version(commit.release), commit.updated_at)
+    versions = set(published) | set(_frozen_versions(reader, dataset))
+    if not versions:
+        raise NotFound(f"{dataset} was never published in {reader.url}", code="unknown_dataset")
+    return [
+        _info(reader, dataset, version, current, published.get(version))
+        for version in sorted(versions, reverse=True)
+    ]
+
+
+def read_info(reader: ObjectReader, release: Release) -> dict[str, Any]:
+    """`metadata.json`, if it shows this very release; else what the manifest alone tells."""
+    key = keys.metadata_key(release.id)
+    try:
+        metadata = read_json(reader.get(key).data, key)
+    except (NotFound, Corrupt):
+        metadata = {}
+    if metadata.get("release") == str(release.version):
+        return metadata
+    manifest = release.manifest
+    return {
+        **manifest.dataset,
+        "id": manifest.id,
+        "release": manifest.release,
+        "schema_version": manifest.versioning.schema_version,
+        "row_count": manifest.row_count,
+        "size_bytes": manifest.size_bytes,
+        "content_hash": manifest.integrity.content_hash,
+        "columns": [column.to_json() for column in manifest.schema],
+        "time_column": manifest.time_column,
+        "updated_at": manifest.freeze.frozen_at,
+    }
+
+
+def _frozen_versions(reader: ObjectReader, dataset: DatasetId) -> list[Version]:
+    if not isinstance(reader, ObjectStore):
+        return []
+    prefix = keys.release_prefix(dataset)
+    return [
+        parse_version(stat.key.removeprefix(prefix).removesuffix(".json"))
+        for stat in reader.list(prefix)
+    ]
+
+
+def _info(
+    reader: ObjectReader,
+    dataset: DatasetId,
+    version: Version,
+    current: str | None,
+    published_at: str | None,
+) -> ReleaseInfo:
+    manifest = read_release(reader, dataset, version).manifest
+    state = "published" if published_at else "frozen"
+    if str(version) == current:
+        state = "current"
+    elif reader.stat(keys.mark_key(dataset, version, "yank")) is not None:
+        state = "yanked"
+    return ReleaseInfo(
+        release=str(version),
+        state=state,
+        published_at=published_at,
+        frozen_at=manifest.freeze.frozen_at,
+        row_count=manifest.row_count,
+        size_bytes=manifest.size_bytes,
+        breaking=manifest.changelog.breaking,
+        changes={k: v for k, v in manifest.changelog.diff_R.items() if k != "samples"},
+        content_hash=manifest.integrity.content_hash,
+        signed_by=manifest.integrity.signed_by,
+    )

@@ -1,0 +1,55 @@
+"""Prune: which shards and row groups cannot hold a row that is asked for. Pure.
+
+Conservative: without statistics, or for a comparison whose order is not ours to know, everything
+may match. A row group of nulls alone matches no comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from opendata.reading.bounds import Ordinal, decode_bound
+from opendata.reading.query import BoundQuery, Predicate
+from opendata.wire.chunks import ColumnStats
+
+
+def may_match(
+    query: BoundQuery, stats: Mapping[str, ColumnStats], row_count: int, schema: pa.Schema
+) -> bool:
+    """Whether rows with these statistics may satisfy the query."""
+    return any(
+        all(_may_satisfy(predicate, stats, row_count, schema) for predicate in conjunction)
+        for conjunction in query.alternatives
+    )
+
+
+def _may_satisfy(
+    predicate: Predicate, stats: Mapping[str, ColumnStats], row_count: int, schema: pa.Schema
+) -> bool:
+    column = stats.get(predicate.column)
+    if column is None:
+        return True
+    if column.null_count is not None and column.null_count == row_count:
+        return False
+    if predicate.ordinals is None or column.min is None or column.max is None:
+        return True
+    kind = schema.field(predicate.column).type
+    return _overlaps(predicate, decode_bound(kind, column.min), decode_bound(kind, column.max))
+
+
+def _overlaps(predicate: Predicate, low: Ordinal, high: Ordinal) -> bool:
+    values: tuple[Ordinal, ...] = predicate.ordinals or ()
+    operator = predicate.operator
+    if operator in ("==", "in"):
+        return any(low <= value <= high for value in values)  # type: ignore[operator]
+    if operator == "<":
+        return low < values[0]  # type: ignore[operator]
+    if operator == "<=":
+        return low <= values[0]  # type: ignore[operator]
+    if operator == ">":
+        return high > values[0]  # type: ignore[operator]
+    if operator == ">=":
+        return high >= values[0]  # type: ignore[operator]
+    return True

@@ -1,0 +1,190 @@
+"""What part of a release is asked for: columns, an interval, filters.
+
+A query is bound to a release before anything is fetched, so that a wrong column, value or interval
+is an error about words and not about bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from opendata.reading.bounds import Ordinal, ordinal_of, time_ordinal, time_scalar
+from opendata.reading.suggest import did_you_mean
+from opendata.wire.errors import InvalidInput, NotFound
+from opendata.wire.manifest import Manifest
+
+Moment = str | date | datetime
+Filter = tuple[str, str, Any]
+OPERATORS = ("==", "=", "!=", "<", "<=", ">", ">=", "in", "not in")
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """One comparison of a column; `ordinals` are its values as bounds compare them (or None)."""
+
+    column: str
+    operator: str
+    value: Any
+    ordinals: tuple[Ordinal, ...] | None
+    expression: pc.Expression
+
+
+@dataclass(frozen=True)
+class BoundQuery:
+    """A query against one release's schema. `alternatives` are or-ed, each and-ed within."""
+
+    columns: tuple[str, ...]
+    needed: tuple[str, ...]
+    alternatives: tuple[tuple[Predicate, ...], ...]
+
+    @property
+    def expression(self) -> pc.Expression | None:
+        """The rows asked for, or None for all of them."""
+        total: pc.Expression | None = None
+        for conjunction in self.alternatives:
+            part: pc.Expression | None = None
+            for predicate in conjunction:
+                part = predicate.expression if part is None else part & predicate.expression
+            if part is None:
+                return None
+            total = part if total is None else total | part
+        return total
+
+
+def bind_query(
+    manifest: Manifest,
+    schema: pa.Schema,
+    *,
+    columns: Sequence[str] | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    filters: Iterable[Any] | None = None,
+) -> BoundQuery:
+    """Check a query against a release.
+
+    Raises:
+        NotFound: for a column that does not exist, with did-you-mean.
+        InvalidInput: for an interval without a time column, an empty interval, a bad filter.
+    """
+    wanted = tuple(resolve_column(manifest, name) for name in columns or schema.names)
+    interval = _interval(manifest, schema, start, end)
+    alternatives = tuple(
+        tuple(_predicate(manifest, schema, item) for item in conjunction) + interval
+        for conjunction in _conjunctions(filters)
+    )
+    filtered = {predicate.column for part in alternatives for predicate in part}
+    needed = tuple(name for name in schema.names if name in filtered or name in wanted)
+    return BoundQuery(wanted, needed, alternatives)
+
+
+def resolve_column(manifest: Manifest, name: str) -> str:
+    """The column that a name or an alias means.
+
+    Raises:
+        NotFound: with did-you-mean.
+    """
+    names = [entry.name for entry in manifest.schema]
+    if name in names:
+        return name
+    aliases = {alias: entry.name for entry in manifest.schema for alias in entry.aliases}
+    aliases |= {old: new for old, new in manifest.adapters.fields_alias.items() if new in names}
+    if name in aliases:
+        return aliases[name]
+    hint = did_you_mean(str(name), [*names, *aliases]) or f"columns: {', '.join(names)}"
+    raise NotFound(
+        f"{manifest.id}@{manifest.release} has no column {name!r}",
+        code="unknown_column",
+        hint=hint,
+    )
+
+
+def _interval(
+    manifest: Manifest, schema: pa.Schema, start: Moment | None, end: Moment | None
+) -> tuple[Predicate, ...]:
+    if start is None and end is None:
+        return ()
+    time = manifest.time_column
+    if time is None:
+        raise InvalidInput(
+            f"{manifest.id} has no time column, so start and end mean nothing",
+            code="no_time_column",
+            hint="use filters=[(column, operator, value)] instead",
+        )
+    kind = schema.field(time).type
+    first = time_ordinal(kind, start, is_end=False) if start is not None else None
+    last = time_ordinal(kind, end, is_end=True) if end is not None else None
+    if first is not None and last is not None and first > last:
+        raise InvalidInput(f"the interval ends ({end}) before it starts ({start})")
+    predicates = []
+    if first is not None:
+        expression = pc.field(time) >= time_scalar(kind, first)
+        predicates.append(Predicate(time, ">=", start, (first,), expression))
+    if last is not None:
+        expression = pc.field(time) <= time_scalar(kind, last)
+        predicates.append(Predicate(time, "<=", end, (last,), expression))
+    return tuple(predicates)
+
+
+def _conjunctions(filters: Iterable[Any] | None) -> list[list[Filter]]:
+    items = list(filters or ())
+    if not items:
+        return [[]]
+    if all(isinstance(item, list) for item in items):
+        return [list(item) for item in items]
+    return [items]
+
+
+def _predicate(manifest: Manifest, schema: pa.Schema, item: Any) -> Predicate:
+    if not isinstance(item, list | tuple) or len(item) != 3:
+        raise InvalidInput(
+            f"{item!r} is no filter: write (column, operator, value)", code="invalid_filter"
+        )
+    name, operator, value = item
+    if operator not in OPERATORS:
+        raise InvalidInput(
+            f"{operator!r} is no filter operator: use one of {', '.join(OPERATORS)}",
+            code="invalid_filter",
+        )
+    column = resolve_column(manifest, name)
+    kind = schema.field(column).type
+    values = list(value) if operator in ("in", "not in") else [value]
+    ordinals = [ordinal_of(kind, entry) for entry in values]
+    known = None if any(entry is None for entry in ordinals) else tuple(ordinals)
+    expression = _expression(column, operator, kind, values, known)
+    return Predicate(column, "==" if operator == "=" else operator, value, known, expression)
+
+
+def _expression(
+    column: str, operator: str, kind: pa.DataType, values: list[Any], ordinals: Any
+) -> pc.Expression:
+    try:
+        scalars = [
+            time_scalar(kind, ordinals[i])
+            if ordinals is not None and pa.types.is_temporal(kind)
+            else pa.scalar(value, kind)
+            for i, value in enumerate(values)
+        ]
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise InvalidInput(
+            f"{column} is {kind}; it cannot be compared with {values!r}", code="invalid_filter"
+        ) from error
+    field = pc.field(column)
+    if operator in ("in", "not in"):
+        isin = field.isin(pa.array([scalar.as_py() for scalar in scalars], kind))
+        return isin if operator == "in" else ~isin
+    comparisons = {
+        "==": field == scalars[0],
+        "=": field == scalars[0],
+        "!=": field != scalars[0],
+        "<": field < scalars[0],
+        "<=": field <= scalars[0],
+        ">": field > scalars[0],
+        ">=": field >= scalars[0],
+    }
+    return comparisons[operator]

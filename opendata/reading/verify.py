@@ -1,0 +1,142 @@
+"""Verify: hash everything that a data set stands on and name whatever is damaged.
+
+Nothing recorded is trusted here: every object is read and hashed again. Findings are values, so
+one damaged object does not hide the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from opendata.reading.history import walk_history
+from opendata.reading.resolve import Release, read_release, resolve
+from opendata.reading.signature import Trusted, TrustRoot, verify_release
+from opendata.stores.port import ObjectReader
+from opendata.wire import keys
+from opendata.wire.chunks import read_chunk_list
+from opendata.wire.digest import check_digest, digest_mismatch
+from opendata.wire.errors import Corrupt, OpenDataError
+from opendata.wire.ids import Reference
+from opendata.wire.version import parse_version
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is not what it should be."""
+
+    object: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome of verifying one release and, for the latest, its history."""
+
+    reference: str
+    objects: int
+    bytes: int
+    trusted: str
+    damaged: tuple[Damage, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was as it should be."""
+        return not self.damaged
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome by name."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def verify_dataset(
+    reader: ObjectReader,
+    reference: Reference,
+    trust: TrustRoot | None,
+    progress: Callable[[str], None] = lambda key: None,
+) -> Verification:
+    """Hash every object of a release; without a pin also the chain of commits and its manifests.
+
+    Raises:
+        NotFound: if the release does not exist.
+        Corrupt: if pointer or manifest cannot even be read.
+    """
+    release = resolve(reader, reference)
+    checker = _Checker(reader, progress)
+    checker.check_all(release)
+    if reference.version is None:
+        checker.check_history(release)
+    trusted = Trusted.DIGESTS_ONLY
+    try:
+        trusted = verify_release(release.manifest, trust)
+    except OpenDataError as error:
+        checker.damaged.append(Damage(keys.release_key(release.id, release.version), str(error)))
+    return Verification(
+        reference=str(release.reference),
+        objects=checker.objects,
+        bytes=checker.bytes,
+        trusted=str(trusted),
+        damaged=tuple(checker.damaged),
+    )
+
+
+class _Checker:
+    def __init__(self, reader: ObjectReader, progress: Callable[[str], None]) -> None:
+        self._reader = reader
+        self._progress = progress
+        self.objects = 0
+        self.bytes = 0
+        self.damaged: list[Damage] = []
+
+    def check_all(self, release: Release) -> None:
+        """Every object that the manifest names, and what the registry convention copies."""
+        manifest = release.manifest
+        for entry in manifest.files:
+            self._guard(entry.path, lambda e=entry: self._stream(e.path, e.sha256))
+            self._guard(entry.chunks, lambda e=entry: self._chunks(e.chunks, e.sha256))
+        for key in _named_objects(release):
+            self._guard(key, lambda k=key: self._stream(k, keys.digest_of_object_key(k)))
+
+    def check_history(self, release: Release) -> None:
+        """Every commit that the pointer stands on, and that its manifest is the one it names."""
+
+        def walk() -> None:
+            for commit in walk_history(self._reader, release.id):
+                version = parse_version(commit.release)
+                read_release(
+                    self._reader, release.id, version, expected_sha256=commit.manifest_sha256
+                )
+
+        self._guard(f"the history of {release.id}", walk)
+
+    def _guard(self, what: str, check: Callable[[], None]) -> None:
+        self._progress(what)
+        self.objects += 1
+        try:
+            check()
+        except OpenDataError as error:
+            self.damaged.append(Damage(what, error.message))
+
+    def _stream(self, key: str, expected: str) -> None:
+        sha = hashlib.sha256()
+        for piece in self._reader.stream(key):
+            sha.update(piece)
+            self.bytes += len(piece)
+        if sha.hexdigest() != expected:
+            raise digest_mismatch(key, expected, sha.hexdigest())
+
+    def _chunks(self, key: str, file_sha256: str) -> None:
+        data = check_digest(self._reader.get(key).data, keys.digest_of_object_key(key), key)
+        self.bytes += len(data)
+        if read_chunk_list(data, key).file_sha256 != file_sha256:
+            raise Corrupt(f"{key} is the chunk list of another file")
+
+
+def _named_objects(release: Release) -> Iterator[str]:
+    manifest = release.manifest
+    reports = [value for value in manifest.reports.values() if isinstance(value, str)]
+    for key in (*reports, manifest.readme, manifest.preview):
+        if key is not None:
+            yield key
