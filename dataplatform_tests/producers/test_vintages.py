@@ -13,6 +13,8 @@ import pytest
 from uv import find_uv_bin
 
 from dataplatform.adapters.mirrors.wheels import fill_mirror, read_vintages
+from dataplatform.contracts.report import explain
+from dataplatform_tests.producers.judging import failing, judged
 from dataplatform_tests.producers.recorded import BLOCKED, ROOT, Published, Recorded, producer
 
 DEMO = ROOT / "demo"
@@ -73,6 +75,16 @@ def test_a_vintage_is_read_whole(
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("name", [AIRPORTS, RATES, SUBDIVISIONS, CURVE])
+@pytest.mark.parametrize("vintage", ["2026-08", "2026-09", "2026-10"])
+def test_the_whole_of_a_vintage_keeps_its_contract(
+    mirrors: dict[str, Path], tmp_path: Path, vintage: str, name: str
+) -> None:
+    report = judged(tmp_path, name, produced(name, mirrors[vintage]))
+    assert report.passed, explain(report)
+
+
+@pytest.mark.real
 def test_the_second_airports_are_a_data_patch(mirrors: dict[str, Path]) -> None:
     old, new = (keyed(produced(AIRPORTS, mirrors[v]), "icao") for v in ("2026-08", "2026-09"))
     both = old.keys() & new.keys()
@@ -100,46 +112,62 @@ def test_only_names_of_subdivisions_change_and_then_nothing(mirrors: dict[str, P
 
 
 @pytest.mark.real
-def test_parents_of_the_oldest_list_are_mostly_no_codes(mirrors: dict[str, Path]) -> None:
+def test_the_oldest_list_of_subdivisions_breaks_the_contract(
+    mirrors: dict[str, Path], tmp_path: Path
+) -> None:
     table = produced(SUBDIVISIONS, mirrors["2023-12"])
-    codes = set(table["code"].to_pylist())
-    parents = [parent for parent in table["parent"].to_pylist() if parent]
-    assert (table.num_rows, len(parents)) == (5_127, 1_412)
-    assert sum(parent not in codes for parent in parents) == 1_196
+    assert table.num_rows == 5_127
+    assert len(table) - table["parent"].null_count == 1_412
+    assert failing(judged(tmp_path, SUBDIVISIONS, table)) == {
+        "parent is a full code": 1_196,
+        "parent lies in the same country": 1_196,
+        "parent is itself in the list": 1_196,
+    }
 
 
 @pytest.mark.real
-def test_most_airports_find_their_subdivision(mirrors: dict[str, Path]) -> None:
+def test_most_airports_find_their_subdivision(mirrors: dict[str, Path], tmp_path: Path) -> None:
     main = producer("airports-by-subdivision")
     inputs = {
         main.AIRPORTS: Published(produced(AIRPORTS, mirrors["2026-10"])),
         main.SUBDIVISIONS: Published(produced(SUBDIVISIONS, mirrors["2026-10"])),
     }
-    counts = main.produce(Recorded(inputs=inputs))["match"].value_counts().to_pylist()
+    table = main.produce(Recorded(inputs=inputs))
+    counts = table["match"].value_counts().to_pylist()
     assert {row["values"]: row["counts"] for row in counts} == {
         "exact": 22_510, "folded": 1_938, "unmatched": 3_091, "unnamed": 750, "ambiguous": 9
     }  # fmt: skip
+    assert judged(tmp_path, "airports-by-subdivision", table).passed
 
 
 @pytest.mark.real
-def test_a_bad_transfer_brings_duplicate_and_null_keys(mirrors: dict[str, Path]) -> None:
+def test_a_bad_transfer_brings_duplicate_and_null_keys(
+    mirrors: dict[str, Path], tmp_path: Path
+) -> None:
     table = produced(AIRPORTS, mirrors["2026-09"], BLOCKED / "contract-broken")
     codes = table["icao"]
     assert table.num_rows == 28_291 + 500
     assert codes.null_count == 26
     assert pc.count_distinct(codes).as_py() == table.num_rows - 500 - 13
+    assert not judged(tmp_path, AIRPORTS, table).passed
 
 
 @pytest.mark.real
-def test_a_cut_download_is_well_formed_and_short(mirrors: dict[str, Path]) -> None:
+def test_a_cut_download_is_short_and_keeps_the_contract(
+    mirrors: dict[str, Path], tmp_path: Path
+) -> None:
     real = produced(AIRPORTS, mirrors["2026-09"])
     table = produced(AIRPORTS, mirrors["2026-09"], BLOCKED / "quality-failed")
     assert table.equals(real.slice(0, table.num_rows))
     assert 0.5 < table.num_rows / real.num_rows < 0.7
+    assert judged(tmp_path, AIRPORTS, table).passed
 
 
 @pytest.mark.real
-def test_the_breaking_change_lacks_one_column_and_nothing_else(mirrors: dict[str, Path]) -> None:
+def test_the_breaking_change_lacks_one_column_and_keeps_its_own_contract(
+    mirrors: dict[str, Path], tmp_path: Path
+) -> None:
     real = produced(SUBDIVISIONS, mirrors["2026-09"])
     table = produced(SUBDIVISIONS, mirrors["2026-09"], BLOCKED / "breaking-change")
     assert table.equals(real.drop_columns(["type"]))
+    assert judged(tmp_path, SUBDIVISIONS, table, BLOCKED / "breaking-change").passed
