@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dataplatform_tests.stores.conformance import StoreConformance, increment
+from dataplatform_tests.stores.small_disk import in_a_small_disk
 from opendata.stores import FolderStore, LocalFile, PreconditionFailed, open_store
 from opendata.stores.disk import ABANDONED_AFTER_SECONDS
 from opendata.wire.errors import Denied, InvalidInput, NotFound
@@ -284,19 +285,6 @@ def test_copying_does_not_depend_on_the_kernel_doing_it(
     source.write_bytes(os.urandom(3_000_001))
     store.put("k", LocalFile(str(source)))
     assert store.get("k").data == source.read_bytes()
-
-
-def in_a_small_disk(script: str, tmp_path: Path) -> str:
-    """Run a script with a one-megabyte file system of its own at `./disk`; returns its output."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = f"mount -t tmpfs -o size=1m none {disk} && exec {sys.executable} -c '{script}'"
-    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"this machine allows no mount of one's own: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.platform

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from opendata.stores.port import ObjectReader
 from opendata.wire.digest import digest_mismatch
-from opendata.wire.errors import Corrupt, Unavailable
+from opendata.wire.errors import Corrupt, OpenDataError, Unavailable
 
 BLOB_MODE = 0o444
 HASHED_BYTES = 1 << 20
@@ -46,8 +46,11 @@ def download(
             _fill_exactly(reader, key, digest, size, file)
             keep(path, file, target)
         except (Corrupt, OSError):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            _remove(path)
+            raise
+        except OpenDataError:
+            if not os.fstat(file).st_size:  # nothing arrived that could be resumed
+                _remove(path)
             raise
 
 
@@ -174,5 +177,9 @@ def _own_file(folder: str) -> Iterator[tuple[str, int]]:
         yield path, file
     finally:
         os.close(file)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        _remove(path)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
