@@ -65,7 +65,7 @@ def license_problem(text: str) -> str | None:
 
 
 def _license_tips(text: str) -> Iterator[Tip]:
-    problem = license_problem(text)
+    problem = None if _PLACEHOLDER.search(text) else license_problem(text)
     if problem is None:
         return
     if re.sub(r"[\s_-]+", " ", text).strip().lower() in ("public domain", "pd"):
@@ -94,6 +94,7 @@ def _country_tips(definition: DatasetDefinition) -> Iterator[Tip]:
 def _placeholder_tips(definition: DatasetDefinition) -> Iterator[Tip]:
     named: list[tuple[Place, str]] = [
         (("title",), definition.title),
+        (("license",), definition.license),
         (("repo",), definition.repo),
         *((("owners", at), owner) for at, owner in enumerate(definition.owners)),
     ]
@@ -108,7 +109,7 @@ def _placeholder_tips(definition: DatasetDefinition) -> Iterator[Tip]:
 def _recommendations(definition: DatasetDefinition) -> Iterator[Tip]:
     for name, example in RECOMMENDED.items():
         if not getattr(definition, name):
-            yield Tip((), f"`{name}` is recommended", f"add {example}")
+            yield Tip((name,), f"`{name}` is recommended", f"add {example}")
 
 
 @cache
