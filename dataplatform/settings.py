@@ -1,7 +1,7 @@
 """The platform's settings: every environment variable, typed, read once.
 
-Names that the SDK knows too (`OPENDATA_STORAGE`, `OPENDATA_CACHE`, `OPENDATA_TRUST`, `AWS_*`) mean the
-same here. Nothing else in the platform reads the environment.
+Names that the SDK knows too (`OPENDATA_STORAGE`, `OPENDATA_CACHE`, `OPENDATA_TRUST`, `AWS_*`) mean
+the same here. Nothing else in the platform reads the environment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The composition root: which adapter stands behind which port.
 
-`Platform` holds ports and nothing else; `from_settings` picks the adapters. Faces (CLI, Dagster, API)
-take a `Platform` and never build an adapter themselves.
+`Platform` holds ports and nothing else; `from_settings` picks the adapters. Faces (CLI, Dagster,
+API) take a `Platform` and never build an adapter themselves.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _on_store(ports: ReleasePorts, store: ObjectStore, settings: Settings) -> Re
 def _platform_cache(settings: Settings) -> Cache:
     """The gates read files, so the platform keeps one even where the SDK's cache is off."""
     cache = open_cache(settings.environ)
-    return cache if cache.enabled else Cache(settings.work / "cache")
+    return cache if cache.enabled else Cache(str(settings.work / "cache"))
 
 
 def _shard_path(store: ObjectStore, cache: Cache, entry: FileEntry) -> str:

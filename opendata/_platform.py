@@ -1,7 +1,7 @@
 """The platform's part of the SDK, found through an entry point and loaded by name.
 
-The SDK never imports `dataplatform`. What it needs of it (`od.push`, `od run`, the release verbs) is
-looked up here, so that a plain install says what to add instead of failing on an import.
+The SDK never imports `dataplatform`. What it needs of it (`od.push`, `od run`, the release verbs)
+is looked up here, so that a plain install says what to add instead of failing on an import.
 """
 
 from __future__ import annotations

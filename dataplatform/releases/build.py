@@ -129,9 +129,7 @@ def arrange(definition: DatasetDefinition, contract: Contract, schema: pa.Schema
     return Arrangement(schema, tuple(order), shard, time, units)
 
 
-def _stage(
-    ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin: Origin
-) -> Built:
+def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin: Origin) -> Built:
     if intake.schema is None or intake.rows == 0:
         raise ProducerFailed(
             f"{ingredients.definition.id}: the producer yielded no rows",

@@ -70,7 +70,9 @@ class NothingNew:
     release: str
 
 
-def check_candidate(ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress) -> Checked:
+def check_candidate(
+    ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress
+) -> Checked:
     """Both gates on a built candidate; their verdicts are stored."""
     say("checking the contract")
     validated = validate_candidate(ports, dataset, built.digest)

@@ -68,7 +68,9 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """The diff in the pinned form of `diff_datasets`."""
         return {
-            "diff_R": self.rows.to_json() if self.rows else {"added": 0, "removed": 0, "changed": 0},
+            "diff_R": self.rows.to_json()
+            if self.rows
+            else {"added": 0, "removed": 0, "changed": 0},
             "diff_S": self.schema.to_json(),
             "diff_I": {key: list(value) for key, value in _NO_INDEX_CHANGE.items()},
             "breaking": self.breaking,
@@ -140,5 +142,3 @@ def _changed_fields(candidate: Candidate, current: Manifest) -> tuple[str, ...]:
     if candidate.readme != current.readme:
         changed.append("README")
     return tuple(changed)
-
-

@@ -21,7 +21,9 @@ def conformed_schema(actual: pa.Schema, contract: Contract | None) -> pa.Schema:
     column that the contract does not know keeps its place at the end. Nullability follows the
     contract's check and not Arrow's flag.
     """
-    declared = {spec.name: parse_arrow_type(spec.type) for spec in (contract.fields if contract else ())}
+    declared = {
+        spec.name: parse_arrow_type(spec.type) for spec in (contract.fields if contract else ())
+    }
     ordered = [name for name in declared if name in actual.names]
     ordered += [name for name in actual.names if name not in declared]
     fields = []

@@ -1,7 +1,7 @@
 """Describe: the document that a candidate is, from its shards and what made them.
 
-Pure but for storing preview and README under their digests. Nothing that depends on when or by which run
-the candidate was built may enter it.
+Pure but for storing preview and README under their digests. Nothing that depends on when or by
+which run the candidate was built may enter it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,13 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from dataplatform.contracts.model import Contract, ExpectationSpec, MetricThreshold, QualityRule
+from dataplatform.contracts.model import (
+    Contract,
+    ExpectationSpec,
+    Metric,
+    MetricThreshold,
+    QualityRule,
+)
 from dataplatform.contracts.profile import Profile
 from dataplatform.contracts.quality import check_quality
 from dataplatform.contracts.report import Report
@@ -76,14 +82,19 @@ def _profile(
     files: Sequence[str],
 ) -> Profile:
     """The profile that the contract check measured of these very bytes, else a new one."""
+    thresholds = metric_thresholds(candidate)
     decision = read_decision(ports.store, dataset, digest, "contract")
-    if decision is not None and decision.profile is not None:
+    if decision is not None and decision.profile and not any(map(needs_exact_counts, thresholds)):
         return _stored_profile(ports, decision.profile)
     contract = Contract.model_validate(candidate.contract)
-    _, profile = ports.engine.check(
-        files, contract, time=candidate.time_column, thresholds=metric_thresholds(candidate)
-    )
-    return profile
+    return ports.engine.profile(files, contract, thresholds, time=candidate.time_column)
+
+
+def needs_exact_counts(threshold: MetricThreshold) -> bool:
+    """Whether a threshold asks for more than every profile tells."""
+    if threshold.metric is Metric.COMPLETENESS:
+        return len(threshold.fields) != 1
+    return threshold.metric is Metric.UNIQUENESS
 
 
 def _previous_profile(ports: ReleasePorts, dataset: DatasetId) -> Profile | None:

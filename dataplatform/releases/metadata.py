@@ -99,4 +99,3 @@ def build_entry(
         max_date=last,
         health=health.summary(),
     )
-

@@ -11,8 +11,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from opendata.reading.history import commit_at
 from dataplatform.releases.ports import ReleasePorts
+from opendata.reading.history import commit_at
 from opendata.reading.resolve import Release, Route, read_release, read_route
 from opendata.reading.signature import verify_release
 from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed

@@ -114,8 +114,8 @@ def _stale_copies(ports: ReleasePorts, release: Release) -> Iterator[Finding]:
         readme = keys.digest_of_object_key(release.manifest.readme)
         expected[keys.readme_key(dataset)] = readme
     for key, digest in expected.items():
-        if problem := _differs(store, key, digest):
-            yield Finding(str(dataset), key, problem, True)
+        if difference := _differs(store, key, digest):
+            yield Finding(str(dataset), key, difference, True)
     yield from _stale_metadata(ports, release)
     yield from _stale_index(ports, release)
 
@@ -134,8 +134,8 @@ def _stale_metadata(ports: ReleasePorts, release: Release) -> Iterator[Finding]:
         yield Finding(str(release.id), key, problem, True)
     elif wants_stable_copy(release):
         copy = keys.stable_copy_key(release.id)
-        if problem := _differs(ports.store, copy, str(metadata.get("checksum_sha256"))):
-            yield Finding(str(release.id), copy, problem, True)
+        if difference := _differs(ports.store, copy, str(metadata.get("checksum_sha256"))):
+            yield Finding(str(release.id), copy, difference, True)
 
 
 def _stale_index(ports: ReleasePorts, release: Release) -> Iterator[Finding]:
@@ -172,5 +172,3 @@ def _leftovers(ports: ReleasePorts, dataset: DatasetId, published: set[str]) -> 
         except OpenDataError as error:
             problem = error.message
         yield Finding(str(dataset), stat.key, problem, False)
-
-

@@ -1,7 +1,7 @@
 """Run: one producer from its two files to a release, with its outcome recorded.
 
-Here belongs what `od run`, `od push` and Dagster's candidate step share: which interval, which pinned
-inputs and which predecessor a producer sees. The verbs themselves stand in their own files.
+Here belongs what `od run`, `od push` and Dagster's candidate step share: which interval, which
+pinned inputs and which predecessor a producer sees. The verbs themselves stand in their own files.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def release(
     *,
     force: bool = False,
 ) -> Released | NothingNew:
-    """Build with `make`, then gate, freeze and publish; however it ends, the outcome is recorded."""
+    """Build with `make`, then gate, freeze and publish; every outcome is recorded."""
     try:
         result = release_candidate(ports, dataset, make(), run, say, force=force)
     except BaseException as error:

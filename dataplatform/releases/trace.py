@@ -22,7 +22,9 @@ class RunReference:
     by: str
 
 
-def attach_provenance(candidate: Candidate, candidate_digest: str, run: RunReference) -> dict[str, Any]:
+def attach_provenance(
+    candidate: Candidate, candidate_digest: str, run: RunReference
+) -> dict[str, Any]:
     """The trace of a candidate that is about to be frozen."""
     trace: dict[str, Any] = {
         "source": [source.to_json() for source in candidate.sources],

@@ -14,9 +14,7 @@ from opendata.wire.errors import Conflict, NotFound
 UPDATE_TRIES = 64
 
 
-def update_object(
-    store: ObjectStore, key: str, change: Callable[[bytes | None], bytes]
-) -> bytes:
+def update_object(store: ObjectStore, key: str, change: Callable[[bytes | None], bytes]) -> bytes:
     """Replace an object by what `change` makes of its current bytes (None where absent).
 
     Raises:

@@ -12,7 +12,6 @@ from dataplatform.contracts.model import Contract
 from dataplatform.contracts.profile import Profile
 from dataplatform.contracts.report import Report
 from dataplatform.releases.candidate import read_candidate
-from dataplatform.releases.gate import metric_thresholds
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.verdict import Verdict, record_verdict
 from opendata.wire.digest import canonical_json
@@ -37,9 +36,7 @@ def validate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> 
     candidate = read_candidate(ports.store, dataset, digest)
     contract = Contract.model_validate(candidate.contract)
     files = [ports.shard_path(entry) for entry in candidate.files]
-    report, profile = ports.engine.check(
-        files, contract, time=candidate.time_column, thresholds=metric_thresholds(candidate)
-    )
+    report, profile = ports.engine.check(files, contract, time=candidate.time_column)
     verdict = record_verdict(
         ports.store,
         dataset,

@@ -109,10 +109,8 @@ def _parse_moment(value: str | date | datetime) -> tuple[datetime, bool]:
     if isinstance(value, str):
         text = value.strip()
         try:
-            if len(text) == 10:
-                value = date.fromisoformat(text)
-            else:
-                value = datetime.fromisoformat(text)
+            is_day = len(text) == len("2024-12-31")
+            value = date.fromisoformat(text) if is_day else datetime.fromisoformat(text)
         except ValueError as error:
             raise InvalidInput(
                 f"{text!r} is no date or time; write 2024-12-31 or 2024-12-31T06:00:00Z",
@@ -147,12 +145,12 @@ def _date_text(days: int) -> str | None:
 def _timestamp_text(ticks: int, kind: pa.DataType) -> str | None:
     seconds, rest = divmod(ticks, _TICKS_PER_SECOND[kind.unit])
     try:
-        moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     except OverflowError:
         return None
     digits = len(str(_TICKS_PER_SECOND[kind.unit])) - 1
     fraction = f".{rest:0{digits}d}" if rest else ""
-    return f"{moment.isoformat()}{fraction}{'Z' if kind.tz else ''}"
+    return f"{moment.replace(tzinfo=None).isoformat()}{fraction}{'Z' if kind.tz else ''}"
 
 
 def _parse_ticks(text: str, unit: str) -> int:

@@ -16,7 +16,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from opendata.wire.digest import canonical_json, prefixed
+from opendata.wire.digest import canonical_json, json_digest, prefixed
 from opendata.wire.errors import InvalidInput
 
 ENCODING = "opendata-rows/1"
@@ -88,7 +88,7 @@ def combined_hash(shards: Iterable[tuple[str, int, str]]) -> str:
     body = [
         {"name": name, "row_count": rows, "content_hash": digest} for name, rows, digest in shards
     ]
-    return prefixed(hashlib.sha256(canonical_json({"encoding": ENCODING, "shards": body})).hexdigest())
+    return prefixed(json_digest({"encoding": ENCODING, "shards": body}))
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
@@ -162,7 +162,8 @@ def _encode_bytes(array: pa.Array, update: Update) -> None:
     _, offsets, data = filled.buffers()
     if data is None or len(filled) == 0:
         return
-    bounds = pa.Array.from_buffers(pa.int64(), len(filled) + 1, [None, offsets], offset=filled.offset)
+    count = len(filled) + 1
+    bounds = pa.Array.from_buffers(pa.int64(), count, [None, offsets], offset=filled.offset)
     first, last = bounds[0].as_py(), bounds[len(filled)].as_py()
     update(memoryview(data)[first:last])
 

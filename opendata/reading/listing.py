@@ -42,7 +42,7 @@ def list_releases(reader: ObjectReader, dataset: DatasetId) -> list[ReleaseInfo]
     Raises:
         NotFound: if the data set was never published.
     """
-    published = {}
+    published: dict[Version, str] = {}
     current = None
     for commit in walk_history(reader, dataset):
         current = current or commit.release

@@ -155,7 +155,8 @@ def _predicate(manifest: Manifest, schema: pa.Schema, item: Any) -> Predicate:
     kind = schema.field(column).type
     values = list(value) if operator in ("in", "not in") else [value]
     ordinals = [ordinal_of(kind, entry) for entry in values]
-    known = None if any(entry is None for entry in ordinals) else tuple(ordinals)
+    found = tuple(entry for entry in ordinals if entry is not None)
+    known = found if len(found) == len(values) else None
     expression = _expression(column, operator, kind, values, known)
     return Predicate(column, "==" if operator == "=" else operator, value, known, expression)
 

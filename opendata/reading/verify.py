@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from opendata.reading.history import walk_history
@@ -94,10 +95,10 @@ class _Checker:
         """Every object that the manifest names, and what the registry convention copies."""
         manifest = release.manifest
         for entry in manifest.files:
-            self._guard(entry.path, lambda e=entry: self._stream(e.path, e.sha256))
-            self._guard(entry.chunks, lambda e=entry: self._chunks(e.chunks, e.sha256))
+            self._guard(entry.path, partial(self._stream, entry.path, entry.sha256))
+            self._guard(entry.chunks, partial(self._chunks, entry.chunks, entry.sha256))
         for key in _named_objects(release):
-            self._guard(key, lambda k=key: self._stream(k, keys.digest_of_object_key(k)))
+            self._guard(key, partial(self._stream, key, keys.digest_of_object_key(key)))
 
     def check_history(self, release: Release) -> None:
         """Every commit that the pointer stands on, and that its manifest is the one it names."""

@@ -84,4 +84,3 @@ class OverlayStore:
         if self._lower is None or self._upper.stat(key) is not None:
             return self._upper
         return self._lower
-

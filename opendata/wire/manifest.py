@@ -165,4 +165,3 @@ def read_manifest(data: bytes, what: str) -> Manifest:
             code="manifest_altered",
         )
     return manifest
-

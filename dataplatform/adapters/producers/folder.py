@@ -123,8 +123,8 @@ def _require_legal_names(folder: Path, path: Path) -> None:
     for part in (folder.parent.name, folder.name):
         if not is_id_part(part):
             message = (
-                f"the folder name {part!r} cannot be part of a data set id: use lower-case letters, "
-                "digits and single hyphens"
+                f"the folder name {part!r} cannot be part of a data set id: "
+                "use lower-case letters, digits and single hyphens"
             )
             raise InvalidDefinition([SourceFinding(shown(path), 1, 1, message)])
 
@@ -142,5 +142,3 @@ def _read(path: Path, limit: int) -> bytes:
     except OSError as error:
         message = f"the file cannot be read: {error.strerror}"
         raise InvalidDefinition([SourceFinding(shown(path), 1, 1, message)]) from error
-
-

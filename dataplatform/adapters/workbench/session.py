@@ -35,9 +35,11 @@ class LocalWorkbench:
     def session(self) -> Iterator[LocalWorkSession]:
         """Scratch for one build."""
         self._root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, dir=self._root) as folder:
-            with LocalWorkSession(Path(folder), self._arranger) as session:
-                yield session
+        with (
+            tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, dir=self._root) as folder,
+            LocalWorkSession(Path(folder), self._arranger) as session,
+        ):
+            yield session
 
 
 class LocalWorkSession:

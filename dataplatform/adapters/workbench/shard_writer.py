@@ -66,7 +66,9 @@ class ShardWriter:
         if previous is not None and previous.content_hash == content_hash:
             return WrittenShard(previous, None, None, head)
         chunks = describe_chunks(self._path, self._schema, self._distinct)
-        return WrittenShard(self._entry(chunks, content_hash), LocalFile(str(self._path)), chunks, head)
+        return WrittenShard(
+            self._entry(chunks, content_hash), LocalFile(str(self._path)), chunks, head
+        )
 
     def _entry(self, chunks: ChunkList, content_hash: str) -> FileEntry:
         stats = merge_stats(self._schema, self._path, chunks.row_groups)
@@ -85,9 +87,7 @@ class ShardWriter:
         )
 
 
-def describe_chunks(
-    path: Path, schema: pa.Schema, distinct: list[dict[str, int]]
-) -> ChunkList:
+def describe_chunks(path: Path, schema: pa.Schema, distinct: list[dict[str, int]]) -> ChunkList:
     """Hash a Parquet file whole and in every range that a reader may fetch alone."""
     metadata = pq.read_metadata(path)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -118,10 +118,14 @@ def _describe_group(
         if column.has_dictionary_page and column.dictionary_page_offset:
             offset = min(offset, column.dictionary_page_offset)
         length = column.total_compressed_size
-        columns.append(ColumnChunk(path=column.path_in_schema, bytes=_byte_range(view, offset, length)))
+        columns.append(
+            ColumnChunk(path=column.path_in_schema, bytes=_byte_range(view, offset, length))
+        )
         if column.path_in_schema in schema.names:
             name = column.path_in_schema
-            stats[name] = column_stats(column.statistics, schema.field(name).type, distinct.get(name))
+            stats[name] = column_stats(
+                column.statistics, schema.field(name).type, distinct.get(name)
+            )
     return RowGroup(row_count=group.num_rows, columns=tuple(columns), stats=stats)
 
 

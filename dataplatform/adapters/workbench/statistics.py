@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dataplatform.adapters.duckdb.session import Limits, locked_session
 from dataplatform.adapters.duckdb import text as sql
+from dataplatform.adapters.duckdb.session import Limits, locked_session
 from opendata.reading.bounds import Ordinal, decode_bound, encode_bound
 from opendata.wire.chunks import ColumnStats, RowGroup
 
@@ -92,6 +92,8 @@ def _distinct_estimates(
         return {name: groups[0].stats[name].distinct_estimate for name in countable}
     if not countable:
         return {}
-    counts = ", ".join(f"approx_count_distinct({sql.name(name)}) AS {sql.name(name)}" for name in countable)
+    counts = ", ".join(
+        f"approx_count_distinct({sql.name(name)}) AS {sql.name(name)}" for name in countable
+    )
     with locked_session([str(path)], Limits()) as session:
         return session.row(f"SELECT {counts} FROM {sql.scan([str(path)])}")
