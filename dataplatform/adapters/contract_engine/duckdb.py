@@ -40,7 +40,7 @@ from dataplatform.contracts.schema_fit import check_fields, fits
 from opendata.wire.errors import OpenDataError
 
 
-class DuckDbContractEngine:
+class DuckDBContractEngine:
     """Evaluates contracts over Parquet files within `limits`; implements `ContractEngine`.
 
     Args:

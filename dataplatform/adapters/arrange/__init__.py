@@ -1,0 +1,1 @@
+"""Arrangers: rows of a build, sorted and cut into shards."""
