@@ -17,7 +17,7 @@ from dataplatform.adapters.quality.great_expectations import GreatExpectations
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
 from dataplatform.adapters.runner import SubprocessRunner
 from dataplatform.adapters.signing.ed25519 import open_signer
-from dataplatform.adapters.sources.http import HttpDownloads, HttpSettings
+from dataplatform.adapters.sources.web import WebSources
 from dataplatform.adapters.units.pint import same_dimension
 from dataplatform.adapters.workbench.session import LocalWorkbench
 from dataplatform.datasets.producer import Producer
@@ -72,11 +72,10 @@ def from_settings(settings: Settings | None = None) -> Platform:
 
 
 def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
-    fetcher = HttpDownloads(HttpSettings(), utc_now)
     runner = SubprocessRunner(
         work_root=settings.work / "runs",
         environments_root=settings.work / "environments",
-        fetcher=fetcher,
+        fetcher=WebSources(),
     )
     return ReleasePorts(
         store=store,
