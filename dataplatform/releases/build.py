@@ -7,9 +7,12 @@ nothing behind but its log.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 
@@ -18,31 +21,40 @@ from dataplatform.contracts.model import Contract
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producing import ProduceRequest
 from dataplatform.errors import FailureClass, ProducerFailed
+from dataplatform.releases.arranging import UNDATED
 from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
+from dataplatform.releases.interval import Interval, asked_interval
 from dataplatform.releases.objects import put_object, put_object_at
 from dataplatform.releases.ports import Arrangement, ReleasePorts, WorkSession, WrittenShard
 from dataplatform.releases.preview import PreviewRows
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
-from opendata.stores.port import ObjectStore
+from opendata.wire.manifest import FileEntry
 
+PARQUET = "application/vnd.apache.parquet"
 Log = Callable[[str, str], None]
 
 
 @dataclass
 class Intake:
-    """Rows on their way into a work session: conformed to one schema and counted."""
+    """Rows on their way into a work session: conformed to one schema, clipped, counted.
+
+    `interval` is set once the first batch has told the time column's type.
+    """
 
     session: WorkSession
     contract: Contract | None
+    asked: Callable[[pa.Schema], Interval | None]
     schema: pa.Schema | None = None
+    interval: Interval | None = None
     batches: int = 0
     rows: int = 0
+    clipped: int = 0
 
     def receive(self, batch: pa.RecordBatch) -> None:
-        """Take the next batch.
+        """Take the next batch of the producer.
 
         Raises:
             ProducerFailed: if it does not fit the columns of the first one or the contract.
@@ -50,8 +62,18 @@ class Intake:
         self.batches += 1
         if self.schema is None:
             self.schema = conformed_schema(batch.schema, self.contract)
-        self.session.receive(conform_batch(batch, self.schema, self.batches))
-        self.rows += batch.num_rows
+            self.interval = self.asked(self.schema)
+        conformed = conform_batch(batch, self.schema, self.batches)
+        if self.interval is not None:
+            conformed = conformed.filter(self.interval.inside)
+            self.clipped += batch.num_rows - conformed.num_rows
+        self.session.receive(conformed)
+        self.rows += conformed.num_rows
+
+    def keep(self, batch: pa.RecordBatch) -> None:
+        """Take rows of the current release that stay as they are."""
+        assert self.schema is not None  # nothing is kept before the producer has delivered
+        self.session.receive(conform_batch(batch, self.schema, 0))
 
 
 @dataclass(frozen=True)
@@ -72,8 +94,11 @@ def build_candidate(
         ProducerFailed, SourceUnavailable: classified (S1-86); nothing is staged then.
         Unavailable: if the store does not take the bytes.
     """
-    with _intake(ports, ingredients) as intake:
+    asked = partial(_asked, ingredients, request.start_at, request.end_at)
+    with _intake(ports, ingredients, asked) as intake:
         outcome = ports.runner.run(request, intake.receive, log)
+        if intake.clipped:
+            log("warning", f"{intake.clipped:,} rows lie outside of the asked interval: not taken")
         sources = tuple(source_bytes(source) for source in outcome.sources)
         return _stage(ports, ingredients, intake, Origin(sources, dict(outcome.tools)))
 
@@ -85,17 +110,35 @@ def build_from_batches(
     tools: Mapping[str, str],
 ) -> Built:
     """Stage data at hand (`od.push`); from here on the same way as a producer's."""
-    with _intake(ports, ingredients) as intake:
+    with _intake(ports, ingredients, lambda schema: None) as intake:
         for batch in batches:
             intake.receive(batch)
         return _stage(ports, ingredients, intake, Origin((), dict(tools)))
 
 
 @contextmanager
-def _intake(ports: ReleasePorts, ingredients: Ingredients) -> Iterator[Intake]:
+def _intake(
+    ports: ReleasePorts,
+    ingredients: Ingredients,
+    asked: Callable[[pa.Schema], Interval | None],
+) -> Iterator[Intake]:
     contract = effective_contract(ingredients.definition, ingredients.current)
     with ports.workbench.session() as session:
-        yield Intake(session, contract)
+        yield Intake(session, contract, asked)
+
+
+def _asked(
+    ingredients: Ingredients,
+    start_at: datetime | None,
+    end_at: datetime | None,
+    schema: pa.Schema,
+) -> Interval | None:
+    """The interval that a run replaces; a first release has nothing to keep beside it."""
+    time = ingredients.definition.time
+    if ingredients.current is None or time is None or time not in schema.names:
+        return None
+    kind = schema.field(time).type
+    return asked_interval(time, kind, start_at, end_at) if is_time_type(kind) else None
 
 
 def effective_contract(definition: DatasetDefinition, current: Release | None) -> Contract | None:
@@ -138,12 +181,13 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
         )
     contract = settled_contract(ingredients.definition, ingredients.current, intake.schema)
     arrangement = arrange(ingredients.definition, contract, intake.schema)
-    current = ingredients.current
-    reusable = {entry.name: entry for entry in current.manifest.files} if current else {}
+    untouched = _keep_outside(ports, ingredients.current, intake, arrangement)
+    carried = _carried(ports, untouched, intake.session)
+    shards = _written(ports, ingredients.current, intake.session, arrangement)
     preview = PreviewRows(ingredients.preview_rows)
     entries, written = [], 0
-    for shard in intake.session.shards(arrangement, reusable):
-        written += _store_shard(ports.store, shard)
+    for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
+        written += shard.parquet is not None
         preview.offer(shard.head)
         entries.append(shard.entry)
     candidate = describe_candidate(
@@ -152,10 +196,46 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     return Built(stage_candidate(ports.store, candidate), candidate, written)
 
 
-def _store_shard(store: ObjectStore, shard: WrittenShard) -> bool:
-    """Store a shard's bytes unless an earlier release has them; whether it was new."""
-    if shard.parquet is None or shard.chunks is None:
-        return False
-    put_object_at(store, shard.entry.path, shard.parquet, "application/vnd.apache.parquet")
-    put_object(store, shard.chunks.to_bytes(), content_type="application/json")
-    return True
+def _written(
+    ports: ReleasePorts, current: Release | None, session: WorkSession, arrangement: Arrangement
+) -> Iterator[WrittenShard]:
+    """The shards of what was received, each stored as soon as it is written."""
+    reusable = {entry.name: entry for entry in current.manifest.files} if current else {}
+    for shard in session.shards(arrangement, reusable):
+        if shard.parquet is not None and shard.chunks is not None:
+            put_object_at(ports.store, shard.entry.path, shard.parquet, PARQUET)
+            put_object(ports.store, shard.chunks.to_bytes(), content_type="application/json")
+        yield shard
+
+
+def _keep_outside(
+    ports: ReleasePorts, current: Release | None, intake: Intake, arrangement: Arrangement
+) -> list[FileEntry]:
+    """Receive the rows that an interval leaves as they are in the shards that it touches.
+
+    Returns the shards that it does not touch at all, which are carried over whole.
+    """
+    interval = intake.interval
+    if interval is None or current is None:
+        return []
+    same_cut = current.manifest.shard == arrangement.shard
+    untouched = []
+    for entry in current.manifest.files:
+        if same_cut and not interval.touches(entry):
+            untouched.append(entry)
+            continue
+        for batch in intake.session.rows_outside(ports.shard_path(entry), interval):
+            intake.keep(batch)
+    return untouched
+
+
+def _carried(
+    ports: ReleasePorts, entries: list[FileEntry], session: WorkSession
+) -> Iterator[WrittenShard]:
+    for entry in entries:
+        yield WrittenShard(entry, None, None, session.head(ports.shard_path(entry)))
+
+
+def _place(entry: FileEntry) -> tuple[bool, str]:
+    """Shards stand in the order of time, rows without a time last."""
+    return entry.name == UNDATED, entry.name

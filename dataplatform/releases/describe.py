@@ -27,6 +27,7 @@ from dataplatform.releases.preview import PreviewRows
 from opendata.reading.canonical_rows import combined_hash
 from opendata.reading.resolve import Release
 from opendata.stores.port import ObjectStore
+from opendata.wire.digest import parse_digest
 from opendata.wire.manifest import FieldEntry, FileEntry
 
 
@@ -103,7 +104,8 @@ def describe_fields(schema: pa.Schema, contract: Contract) -> tuple[FieldEntry, 
 
 def source_bytes(source: FetchedSource) -> SourceBytes:
     """The part of a fetch that does not depend on when it happened."""
-    return SourceBytes(url=source.url, sha256=source.sha256, size_bytes=source.size_bytes)
+    digest = parse_digest(source.sha256)
+    return SourceBytes(url=source.url, sha256=digest, size_bytes=source.size_bytes)
 
 
 def _input_release(release: Release) -> InputRelease:

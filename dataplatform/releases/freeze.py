@@ -24,7 +24,7 @@ from opendata.reading.signature import release_statement
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import replace
-from opendata.wire.digest import digest_of
+from opendata.wire.digest import digest_of, prefixed
 from opendata.wire.errors import Conflict
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import (
@@ -182,7 +182,7 @@ def _draft(
         integrity=Integrity(hash_sha256=_UNFROZEN_HASH, content_hash=candidate.content_hash),
         freeze=Freeze(tag="", mode="soft", frozen_at=""),
         adapters=_adapters(current, change),
-        candidate=digest,
+        candidate=prefixed(digest),
         dataset=candidate.dataset,
         definition=candidate.definition,
         row_count=candidate.row_count,

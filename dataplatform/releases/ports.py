@@ -19,6 +19,7 @@ from dataplatform.contracts.model import ExpectationSpec
 from dataplatform.contracts.report import Finding
 from dataplatform.datasets.producing import ProducerRunner
 from dataplatform.releases.differ import RowDiffer
+from dataplatform.releases.interval import Interval
 from opendata.reading.signature import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 from opendata.wire.chunks import ChunkList
@@ -68,6 +69,14 @@ class WorkSession(Protocol):
         self, arrangement: Arrangement, previous: Mapping[str, FileEntry]
     ) -> Iterator[WrittenShard]:
         """Sort and cut what was received; a shard equal in content to `previous` is reused."""
+        ...
+
+    def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:
+        """The rows of an earlier shard that an interval does not replace."""
+        ...
+
+    def head(self, path: str) -> pa.RecordBatch:
+        """The first rows of an earlier shard, for the preview."""
         ...
 
     def combine(self, paths: Sequence[str]) -> tuple[LocalFile, str]:

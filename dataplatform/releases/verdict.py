@@ -17,7 +17,7 @@ from opendata.reading.signature import verdict_statement, verify_envelope
 from opendata.stores.port import ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import Wire, read_wire
-from opendata.wire.digest import canonical_json
+from opendata.wire.digest import canonical_json, prefixed
 from opendata.wire.errors import NotFound
 from opendata.wire.ids import DatasetId
 from opendata.wire.times import format_instant
@@ -62,7 +62,7 @@ def record_verdict(
     gate: Gate = "contract" if report.gate == "contract" else "quality"
     decision = Decision(
         gate=gate,
-        candidate=candidate,
+        candidate=prefixed(candidate),
         passed=report.passed,
         report=put_object(store, canonical_json(report.to_json()), content_type=JSON),
         decided_at=format_instant(decided_at),
@@ -110,7 +110,7 @@ def _require(
             hint=f"od run {dataset}, or run the check {gate!r} of this asset first",
         ) from error
     decision = verdict.decision
-    if decision.candidate != candidate or decision.gate != gate:
+    if decision.candidate != prefixed(candidate) or decision.gate != gate:
         raise GateClosed(f"{key} is a verdict on another candidate", code="gate_mismatch")
     if signer is not None:
         statement = verdict_statement(decision.to_json(), candidate)

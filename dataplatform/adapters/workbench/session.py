@@ -15,8 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataplatform.adapters.workbench.shard_writer import ShardWriter
+from dataplatform.adapters.workbench.shard_writer import PREVIEW_ROWS_MAX, ShardWriter
 from dataplatform.releases.arranging import TableArranger
+from dataplatform.releases.interval import Interval
 from dataplatform.releases.ports import Arrangement, WrittenShard
 from opendata.stores.port import LocalFile
 from opendata.wire.manifest import FileEntry
@@ -74,6 +75,7 @@ class LocalWorkSession:
             order_by=arrangement.order_by,
             shard=arrangement.shard,
             time=arrangement.time,
+            schema=arrangement.schema,
         )
         for name, batches in arranged:
             path = self._folder / f"{name}.parquet"
@@ -83,6 +85,17 @@ class LocalWorkSession:
             writer.write(batches)
             yield writer.finish(previous.get(name))
             path.unlink()
+
+    def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:
+        """The rows of an earlier shard that the interval does not replace, by row group."""
+        file = pq.ParquetFile(path)
+        for index in range(file.num_row_groups):
+            yield from file.read_row_group(index).filter(interval.outside).to_batches()
+
+    def head(self, path: str) -> pa.RecordBatch:
+        """The rows of the first row group that a preview may want."""
+        batches = pq.ParquetFile(path).iter_batches(batch_size=PREVIEW_ROWS_MAX)
+        return next(batches)
 
     def combine(self, paths: Sequence[str]) -> tuple[LocalFile, str]:
         """All shards as one file, row group by row group."""

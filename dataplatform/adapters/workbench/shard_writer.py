@@ -27,7 +27,7 @@ from opendata.wire.chunks import ByteRange, ChunkList, ColumnChunk, RowGroup
 from opendata.wire.digest import digest_of
 from opendata.wire.manifest import FileEntry
 
-PREVIEW_ROWS_MAX = 10_000
+PREVIEW_ROWS_MAX = 1_000
 _FOOTER_TAIL_BYTES = 8
 
 
