@@ -227,6 +227,7 @@ class SlowReader(FolderStore):
 def _fetch_slowly(store: str, folder: str, go: Event) -> None:
     go.wait()
     path = Cache(folder).fetch(SlowReader(store), KEY, DIGEST, len(DATA))
+    assert path == str(blob_of(Path(folder)))
     assert Path(path).read_bytes() == DATA
 
 

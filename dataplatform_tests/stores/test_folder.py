@@ -165,6 +165,42 @@ def test_equal_bytes_written_again_are_another_version(store: FolderStore) -> No
         store.put_if_match("pointer", b"stale", tokens[0])
 
 
+@pytest.mark.requirement("B1")
+def test_a_version_is_later_than_the_one_it_replaces_whatever_the_clock_says(
+    store: FolderStore, root: Path
+) -> None:
+    store.put("pointer", b"1")
+    ahead = time.time_ns() + 3_600_000_000_000
+    os.utime(root / "pointer", ns=(ahead, ahead))
+    token = store.get("pointer").token
+    store.put_if_match("pointer", b"2", token)
+    assert (root / "pointer").stat().st_mtime_ns > ahead
+
+
+def test_bytes_are_on_disk_before_their_name_is(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    sync, rename = os.fsync, os.rename
+
+    def watched_sync(file: int) -> None:
+        happened.append("folder" if stat.S_ISDIR(os.fstat(file).st_mode) else "bytes")
+        sync(file)
+
+    def watched_rename(source: str, target: str) -> None:
+        happened.append("name")
+        rename(source, target)
+
+    store.put("folder/warm-up", b"")
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "rename", watched_rename)
+    store.put_new("folder/k", b"1")
+    assert happened == ["bytes", "name", "folder"]
+    happened.clear()
+    store.put_new("new/folder/k", b"1")
+    assert happened == ["bytes", "folder", "folder", "name", "folder"]
+
+
 def test_an_edit_by_hand_is_another_version(store: FolderStore, root: Path) -> None:
     token = store.put("k", b"12345")
     (root / "k").write_bytes(b"edited")
