@@ -88,6 +88,11 @@ def _key_problems(contract: Contract) -> Iterator[Problem]:
 
 def _value_problems(contract: Contract) -> Iterator[Problem]:
     for at, field in enumerate(contract.fields):
+        if field.type == "null" and not field.nullable:
+            yield (
+                ("fields", at, "nullable"),
+                f"{field.name!r} is of type null and never has a value",
+            )
         if field.default is not None:
             try:
                 scalar_of(field.default, field.arrow_type)

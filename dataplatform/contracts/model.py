@@ -11,7 +11,15 @@ from enum import StrEnum
 from typing import Annotated
 
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dataplatform.contracts.consistency import field_problems, rule_problems
 from dataplatform.contracts.duration import Duration, parse_duration
@@ -115,17 +123,22 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    # Stands first, because the fields are read in the light of it.
     primary_key: tuple[FieldName, ...] = ()
     fields: tuple[FieldSpec, ...] = ()
     rules: tuple[Rule, ...] = ()
 
+    @field_validator("fields")
+    @classmethod
+    def _keys_are_not_null(
+        cls, fields: tuple[FieldSpec, ...], info: ValidationInfo
+    ) -> tuple[FieldSpec, ...]:
+        keys = set(info.data.get("primary_key", ()))
+        return tuple(_not_nullable(field) if field.name in keys else field for field in fields)
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Contract:
         raise_problems("Contract", [*field_problems(self), *rule_problems(self)])
-        keys = set(self.primary_key)
-        if any(field.nullable and field.name in keys for field in self.fields):
-            fields = tuple(_not_nullable(f) if f.name in keys else f for f in self.fields)
-            return self.model_copy(update={"fields": fields})
         return self
 
     @property
