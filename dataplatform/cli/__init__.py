@@ -1,0 +1,1 @@
+"""The platform's own `od` sub-commands, plugged into the SDK's CLI by entry point."""

@@ -182,9 +182,9 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     contract = settled_contract(ingredients.definition, ingredients.current, intake.schema)
     arrangement = arrange(ingredients.definition, contract, intake.schema)
     untouched = _keep_outside(ports, ingredients.current, intake, arrangement)
-    carried = _carried(ports, untouched, intake.session)
-    shards = _written(ports, ingredients.current, intake.session, arrangement)
     preview = PreviewRows(ingredients.preview_rows)
+    carried = _carried(ports, untouched, intake.session, preview)
+    shards = _written(ports, ingredients.current, intake.session, arrangement)
     entries, written = [], 0
     for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
         written += shard.parquet is not None
@@ -230,10 +230,12 @@ def _keep_outside(
 
 
 def _carried(
-    ports: ReleasePorts, entries: list[FileEntry], session: WorkSession
+    ports: ReleasePorts, entries: list[FileEntry], session: WorkSession, preview: PreviewRows
 ) -> Iterator[WrittenShard]:
+    """Shards that stay; their bytes are looked at only while the preview wants rows."""
     for entry in entries:
-        yield WrittenShard(entry, None, None, session.head(ports.shard_path(entry)))
+        head = None if preview.is_full else session.head(ports.shard_path(entry))
+        yield WrittenShard(entry, None, None, head)
 
 
 def _place(entry: FileEntry) -> tuple[bool, str]:

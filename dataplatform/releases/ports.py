@@ -47,7 +47,7 @@ class WrittenShard:
     entry: FileEntry
     parquet: LocalFile | None
     chunks: ChunkList | None
-    head: pa.RecordBatch
+    head: pa.RecordBatch | None
 
 
 class Workbench(Protocol):

@@ -21,8 +21,15 @@ class PreviewRows:
         self._columns: list[str] = []
         self._rows: list[list[Any]] = []
 
-    def offer(self, head: pa.RecordBatch) -> None:
+    @property
+    def is_full(self) -> bool:
+        """Whether no more rows are wanted."""
+        return len(self._rows) >= self._wanted and bool(self._columns)
+
+    def offer(self, head: pa.RecordBatch | None) -> None:
         """The first rows of the next shard; taken while rows are still wanted."""
+        if head is None:
+            return
         self._columns = self._columns or list(head.schema.names)
         missing = self._wanted - len(self._rows)
         if missing <= 0:

@@ -43,7 +43,7 @@ def publish_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -
         Conflict: naming the winner, if another release was published since this one was frozen.
         Unavailable: if the outcome is unknown; publishing again settles it.
     """
-    release = _require_frozen(ports, dataset, version)
+    release = require_frozen(ports, dataset, version)
     route = read_route(ports.store, dataset)
     if route is not None and route.pointer.manifest_sha256 == release.stored_sha256:
         return Published(route.pointer, release, moved=False)
@@ -59,7 +59,7 @@ def move_back(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Publ
         Rejected: if that release was never frozen or its objects are gone.
         Conflict: naming the winner, if somebody published meanwhile.
     """
-    release = _require_frozen(ports, dataset, version)
+    release = require_frozen(ports, dataset, version)
     route = read_route(ports.store, dataset)
     if route is None:
         raise NotFound(f"{dataset} was never published", hint=f"od run {dataset} --publish")
@@ -69,7 +69,13 @@ def move_back(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Publ
     return Published(_swap(ports.store, dataset, pointer, route), release)
 
 
-def _require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Release:
+def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Release:
+    """The release, if all that it stands on is there: manifest, signature, every object.
+
+    Raises:
+        Rejected: if it was never frozen.
+        Corrupt, Denied: naming what is missing or altered.
+    """
     what = f"{dataset}@{version}"
     try:
         release = read_release(ports.store, dataset, version)
