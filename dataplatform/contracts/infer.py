@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from dataplatform.contracts.model import Contract, FieldSpec
 from dataplatform.contracts.problems import reasons
-from dataplatform.contracts.types import type_name
+from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput
 
 UNIT_KEY = b"unit"

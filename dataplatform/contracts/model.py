@@ -45,7 +45,7 @@ from dataplatform.contracts.thresholds import (
     MetricThreshold,
     QualityRule,
 )
-from dataplatform.contracts.types import parse_arrow_type, type_name
+from opendata.reading.type_names import parse_arrow_type, type_name
 from opendata.wire.errors import InvalidInput
 from opendata.wire.version import parse_version
 

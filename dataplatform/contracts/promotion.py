@@ -15,7 +15,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from dataplatform.contracts.types import plain_type
+from opendata.reading.type_names import plain_type
 
 _UNIT_ORDER: Final = ("s", "ms", "us", "ns")
 # Bits of a float that hold an integer exactly.

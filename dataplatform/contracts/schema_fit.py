@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from dataplatform.contracts.model import Contract, FieldSpec, Severity
 from dataplatform.contracts.report import Finding
-from dataplatform.contracts.types import plain_type, type_name
+from opendata.reading.type_names import plain_type, type_name
 
 
 def check_fields(contract: Contract, schema: pa.Schema) -> list[Finding]:

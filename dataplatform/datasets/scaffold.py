@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import yaml
 
 from dataplatform.contracts.model import FieldSpec, Shard
-from dataplatform.contracts.types import parse_arrow_type
 from dataplatform.datasets import scaffold_text as text
 from dataplatform.datasets.infer import Proposal, propose
 from dataplatform.datasets.sample import NULL_WORDS, Format, Sample
 from dataplatform.datasets.type_code import type_code
+from opendata.reading.type_names import parse_arrow_type
 from opendata.wire.ids import DatasetId
 
 DEFAULT_REPO = "https://github.com/<org>/<repo>"

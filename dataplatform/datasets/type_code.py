@@ -9,7 +9,7 @@ import json
 
 import pyarrow as pa
 
-from dataplatform.contracts.types import plain_type, type_name
+from opendata.reading.type_names import plain_type, type_name
 
 _PARAMETERLESS = {"bool": "bool_"}
 

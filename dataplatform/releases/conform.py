@@ -10,8 +10,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from dataplatform.contracts.model import Contract
-from dataplatform.contracts.types import parse_arrow_type
 from dataplatform.errors import FailureClass, ProducerFailed
+from opendata.reading.type_names import parse_arrow_type
 
 
 def conformed_schema(actual: pa.Schema, contract: Contract | None) -> pa.Schema:

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 
 from dataplatform.contracts.model import Contract
-from dataplatform.contracts.types import type_name
 from dataplatform.datasets.definition import (
     DatasetDefinition,
     platform_sections,
@@ -26,6 +25,7 @@ from dataplatform.releases.ports import Arrangement
 from dataplatform.releases.preview import PreviewRows
 from opendata.reading.canonical_rows import combined_hash
 from opendata.reading.resolve import Release
+from opendata.reading.type_names import type_name
 from opendata.stores.port import ObjectStore
 from opendata.wire.digest import parse_digest
 from opendata.wire.manifest import FieldEntry, FileEntry

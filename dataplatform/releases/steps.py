@@ -23,7 +23,7 @@ from dataplatform.releases.publish import Published, publish_release, require_fr
 from dataplatform.releases.trace import RunReference
 from opendata.reading.resolve import Release, read_current, read_release
 from opendata.reading.signature import verify_release
-from opendata.wire.digest import prefixed
+from opendata.wire.digest import parse_digest
 from opendata.wire.errors import NotFound, OpenDataError, Rejected
 from opendata.wire.ids import DatasetId
 from opendata.wire.version import Version, parse_version
@@ -91,7 +91,7 @@ def _frozen_from(
             hint=hint,
         )
     release = read_release(ports.store, dataset, parse_version(version))
-    if release.manifest.candidate != prefixed(digest):
+    if parse_digest(release.manifest.candidate) != digest:
         raise Rejected(
             f"{release.reference} was frozen from another candidate than the newest one "
             f"({digest[:12]}…), which has not been let through",

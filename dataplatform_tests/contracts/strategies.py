@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from dataplatform.contracts.model import Contract, FieldSpec
-from dataplatform.contracts.types import type_name
+from opendata.reading.type_names import type_name
 
 FLAT_TYPES = st.sampled_from(
     [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from dataplatform.contracts.promotion import can_widen
-from dataplatform.contracts.types import parse_arrow_type
 from dataplatform_tests.contracts.strategies import FLAT_TYPES, TYPES
+from opendata.reading.type_names import parse_arrow_type
 
 WIDENING = """
     int8 -> int16        int8 -> int64         int32 -> int64        uint8 -> int16

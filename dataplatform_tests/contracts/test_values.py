@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataplatform.contracts.types import parse_arrow_type
 from dataplatform.contracts.values import checked_scalar, scalar_of
+from opendata.reading.type_names import parse_arrow_type
 
 
 @pytest.mark.parametrize(

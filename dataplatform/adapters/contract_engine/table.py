@@ -21,7 +21,7 @@ from dataplatform.adapters.duckdb.session import Session, readable_paths
 from dataplatform.adapters.duckdb.text import literal, name, scan
 from dataplatform.contracts.model import Severity
 from dataplatform.contracts.report import Finding, json_value
-from dataplatform.contracts.types import plain_type
+from opendata.reading.type_names import plain_type
 from opendata.wire.errors import Corrupt
 
 DECIMAL_DIGITS_MAX: Final = 38
@@ -230,7 +230,7 @@ def _is_zoned_ns(kind: pa.DataType) -> bool:
 def _has_nanoseconds(paths: list[str], column: str) -> bool:
     """Whether any value is finer than a microsecond; reads this one column."""
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             for batch in file.iter_batches(columns=[column]):
                 nanoseconds = batch.column(0).cast(pa.int64())
                 whole = pc.multiply(pc.divide(nanoseconds, 1000), 1000)

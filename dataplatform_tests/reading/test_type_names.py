@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataplatform.contracts.types import parse_arrow_type, plain_type, type_name
 from dataplatform_tests.contracts.strategies import FLAT_TYPES, TYPES
+from opendata.reading.type_names import parse_arrow_type, plain_type, type_name
 
 
 @given(TYPES)
