@@ -48,7 +48,7 @@ def failed_outcome(run: RunReference, at: datetime, error: BaseException) -> Run
         at=format_instant(at),
         outcome="failed",
         failure_class=str(failure_class_of(error)),
-        message=str(error)[:MESSAGE_MAX_CHARS],
+        message=(str(error) or type(error).__name__)[:MESSAGE_MAX_CHARS],
     )
 
 

@@ -30,7 +30,7 @@ from dataplatform.releases.describe import Ingredients
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.trace import RunReference
 from opendata.reading.resolve import Release, read_current
-from opendata.wire.errors import NotFound
+from opendata.wire.errors import NotFound, OpenDataError
 from opendata.wire.ids import DatasetId
 
 DEFAULT_TIMEOUT_SECONDS = 3600.0
@@ -112,10 +112,24 @@ def release(
     try:
         result = release_candidate(ports, dataset, make(), run, say, force=force)
     except BaseException as error:
-        record_run(ports, dataset, run, error)
+        record_failure(ports, dataset, run, error, say)
         raise
     record_run(ports, dataset, run, result)
     return result
+
+
+def record_failure(
+    ports: ReleasePorts,
+    dataset: DatasetId,
+    run: RunReference,
+    error: BaseException,
+    say: Progress,
+) -> None:
+    """Write a failed run down; if even that fails, say so and let the first error be the one."""
+    try:
+        record_run(ports, dataset, run, error)
+    except OpenDataError as second:
+        say(f"the failure could not be recorded: {second.message}")
 
 
 def dry_run(
