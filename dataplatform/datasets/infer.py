@@ -27,7 +27,7 @@ ROWS_LOOKED_AT: Final = 200_000
 SHARD_ROWS_MAX: Final = 2_000_000
 
 _KEY_WORDS: Final = re.compile(
-    r"(^|_)(id|uuid|key|code|icao|iso|symbol|ticker|slug|date|day|time|timestamp)s?($|_)|_?id$",
+    r"(^|_)(id|uuid|key|code|icao|iso|symbol|ticker|slug)s?($|_)|_?id$",
     re.IGNORECASE,
 )
 _TIME_WORDS: Final = re.compile(
@@ -103,12 +103,15 @@ def _primary_key(table: pa.Table, time: str | None) -> tuple[str, ...]:
             table.column_names.index(name),
         ),
     )
-    # One column is a key by its name or its place; several have to belong to the most likely.
     singles = [name for name in candidates if _tells_apart(table, [name])]
     speaking = [name for name in singles if _KEY_WORDS.search(name)]
-    if speaking or (singles and singles[0] == table.column_names[0]):
-        return ((speaking or singles)[0],)
-    return next(_joint_keys(table, candidates[:CANDIDATES_MAX]), tuple(singles[:1]))
+    if speaking or time in singles:
+        return ((speaking or [time])[0],)
+    # Without a time, the first column often is the key; with one, figures differ by accident.
+    if time is None and singles[:1] == table.column_names[:1]:
+        return (singles[0],)
+    several = [name for name in candidates if name not in singles]
+    return next(_joint_keys(table, several[:CANDIDATES_MAX]), tuple(singles[:1]))
 
 
 def _joint_keys(table: pa.Table, candidates: Sequence[str]) -> Iterator[tuple[str, ...]]:

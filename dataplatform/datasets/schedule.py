@@ -57,6 +57,8 @@ _FIELD: Final = re.compile(r"[0-9A-Z*/,-]+", re.ASCII)
 _NAME: Final = re.compile(
     r"JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT"
 )
+# A step beyond the field's range fires more often in some schedulers than in others.
+_STEP_MAX: Final = (59, 23, 31, 12, 7)
 # Any fixed moment serves to find out whether a cron ever comes due.
 _SOME_MOMENT: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -73,10 +75,12 @@ def check_cron(text: str) -> str:
             f"{text!r} is no cron: five fields are expected (minute hour day month weekday), "
             'such as "0 6 * * 1-5"'
         )
-    for field in fields:
+    for field, step_max in zip(fields, _STEP_MAX, strict=True):
         words = re.findall(r"[A-Z]+", field)
         if not _FIELD.fullmatch(field) or not all(_NAME.fullmatch(word) for word in words):
             raise ValueError(f"{field!r} in {text!r} is outside of standard cron (numbers * , - /)")
+        if any(int(step) > step_max for step in re.findall(r"/(\d{1,9})", field)):
+            raise ValueError(f"{field!r} in {text!r} steps further than the field reaches")
     cron = " ".join(fields)
     try:
         next(CronSim(cron, _SOME_MOMENT))
