@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from dataplatform.adapters.arrange.duckdb import DuckDBArranger
+from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
 from dataplatform.adapters.producers.folder import ProducerFolder, git_commit
 from dataplatform.adapters.quality.great_expectations import GreatExpectations
@@ -80,7 +80,7 @@ def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
     return ReleasePorts(
         store=store,
         runner=runner,
-        workbench=LocalWorkbench(settings.work / "builds", DuckDBArranger()),
+        workbench=LocalWorkbench(settings.work / "builds", ArrowArranger()),
         engine=DuckDBContractEngine(),
         expectations=GreatExpectations(),
         differ=DuckDBRowDiffer(),

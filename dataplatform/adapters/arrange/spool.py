@@ -25,8 +25,8 @@ class Spool:
 
 
 @contextmanager
-def open_spool(path: str) -> Iterator[Spool]:
-    """Open a Parquet or Arrow IPC file.
+def open_spool(path: str, memory_bytes: int) -> Iterator[Spool]:
+    """Open a Parquet or Arrow IPC file; its batches take a small part of the memory.
 
     Raises:
         NotFound: where there is no such file.
@@ -36,7 +36,9 @@ def open_spool(path: str) -> Iterator[Spool]:
         try:
             with open(path, "rb") as file:
                 is_arrow = file.read(len(_ARROW_MAGIC)) == _ARROW_MAGIC
-            spool = stack.enter_context(_open_arrow(path) if is_arrow else _open_parquet(path))
+            spool = stack.enter_context(
+                _open_arrow(path) if is_arrow else _open_parquet(path, memory_bytes)
+            )
         except FileNotFoundError as error:
             raise NotFound(f"the spool {path} does not exist", code="no_such_file") from error
         except (pa.ArrowInvalid, OSError) as error:
@@ -45,9 +47,18 @@ def open_spool(path: str) -> Iterator[Spool]:
 
 
 @contextmanager
-def _open_parquet(path: str) -> Iterator[Spool]:
-    with pq.ParquetFile(path) as file:
-        yield Spool(file.schema_arrow, file.iter_batches(batch_size=BATCH_ROWS))
+def _open_parquet(path: str, memory_bytes: int) -> Iterator[Spool]:
+    # Buffering ahead would hold the whole file in memory.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        count = _batch_rows(file.metadata, memory_bytes)
+        yield Spool(file.schema_arrow, file.iter_batches(count, use_threads=False))
+
+
+def _batch_rows(metadata: pq.FileMetaData, memory_bytes: int) -> int:
+    """As many rows as take about a hundredth of the memory."""
+    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+    row_bytes = sum(group.total_byte_size for group in groups) // max(metadata.num_rows, 1)
+    return max(min(memory_bytes // 100 // max(row_bytes, 1), BATCH_ROWS), 1)
 
 
 @contextmanager

@@ -1,0 +1,127 @@
+"""Sorting and cutting on Arrow, which leaves every type and every bit as it was.
+
+Here belong the shard of a time and the cut of the sorted stream. Sorting what does not fit into
+memory stands in `runs`, its keys in `sort_keys`. (DuckDB sorts too, but drops the sign of zero,
+zones, units and widths on the way, and runs out of memory on wide rows however far it may spill.)
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataplatform.adapters.arrange.runs import external_sort
+from dataplatform.adapters.arrange.sort_keys import sort_keys
+from dataplatform.adapters.arrange.spool import Spool, open_spool
+from dataplatform.adapters.arrange.travel import arrive, depart, travel_schema
+from dataplatform.releases.arranging import SHARDS, Shards, shard_name
+from opendata.reading.bounds import is_time_type
+from opendata.reading.canonical_rows import rechunk
+from opendata.wire.errors import InvalidInput
+
+SHARD: Final = "#shard"
+MEMORY_BYTES: Final = 512 << 20
+
+
+class ArrowArranger:
+    """Sorts and cuts within about `memory_bytes`; implements `TableArranger`.
+
+    Args:
+        memory_bytes: How much memory rows and their keys may take; more is spilled.
+        spill_folder: Under which folder to spill; the system's temporary folder when absent.
+    """
+
+    def __init__(self, memory_bytes: int = MEMORY_BYTES, spill_folder: str | None = None) -> None:
+        self._memory_bytes = memory_bytes
+        self._spill_folder = spill_folder
+
+    def arrange(
+        self,
+        spool: str,
+        *,
+        order_by: Sequence[str],
+        shard: str,
+        time: str | None,
+        schema: pa.Schema | None = None,
+    ) -> Shards:
+        """The rows by shard, in their canonical order; see the port."""
+        with (
+            open_spool(spool, self._memory_bytes) as opened,
+            tempfile.TemporaryDirectory(prefix="opendata-sort-", dir=self._spill_folder) as folder,
+        ):
+            target = schema or opened.schema
+            _check(opened.schema, target, order_by, shard, time)
+            travelling = travel_schema(target).insert(0, pa.field(SHARD, pa.int64()))
+            keys = sort_keys(travelling, (SHARD, *order_by))
+            rows = _with_shard(opened, travelling, shard, time)
+            batches = external_sort(rows, keys, Path(folder), self._memory_bytes)
+            yield from _shards(batches, target, shard)
+
+
+def _check(
+    actual: pa.Schema, target: pa.Schema, order_by: Sequence[str], shard: str, time: str | None
+) -> None:
+    if shard not in SHARDS:
+        raise InvalidInput(f"{shard!r} is no way to shard; there are {', '.join(SHARDS)}")
+    if len({*actual.names, SHARD}) <= len(actual.names):
+        raise InvalidInput("two columns have the same name", code="repeated_column")
+    wanted = [*target.names, *order_by, *([time] if time else [])]
+    missing = [name for name in wanted if name not in actual.names or name not in target.names]
+    if missing:
+        raise InvalidInput(f"the rows have no column {missing[0]!r}", code="no_such_column")
+    if shard != "none" and (time is None or not is_time_type(target.field(time).type)):
+        raise InvalidInput(
+            f"shards by {shard} need a time column of type date or timestamp",
+            hint="name one with `time:`, or leave `release.shard` out",
+        )
+
+
+def _with_shard(
+    spool: Spool, schema: pa.Schema, shard: str, time: str | None
+) -> Iterator[pa.RecordBatch]:
+    """The spool's rows as they travel, each with the number of its shard in front."""
+    own = schema.remove(0)
+    for batch in spool.batches:
+        plain = depart(batch, own)
+        ordinal = pa.nulls(batch.num_rows, pa.int64())
+        if shard != "none" and time is not None:
+            ordinal = _shard_ordinal(plain.column(time), shard)
+        yield pa.RecordBatch.from_arrays([ordinal, *plain.columns], schema=schema)
+
+
+def _shard_ordinal(times: pa.Array, shard: str) -> pa.Array:
+    """The time as the number yyyymmdd in UTC, with zeros for what is not cut by."""
+    if pa.types.is_timestamp(times.type) and times.type.tz is not None:
+        times = times.cast(pa.int64()).cast(pa.timestamp(times.type.unit))
+    ordinal = pc.multiply(pc.year(times), 10_000)
+    if shard != "year":
+        ordinal = pc.add(ordinal, pc.multiply(pc.month(times), 100))
+    if shard == "day":
+        ordinal = pc.add(ordinal, pc.day(times))
+    return ordinal.cast(pa.int64())
+
+
+def _shards(batches: Iterator[pa.RecordBatch], schema: pa.Schema, shard: str) -> Shards:
+    pieces = (piece for batch in batches for piece in _runs_of_one_shard(batch))
+    for ordinal, group in groupby(pieces, key=lambda piece: piece[0]):
+        rows = rechunk(piece for _, piece in group)
+        yield shard_name(ordinal, shard), (arrive(batch, schema) for batch in rows)
+
+
+def _runs_of_one_shard(
+    batch: pa.RecordBatch,
+) -> Iterator[tuple[int | None, pa.RecordBatch]]:
+    """The batch cut where the shard changes."""
+    ordinals, rows = batch.column(0), batch.select(range(1, batch.num_columns))
+    codes = ordinals.fill_null(-1).to_numpy(zero_copy_only=False)
+    starts = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), batch.num_rows]
+    for start, end in pairwise(starts):
+        if end > start:
+            yield ordinals[start].as_py(), rows.slice(start, end - start)
