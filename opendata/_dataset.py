@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -69,6 +70,20 @@ class Dataset:
         return list_releases(self._reader, self.reference.id)
 
     @property
+    def preview(self) -> dict[str, Any]:
+        """The first rows as stored with the release: `{"columns": […], "rows": [[…], …]}`."""
+        from opendata.reading.listing import read_preview
+
+        return read_preview(self._reader, self.release)
+
+    @property
+    def readme(self) -> str | None:
+        """The release's README, if it has one."""
+        from opendata.reading.listing import read_readme
+
+        return read_readme(self._reader, self.release)
+
+    @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the release."""
         return release_schema(self.release.manifest)
@@ -103,18 +118,26 @@ class Dataset:
         end: Moment | None = None,
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows asked for in Arrow batches, with one row group in memory at a time."""
-        yield from read_batches(
-            self._access(),
-            self.release.manifest,
-            batch_size=batch_size,
-            columns=columns,
-            start=start,
-            end=end,
-            filters=filters,
-        )
-        self._note_outcome()
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """The rows asked for in Arrow batches, with one row group in memory at a time.
+
+        `stats` is complete when the last batch was taken, or the generator was closed.
+        """
+        manifest = self.release.manifest
+        access, started = self._access(), time.perf_counter()
+        try:
+            yield from read_batches(
+                access,
+                manifest,
+                batch_size=batch_size,
+                columns=columns,
+                start=start,
+                end=end,
+                filters=filters,
+            )
+        finally:
+            access.stats.seconds = time.perf_counter() - started
+            self._note_outcome()
 
     def _access(self) -> Access:
         self.stats = ReadStats()
@@ -131,4 +154,4 @@ class Dataset:
     def _repr_html_(self) -> str:
         from opendata._card import dataset_card
 
-        return dataset_card(self.info, self.release.manifest)
+        return dataset_card(self.info, self.release.manifest, self.readme)

@@ -45,6 +45,11 @@ class Cache:
         return f"Cache({self._folder!r})"
 
     @property
+    def folder(self) -> str | None:
+        """Where it is, or None where it keeps nothing."""
+        return self._folder
+
+    @property
     def enabled(self) -> bool:
         """Whether what is fetched now will be found next time."""
         return self._is_writable

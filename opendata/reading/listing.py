@@ -10,6 +10,7 @@ from opendata.reading.resolve import Release, read_release
 from opendata.stores.port import ObjectReader, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import read_json
+from opendata.wire.digest import check_digest
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId
 from opendata.wire.version import Version, parse_version
@@ -78,6 +79,28 @@ def read_info(reader: ObjectReader, release: Release) -> dict[str, Any]:
         "time_column": manifest.time_column,
         "updated_at": manifest.freeze.frozen_at,
     }
+
+
+def read_preview(reader: ObjectReader, release: Release) -> dict[str, Any]:
+    """The first rows as they were stored with the release: `{"columns": […], "rows": [[…], …]}`.
+
+    Raises:
+        Corrupt: if the stored bytes are not what the manifest names.
+    """
+    key = release.manifest.preview
+    if key is None:
+        return {"columns": [], "rows": []}
+    return read_json(_named_object(reader, key), key)
+
+
+def read_readme(reader: ObjectReader, release: Release) -> str | None:
+    """The release's README, if it has one. Raises Corrupt as :func:`read_preview`."""
+    key = release.manifest.readme
+    return None if key is None else _named_object(reader, key).decode("utf-8", "replace")
+
+
+def _named_object(reader: ObjectReader, key: str) -> bytes:
+    return check_digest(reader.get(key).data, keys.digest_of_object_key(key), key)
 
 
 def _frozen_versions(reader: ObjectReader, dataset: DatasetId) -> list[Version]:
