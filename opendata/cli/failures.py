@@ -1,0 +1,105 @@
+"""From an exception to a sentence, a hint and an exit code. The only place that does so.
+
+The sentence and the hint go to standard error; with `--json` the error as an object goes to
+standard output as well, so that programs need not read prose. No traceback is shown unless
+`OPENDATA_DEBUG=1` asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from opendata.cli.cells import clean
+from opendata.reading.suggest import did_you_mean
+from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, Unavailable
+
+DEBUG_VARIABLE = "OPENDATA_DEBUG"
+INTERRUPTED = 130
+FAULT = 1
+
+
+class UnknownCommand(InvalidInput):
+    """`od` has no such command."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        hint = did_you_mean(name, known) or "od --help lists the commands"
+        super().__init__(f"od has no command {name!r}", code="unknown_command", hint=hint)
+
+
+class Fault(OpenDataError):
+    """What od itself did wrong."""
+
+    category = "fault"
+
+
+def report_failure(error: BaseException, *, as_json: bool) -> int:
+    """Tell what went wrong; returns the exit code."""
+    if isinstance(error, click.exceptions.Abort):
+        return _interrupted(error)
+    told = _told(error)
+    if as_json:
+        body = {**told.to_json(), "exit_code": told.exit_code}
+        click.echo(json.dumps({"error": body}, indent=2, ensure_ascii=False, default=str))
+    if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
+        traceback.print_exception(error, file=sys.stderr)
+    _complain(told.message, told.hint)
+    return told.exit_code
+
+
+def _interrupted(error: BaseException) -> int:
+    if isinstance(error.__cause__, EOFError):
+        _complain("nobody is here to answer the question", "say --yes to go on without it")
+        return InvalidInput.exit_code
+    click.echo("interrupted", err=True)
+    return INTERRUPTED
+
+
+def _complain(message: str, hint: str | None) -> None:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {clean(message)}", err=True)
+    if hint:
+        click.echo(f"{click.style('hint:', fg='yellow')} {clean(hint)}", err=True)
+
+
+def _told(error: BaseException) -> OpenDataError:
+    """The error as one of ours."""
+    if isinstance(error, OpenDataError):
+        return error
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return _of_the_machine(error)
+    return _fault(error)
+
+
+def _usage(error: click.ClickException) -> OpenDataError:
+    hint = None
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f"{error.ctx.command_path} --help"
+    return InvalidInput(error.format_message(), code="usage", hint=hint)
+
+
+def _of_the_machine(error: OSError) -> OpenDataError:
+    message = f"{error.filename}: {error.strerror}"
+    if isinstance(error, PermissionError):
+        return Denied(message, code="file_rights")
+    if isinstance(error, FileNotFoundError):
+        return NotFound(message, code="missing_file")
+    if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
+        return InvalidInput(message, code="wrong_file")
+    return Unavailable(message, code="file_system")
+
+
+def _fault(error: BaseException) -> Fault:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return Fault(
+        f"od did not expect this: {type(error).__name__}: {error}{where}",
+        hint=f"run it again with {DEBUG_VARIABLE}=1 and report what it prints, with the command",
+    )

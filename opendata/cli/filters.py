@@ -1,0 +1,77 @@
+"""`--filter "column operator value"`: from a text to a filter whose value has the column's type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from opendata.wire.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from opendata.wire.manifest import Manifest
+
+_FILTER: Final = re.compile(
+    r"\s*(?P<column>.+?)\s*(?P<operator>==|!=|<=|>=|=|<|>|\s(?:not\s+in|in)\s)\s*(?P<value>.+?)\s*",
+    re.DOTALL,
+)
+_HINT: Final = "write it like --filter 'country == US' or --filter 'country in US, CA'"
+
+
+def parse_filters(
+    texts: Iterable[str], manifest: Manifest, schema: pa.Schema
+) -> list[tuple[str, str, Any]]:
+    """Filters of a command line, all of which must hold.
+
+    Raises:
+        InvalidInput: if one is malformed, or its value is none of the column's type.
+        NotFound: for a column that does not exist, with did-you-mean.
+    """
+    return [_parse_filter(text, manifest, schema) for text in texts]
+
+
+def split_columns(given: Iterable[str], names: Iterable[str]) -> list[str] | None:
+    """`--columns a,b --columns c` as a list; a name that itself holds a comma stays whole."""
+    known = set(names)
+    columns: list[str] = []
+    for text in given:
+        parts = [text] if text in known else [part.strip() for part in text.split(",")]
+        columns += [part for part in parts if part]
+    return columns or None
+
+
+def _parse_filter(text: str, manifest: Manifest, schema: pa.Schema) -> tuple[str, str, Any]:
+    from opendata.reading.query import resolve_column
+
+    found = _FILTER.fullmatch(text)
+    if found is None:
+        raise InvalidInput(f"{text!r} is no filter", code="invalid_filter", hint=_HINT)
+    operator = " ".join(found["operator"].split())
+    column = resolve_column(manifest, found["column"].strip("\"'`"))
+    kind = schema.field(column).type
+    if operator in ("in", "not in"):
+        values = found["value"].strip("()[]").split(",")
+        return column, operator, [_typed(value, column, kind) for value in values if value.strip()]
+    return column, operator, _typed(found["value"], column, kind)
+
+
+def _typed(text: str, column: str, kind: pa.DataType) -> Any:
+    """The text as a value of the column's type."""
+    import pyarrow as pa
+
+    text = _unquoted(text.strip())
+    if pa.types.is_temporal(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return text
+    try:
+        return pa.scalar(text).cast(kind).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InvalidInput(
+            f"{column} is {kind}; {text!r} is no such value", code="invalid_filter", hint=_HINT
+        ) from error
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if quoted else text

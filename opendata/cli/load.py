@@ -1,0 +1,120 @@
+"""`od load`: rows of a release on the terminal, in a file, or down a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from opendata.cli.output import Mode, Output, with_output
+from opendata.cli.references import reference_argument
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from opendata._dataset import Dataset
+
+SHOWN_ROWS = 10
+BATCH_ROWS = 65_536
+
+
+@click.command()
+@reference_argument
+@click.option("--start", help="First date or time, inclusive: 2024-01-01.")
+@click.option("--end", help="Last date or time, inclusive; a bare date is the whole day.")
+@click.option("-c", "--columns", multiple=True, help="Columns, separated by commas.")
+@click.option(
+    "-f", "--filter", "filters", multiple=True, help="Such as 'country == US'; repeatable."
+)
+@click.option("--format", type=click.Choice(["csv", "parquet", "json", "table"]), help="Default: a "
+              "table, or what the file's name says.")  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Save to a file."
+)
+@click.option("-n", "--head", type=click.IntRange(min=0), help="Only the first rows.")
+@with_output
+def load(
+    out: Output,
+    reference: str,
+    start: str | None,
+    end: str | None,
+    columns: tuple[str, ...],
+    filters: tuple[str, ...],
+    format: str | None,
+    output: Path | None,
+    head: int | None,
+) -> None:
+    """Read rows of a data set; only what is asked for is fetched, and every byte is verified.
+
+    \b
+    od load getopendata/world-airports --columns icao,name --filter 'country == US'
+    od load getopendata/treasury-yield-curve-daily --start 2024-01-01 -o rates.parquet
+    """
+    from opendata._dataset import Dataset
+    from opendata.cli.filters import parse_filters, split_columns
+    from opendata.cli.saving import format_for, save
+
+    chosen = "json" if out.mode is Mode.JSON else format_for(format, output)
+    dataset = Dataset(reference)
+    names = split_columns(columns, dataset.schema.names)
+    batches = dataset.batches(
+        batch_size=BATCH_ROWS if head is None else max(1, min(head, BATCH_ROWS)),
+        start=start,
+        end=end,
+        columns=names,
+        filters=parse_filters(filters, dataset.release.manifest, dataset.schema),
+    )
+    rows = batches if head is None else _first(batches, head)
+    if chosen == "table":
+        _show(out, rows, SHOWN_ROWS if head is None else head)
+    else:
+        count = save(rows, _chosen_schema(dataset, names), chosen, output)
+        if output is not None:
+            out.good(f"saved {count:,} rows to {output}")
+    batches.close()
+    out.note(dataset.stats)
+
+
+def _first(batches: Iterator[pa.RecordBatch], wanted: int) -> Iterator[pa.RecordBatch]:
+    """The first rows; nothing more is fetched than they need."""
+    if not wanted:
+        return
+    for batch in batches:
+        yield batch.slice(0, wanted)
+        wanted -= batch.num_rows
+        if wanted <= 0:
+            return
+
+
+def _show(out: Output, batches: Iterator[pa.RecordBatch], wanted: int) -> None:
+    from opendata.cli.saving import rows_of
+
+    shown: list[list[object]] = []
+    names: list[str] = []
+    count = 0
+    for batch in batches:
+        names = list(batch.schema.names)
+        count += batch.num_rows
+        if len(shown) < wanted:
+            rows = rows_of(batch.slice(0, wanted - len(shown)))
+            shown += [list(row.values()) for row in rows]
+    if not count:
+        out.line("no rows")
+        return
+    out.table(names, shown)
+    rest = f", {count - len(shown):,} more" if count > len(shown) else ""
+    out.note(f"{len(shown):,} rows × {len(names)} columns{rest}")
+
+
+def _chosen_schema(dataset: Dataset, columns: list[str] | None) -> pa.Schema:
+    import pyarrow as pa
+
+    from opendata.reading.query import resolve_column
+
+    if columns is None:
+        return dataset.schema
+    manifest = dataset.release.manifest
+    names = [resolve_column(manifest, name) for name in columns]
+    return pa.schema([dataset.schema.field(name) for name in names])

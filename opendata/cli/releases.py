@@ -1,0 +1,53 @@
+"""`od releases`: every release of a data set, newest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from opendata.cli.output import Output, with_output
+from opendata.cli.references import dataset_argument
+
+if TYPE_CHECKING:
+    from opendata.reading.listing import ReleaseInfo
+
+
+@click.command()
+@dataset_argument
+@with_output
+def releases(out: Output, dataset: str) -> None:
+    """List releases with their state: current, published, frozen (never published) or yanked."""
+    from opendata._dataset import Dataset
+
+    found = Dataset(dataset).releases
+    out.result(
+        [release.to_json() for release in found],
+        lambda: out.table(
+            ["release", "state", "published", "rows", "size", "changes", "breaking", "signed"],
+            [_row(release) for release in found],
+        ),
+        (release.release for release in found),
+    )
+
+
+def _row(release: ReleaseInfo) -> list[object]:
+    from opendata.reading.stats import human_bytes
+
+    return [
+        release.release,
+        release.state,
+        (release.published_at or "")[:19],
+        release.row_count,
+        human_bytes(release.size_bytes),
+        row_changes(release.changes),
+        "yes" if release.breaking else "",
+        (release.signed_by or "")[:8],
+    ]
+
+
+def row_changes(changes: dict[str, object]) -> str:
+    """`+3 -1 ~2`: rows added, removed, changed."""
+    signs = (("+", "added"), ("-", "removed"), ("~", "changed"))
+    told = [f"{sign}{changes[name]:,}" for sign, name in signs if changes.get(name)]
+    return " ".join(told)

@@ -1,0 +1,152 @@
+"""Rows into a file or onto a pipe as CSV, Parquet or JSON, batch by batch in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+import pyarrow as pa
+
+from opendata.cli.cells import plain
+from opendata.wire.errors import InvalidInput
+
+FORMATS: Final = ("csv", "parquet", "json", "table")
+_SUFFIXES: Final = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".json": "json"}
+
+
+class BatchWriter(Protocol):
+    """Takes batches until it is closed."""
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        """The next rows."""
+        ...
+
+    def close(self) -> None:
+        """There are no more."""
+        ...
+
+
+def format_for(named: str | None, output: Path | None) -> str:
+    """The format asked for, or the one that the file's name tells; a table where neither does.
+
+    Raises:
+        InvalidInput: if a file's name tells nothing, or a table is to be saved.
+    """
+    if output is None:
+        return named or "table"
+    found = named or _SUFFIXES.get(output.suffix.lower())
+    if found is None or found == "table":
+        raise InvalidInput(
+            f"{output} does not say in which format to save",
+            code="unknown_format",
+            hint="name it .csv, .parquet or .json, or add --format",
+        )
+    return found
+
+
+def save(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, format: str, output: Path | None
+) -> int:
+    """Write rows to a file (whole or not at all) or to standard output; returns their number.
+
+    Raises:
+        InvalidInput: if Parquet would go to a terminal, or CSV cannot hold a column.
+    """
+    if format == "parquet" and output is None and sys.stdout.isatty():
+        raise InvalidInput("Parquet is no text for a terminal", hint="add --output FILE.parquet")
+    count = 0
+    with _sink(output) as file:
+        writer = _open(format, file, schema)
+        for batch in batches:
+            writer.write_batch(batch)
+            count += batch.num_rows
+        writer.close()
+    return count
+
+
+def _open(format: str, file: IO[bytes], schema: pa.Schema) -> BatchWriter:
+    if format == "json":
+        return JsonRows(file)
+    if format == "parquet":
+        import pyarrow.parquet as pq
+
+        parquet: BatchWriter = pq.ParquetWriter(file, schema)
+        return parquet
+    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+    if nested:
+        raise InvalidInput(
+            f"CSV cannot hold {', '.join(nested)}: nested values have no text form there",
+            code="unsuitable_format",
+            hint="use --format json or parquet, or choose --columns",
+        )
+    from pyarrow.csv import CSVWriter
+
+    csv: BatchWriter = CSVWriter(file, schema)
+    return csv
+
+
+class JsonRows:
+    """Rows as one JSON array of objects, written as they come."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._begun = False
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        """The next rows."""
+        for row in rows_of(batch):
+            self._file.write(b",\n  " if self._begun else b"[\n  ")
+            self._begun = True
+            self._file.write(json.dumps(plain(row), ensure_ascii=False).encode())
+
+    def close(self) -> None:
+        """End the array."""
+        self._file.write(b"\n]\n" if self._begun else b"[]\n")
+
+
+def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """The rows as dictionaries; what Python's types cannot hold comes as Arrow's own text."""
+    columns = [_values(column) for column in batch.columns]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(batch.schema.names, values, strict=True))
+
+
+def _values(column: pa.Array) -> list[Any]:
+    # Nanoseconds would make Arrow import pandas; its text form keeps them and needs nothing.
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        text = column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.string())
+        return list(text.to_pylist())
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):
+        return [str(value) if value.is_valid else None for value in column]
+
+
+@contextmanager
+def _sink(output: Path | None) -> Iterator[IO[bytes]]:
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    handle, draft = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.chmod(draft, 0o666 & ~_umask())
+        os.replace(draft, output)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(draft)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
