@@ -11,7 +11,6 @@ from dataplatform.contracts.report import Report
 from dataplatform.errors import GateClosed
 from dataplatform.releases.chain import require_passed
 from dataplatform.releases.derive import derive_copies, refresh_health
-from dataplatform.releases.freeze import Frozen, Unchanged, freeze_candidate
 from dataplatform.releases.health import (
     failed_outcome,
     read_recorded_health,
@@ -38,27 +37,19 @@ def gate_problem(dataset: DatasetId, report: Report) -> GateClosed | None:
     return None
 
 
-def freeze_newest(
-    ports: ReleasePorts,
-    dataset: DatasetId,
-    digest: str | None,
-    run: RunReference,
-    *,
-    force: bool = False,
-) -> Frozen | Unchanged:
-    """Freeze the newest candidate.
+def require_candidate(dataset: DatasetId, digest: str | None) -> str:
+    """The digest of the newest candidate.
 
     Raises:
         Rejected: if nothing was built yet.
-        GateClosed, BreakingChange, Conflict: as `freeze_candidate`.
     """
     if digest is None:
         raise Rejected(
-            f"{dataset} has no candidate yet, so there is nothing to freeze",
+            f"{dataset} has no candidate yet, so there is nothing to judge or to freeze",
             code="no_candidate",
             hint=f"materialize {dataset}/candidate first, or: od run {dataset} --publish",
         )
-    return freeze_candidate(ports, dataset, digest, run, force=force)
+    return digest
 
 
 def publish_newest(
@@ -83,18 +74,15 @@ def _frozen_from(
     ports: ReleasePorts, dataset: DatasetId, digest: str | None, version: str | None
 ) -> Release:
     hint = f"materialize {dataset}/release first, or: od run {dataset} --publish"
-    if digest is None or version is None:
-        missing = "candidate" if digest is None else "release"
-        raise Rejected(
-            f"{dataset} has no {missing} yet, so there is nothing to publish",
-            code=f"no_{missing}",
-            hint=hint,
-        )
+    newest = require_candidate(dataset, digest)
+    if version is None:
+        what = f"{dataset} has no release yet, so there is nothing to publish"
+        raise Rejected(what, code="no_release", hint=hint)
     release = read_release(ports.store, dataset, parse_version(version))
-    if parse_digest(release.manifest.candidate) != digest:
+    if parse_digest(release.manifest.candidate) != newest:
         raise Rejected(
             f"{release.reference} was frozen from another candidate than the newest one "
-            f"({digest[:12]}…), which has not been let through",
+            f"({newest[:12]}…), which has not been let through",
             code="not_from_candidate",
             hint=hint,
         )

@@ -1,0 +1,62 @@
+"""Everything that Dagster shows: `build_defs(platform)` and the one module-level `defs`.
+
+Nothing else belongs here. Loading parses every `opendata.yaml` and imports no `main.py`, so that a
+thousand producers load in seconds and a broken one stays alone with it.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from dataplatform.datasets.producer import BrokenProducer, Producer
+from dataplatform.defs.automation import automation_sensor
+from dataplatform.defs.broken import broken_asset
+from dataplatform.defs.candidate import candidate_asset
+from dataplatform.defs.describe import describe_assets
+from dataplatform.defs.failures import RETRY_SECONDS, retry_policy
+from dataplatform.defs.gates import candidate_checks
+from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
+from dataplatform.defs.published import published_asset
+from dataplatform.defs.published_elsewhere import published_elsewhere_sensor
+from dataplatform.defs.release import release_asset
+from dataplatform.defs.repair import repair_schedule
+from dataplatform.defs.schedules import datasets_job, producer_schedules
+from dataplatform.wiring import Platform, from_settings
+
+
+def build_defs(platform: Platform, *, retry_seconds: float = RETRY_SECONDS) -> dg.Definitions:
+    """The definitions of one platform, made anew at every call."""
+    found = platform.producers.scan()
+    producers = [producer for producer in found if isinstance(producer, Producer)]
+    retries = retry_policy(retry_seconds)
+    job = datasets_job()
+    return dg.Definitions(
+        assets=[
+            *(asset for each in producers for asset in _assets(platform, each, retries)),
+            *(broken_asset(each) for each in found if isinstance(each, BrokenProducer)),
+        ],
+        asset_checks=[candidate_checks(platform, each, retries) for each in producers],
+        jobs=[job],
+        schedules=[*producer_schedules(producers, job), repair_schedule(platform)],
+        sensors=[
+            automation_sensor(),
+            published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
+            stale_runs_sensor(),
+            *lost_outcome_sensors(platform, producers),
+        ],
+        executor=dg.in_process_executor,
+    )
+
+
+def _assets(
+    platform: Platform, producer: Producer, retries: dg.RetryPolicy
+) -> list[dg.AssetsDefinition]:
+    candidate, release, published = describe_assets(producer)
+    return [
+        candidate_asset(platform, producer, candidate, retries),
+        release_asset(platform, producer, release, retries),
+        published_asset(platform, producer, published, retries),
+    ]
+
+
+defs = build_defs(from_settings())

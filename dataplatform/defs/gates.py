@@ -1,0 +1,119 @@
+"""The gates: contract and quality as blocking checks on the candidate, and what is only told.
+
+One step carries them, so that the table is measured once. Both run even if the first says no: who
+mends a data set wants to know all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from dataplatform.contracts.report import Report
+from dataplatform.datasets.producer import Producer
+from dataplatform.defs.failures import record_failure, recorded
+from dataplatform.defs.history import last_candidate
+from dataplatform.defs.metadata import findings_table, offending_rows, report_metadata
+from dataplatform.defs.names import CONTRACT, QUALITY, WARNINGS, Names
+from dataplatform.defs.tables import places_table
+from dataplatform.errors import SourceFinding
+from dataplatform.releases.gate import gate_candidate
+from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.steps import gate_problem, require_candidate
+from dataplatform.releases.validate import validate_candidate
+from dataplatform.wiring import Platform
+from opendata.wire.ids import DatasetId
+
+
+def candidate_checks(
+    platform: Platform, producer: Producer, retries: dg.RetryPolicy
+) -> dg.AssetChecksDefinition:
+    """`contract`, `quality` and `warnings` of one data set."""
+    names, ports = Names(producer.id), platform.ports
+
+    @dg.multi_asset_check(
+        name=names.step("checks"), specs=_specs(names), can_subset=True, retry_policy=retries
+    )
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        asked = {key.name for key in context.selected_asset_check_keys}
+        reports: list[Report] = []
+        with recorded(ports, names.dataset, context):
+            newest = last_candidate(context.instance, names)
+            digest = require_candidate(names.dataset, newest.digest)
+            for report in look(ports, names.dataset, digest, asked):
+                reports.append(report)
+                context.log.info("%s: %s", report.gate, "passed" if report.passed else "FAILED")
+            _record_closed(ports, names.dataset, context, reports)
+        for report in reports:
+            if report.gate in asked:
+                yield _verdict(names, report)
+        if WARNINGS in asked:
+            yield _warnings(names, reports, producer.warnings)
+
+    return checks
+
+
+def look(ports: ReleasePorts, dataset: DatasetId, digest: str, asked: set[str]) -> Iterator[Report]:
+    """The reports of the gates that were asked for; warnings come from both."""
+    if asked & {CONTRACT, WARNINGS}:
+        yield validate_candidate(ports, dataset, digest).report
+    if asked & {QUALITY, WARNINGS}:
+        yield gate_candidate(ports, dataset, digest).report
+
+
+def _specs(names: Names) -> list[dg.AssetCheckSpec]:
+    about = {
+        CONTRACT: "Schema and rules of the contract that the candidate carries.",
+        QUALITY: "Thresholds and expectations of the section `quality`.",
+        WARNINGS: "Failed rules of severity info and warn, and advice on opendata.yaml.",
+    }
+    return [
+        dg.AssetCheckSpec(
+            name, asset=names.candidate, blocking=name != WARNINGS, description=description
+        )
+        for name, description in about.items()
+    ]
+
+
+def _record_closed(
+    ports: ReleasePorts,
+    dataset: DatasetId,
+    context: dg.AssetCheckExecutionContext,
+    reports: list[Report],
+) -> None:
+    for report in reports:
+        if closed := gate_problem(dataset, report):
+            record_failure(ports, dataset, context, closed)
+            return
+
+
+def _verdict(names: Names, report: Report) -> dg.AssetCheckResult:
+    problem = gate_problem(names.dataset, report)
+    metadata = report_metadata(report)
+    return dg.AssetCheckResult(
+        passed=report.passed,
+        asset_key=names.candidate,
+        check_name=report.gate,
+        description=problem.message if problem else None,
+        metadata=metadata | ({"what_to_do": problem.hint} if problem and problem.hint else {}),
+    )
+
+
+def _warnings(
+    names: Names, reports: list[Report], advice: tuple[SourceFinding, ...]
+) -> dg.AssetCheckResult:
+    told = [finding for report in reports for finding in report.warnings]
+    return dg.AssetCheckResult(
+        passed=not told and not advice,
+        asset_key=names.candidate,
+        check_name=WARNINGS,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="\n".join([*(f.message for f in told), *(str(a) for a in advice)]) or None,
+        metadata={
+            "count": len(told) + len(advice),
+            "findings": findings_table(told),
+            "advice": places_table(advice),
+            **offending_rows(told),
+        },
+    )

@@ -1,0 +1,117 @@
+"""Lost runs: what ended without being able to say so.
+
+The default launcher cannot see a worker that died together with its code server, so such a run
+would stay STARTED and keep its slots. And a run whose process was killed or canceled between two
+of our own lines has no outcome in the data set's health. Both are settled here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import dagster as dg
+from dagster._core.execution.stats import StepEventStatus
+
+from dataplatform.adapters.processes.local import is_running
+from dataplatform.datasets.producer import Producer
+from dataplatform.defs.failures import BY
+from dataplatform.defs.names import Names
+from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.steps import record_loss
+from dataplatform.releases.trace import RunReference
+from dataplatform.wiring import Platform
+from opendata.wire.errors import OpenDataError, Rejected
+from opendata.wire.ids import DatasetId
+
+STEPS: Final = ("candidate", "checks", "release", "published")
+_FINE: Final = (StepEventStatus.SUCCESS, StepEventStatus.SKIPPED)
+_ENDED: Final = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+
+
+def stale_runs_sensor() -> dg.SensorDefinition:
+    """Cancels runs whose process is gone. It runs where the default launcher starts workers."""
+
+    @dg.sensor(
+        name="stale_runs",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=60,
+        description="Cancels runs whose process died without a word.",
+    )
+    def stale_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        instance = context.instance
+        started = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        stale = [record.dagster_run for record in started if is_lost(instance, record)]
+        for run in stale:
+            instance.report_run_canceled(run, message="The run's process is gone.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        return dg.SkipReason(f"{len(started)} runs under way, {len(stale)} of them lost")
+
+    return stale_runs
+
+
+def is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    """Whether the process that executes a run is certainly gone; what is unknown is not."""
+    pid = _worker_pid(instance, record.dagster_run.run_id)
+    if pid is None or record.start_time is None:
+        return False
+    return not is_running(pid, datetime.fromtimestamp(record.start_time, UTC))
+
+
+def _worker_pid(instance: dg.DagsterInstance, run_id: str) -> int | None:
+    """The process that Dagster noted in the run's log when it began to execute."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    for record in records.records:
+        event = record.event_log_entry.dagster_event
+        pid = event.engine_event_data.metadata.get("pid") if event else None
+        text = str(pid.value) if pid else ""
+        if text.isdecimal():
+            return int(text)
+    return None
+
+
+def lost_outcome_sensors(
+    platform: Platform, producers: Sequence[Producer]
+) -> list[dg.SensorDefinition]:
+    """Record failed and canceled runs in the health of data sets that were in the middle of it."""
+    dataset_of = {Names(p.id).step(step): p.id for p in producers for step in STEPS}
+    return [_outcome_sensor(platform.ports, dataset_of, status) for status in _ENDED]
+
+
+def _outcome_sensor(
+    ports: ReleasePorts, dataset_of: dict[str, DatasetId], status: dg.DagsterRunStatus
+) -> dg.SensorDefinition:
+    word = status.value.lower().replace("failure", "failed")
+
+    @dg.run_status_sensor(
+        run_status=status,
+        name=f"{word}_runs",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+        description=f"Records {word} runs that could not record their own outcome.",
+    )
+    def lost_outcomes(context: dg.RunStatusSensorContext) -> None:
+        run = context.dagster_run
+        for dataset in _interrupted(context.instance, run.run_id, dataset_of):
+            error = Rejected(
+                f"the run {word} before it could say how it ended",
+                code="run_lost",
+                hint=f"see run {run.run_id}, then: od run {dataset} --dry-run",
+            )
+            try:
+                record_loss(ports, dataset, RunReference(run.run_id, BY), error)
+            except OpenDataError as problem:
+                context.log.error("%s: no outcome recorded: %s", dataset, problem.message)
+
+    return lost_outcomes
+
+
+def _interrupted(
+    instance: dg.DagsterInstance, run_id: str, dataset_of: dict[str, DatasetId]
+) -> list[DatasetId]:
+    """The data sets of steps that began and did not end well."""
+    begun = instance.get_run_step_stats(run_id)
+    unfinished = (stats.step_key for stats in begun if stats.status not in _FINE)
+    found = (dataset_of.get(key) for key in unfinished)
+    return list(dict.fromkeys(dataset for dataset in found if dataset is not None))

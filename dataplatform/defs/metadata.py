@@ -1,0 +1,203 @@
+"""Metadata: what an event says about the bytes it stands for, from the values that verbs return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from dataplatform.contracts.report import Finding, Report, explain
+from dataplatform.defs.columns import table_schema
+from dataplatform.defs.tables import columns_of, table
+from dataplatform.releases.build import Built
+from dataplatform.releases.freeze import Frozen
+from dataplatform.releases.metadata import coverage, schema_hash
+from dataplatform.releases.ports import ReleasePorts
+from opendata.reading.resolve import Release
+from opendata.stores.port import ObjectStore
+from opendata.wire import keys
+from opendata.wire.codec import read_json
+from opendata.wire.digest import parse_digest, prefixed
+from opendata.wire.errors import OpenDataError
+from opendata.wire.ids import parse_dataset_id
+from opendata.wire.manifest import Manifest
+from opendata.wire.pointer import Pointer
+
+CANDIDATE = "candidate"
+FORCED = "forced"
+RELEASE = "release"
+COMMIT = "commit_id"
+PREVIEW_ROWS = 10
+FINDING_COLUMNS = (
+    "rule", "fields", "severity", "passed", "checked", "failing", "pass_rate", "message", "hint",
+)  # fmt: skip
+Metadata = dict[str, Any]
+
+
+def candidate_metadata(ports: ReleasePorts, built: Built, *, force: bool) -> Metadata:
+    """A staged candidate; `candidate` is what the next steps go by."""
+    candidate = built.candidate
+    key = keys.candidate_key(parse_dataset_id(candidate.id), built.digest)
+    return {
+        CANDIDATE: prefixed(built.digest),
+        FORCED: force,
+        "dagster/row_count": candidate.row_count,
+        "dagster/uri": _uri(ports.store, key),
+        "dagster/column_schema": table_schema(
+            candidate.schema, candidate.contract.get("primary_key", ())
+        ),
+        "size_bytes": candidate.size_bytes,
+        "content_hash": prefixed(candidate.content_hash),
+        "shards": f"{len(candidate.files)} ({built.written} new)",
+        "code": candidate.code,
+        "tools": candidate.tools,
+        "sources": table((s.to_json() for s in candidate.sources), ("url", "size_bytes", "sha256")),
+        **_inputs([pinned.to_json() for pinned in candidate.inputs]),
+        **_preview(ports.store, candidate.preview),
+    }
+
+
+def frozen_metadata(ports: ReleasePorts, frozen: Frozen) -> Metadata:
+    """A release that was frozen just now, and what it changes."""
+    version = frozen.release.version
+    return {
+        **release_metadata(ports, frozen.release),
+        "dagster/uri": _uri(ports.store, keys.release_key(frozen.release.id, version)),
+        "resumed": frozen.resumed,
+    }
+
+
+def published_metadata(ports: ReleasePorts, release: Release, pointer: Pointer) -> Metadata:
+    """A release that readers get, and the pointer's move that made it so."""
+    return {
+        **release_metadata(ports, release),
+        "dagster/uri": _uri(ports.store, keys.dataset_prefix(release.id)),
+        COMMIT: pointer.commit_id,
+        "generation": pointer.generation,
+        "kind": pointer.kind,
+        "published_at": pointer.updated_at,
+        **_preview(ports.store, release.manifest.preview),
+    }
+
+
+def release_metadata(ports: ReleasePorts, release: Release) -> Metadata:
+    """A frozen release."""
+    manifest = release.manifest
+    first, last = coverage(manifest)
+    return {
+        RELEASE: str(release.version),
+        CANDIDATE: prefixed(parse_digest(manifest.candidate)),
+        "dagster/row_count": manifest.row_count,
+        "dagster/column_schema": table_schema(
+            manifest.schema, manifest.contract.get("primary_key", ())
+        ),
+        "size_bytes": manifest.size_bytes,
+        "coverage": f"{first} … {last}" if first else "no time column",
+        "schema_version": manifest.versioning.schema_version,
+        "schema_hash": schema_hash(manifest),
+        "content_hash": prefixed(manifest.integrity.content_hash),
+        "hash_sha256": prefixed(manifest.integrity.hash_sha256),
+        "manifest_sha256": prefixed(release.stored_sha256),
+        "signed_by": manifest.integrity.signed_by or "nobody: no signing key is set",
+        "frozen_at": manifest.freeze.frozen_at,
+        "freeze": manifest.freeze.mode,
+        **_change(manifest),
+        **_inputs(manifest.trace.get("inputs", [])),
+    }
+
+
+def report_metadata(report: Report) -> Metadata:
+    """A gate's findings: counts, every rule, the offending rows, and what to do."""
+    failed = [finding for finding in report.findings if not finding.passed]
+    metadata = {
+        "rows": report.row_count,
+        "rules": len(report.findings),
+        "failed_rules": len(failed),
+        "pass_rate": round(report.pass_rate, 4),
+        "explanation": dg.MetadataValue.md(f"```\n{explain(report)}\n```"),
+        "findings": findings_table(report.findings),
+    }
+    return metadata | offending_rows(failed)
+
+
+def findings_table(findings: Iterable[Finding]) -> dg.TableMetadataValue:
+    """One line per rule, failed ones first."""
+    ordered = sorted(findings, key=lambda finding: (finding.passed, -finding.severity.rank))
+    return table((_finding_row(finding) for finding in ordered), FINDING_COLUMNS)
+
+
+def offending_rows(failed: Iterable[Finding]) -> Metadata:
+    """The rows that failing rules name, and the hints; nothing where there are none."""
+    failed = list(failed)
+    rows = [{"rule": finding.rule, **sample} for finding in failed for sample in finding.samples]
+    hints = list(dict.fromkeys(finding.hint for finding in failed if finding.hint))
+    metadata: Metadata = {"hint": "\n".join(hints)} if hints else {}
+    return metadata | ({"offending_rows": table(rows, columns_of(rows))} if rows else {})
+
+
+def problem_metadata(error: OpenDataError) -> Metadata:
+    """An error: its code, what to do, and its facts."""
+    metadata: Metadata = {"code": error.code, "category": error.category}
+    if error.hint:
+        metadata["hint"] = error.hint
+    if error.details:
+        metadata["details"] = dg.MetadataValue.json(error.details)
+    report = error.details.get("report")
+    if isinstance(report, dict):
+        metadata |= report_metadata(Report.from_json(report))
+    return metadata
+
+
+def _finding_row(finding: Finding) -> Mapping[str, Any]:
+    share = 1 - finding.failing / finding.checked if finding.checked else float(finding.passed)
+    return {
+        "rule": finding.rule,
+        "fields": ", ".join(finding.fields),
+        "severity": str(finding.severity),
+        "passed": finding.passed,
+        "checked": finding.checked,
+        "failing": finding.failing,
+        "pass_rate": round(share, 4),
+        "message": finding.message,
+        "hint": finding.hint or "",
+    }
+
+
+def _change(manifest: Manifest) -> Metadata:
+    """The difference to the release before; the first release has none."""
+    previous = manifest.versioning.prev_release
+    if previous is None:
+        return {"diff": "first release"}
+    rows, schema = manifest.changelog.diff_R, manifest.changelog.diff_S
+    counts = ", ".join(f"{rows.get(name, 0):,} {name}" for name in ("added", "removed", "changed"))
+    metadata: Metadata = {
+        "diff": f"against {previous}: {counts}"
+        + (" (breaking)" if manifest.changelog.breaking else ""),
+        "rows_added": rows.get("added", 0),
+        "rows_removed": rows.get("removed", 0),
+        "rows_changed": rows.get("changed", 0),
+    }
+    if samples := rows.get("samples"):
+        metadata["diff_samples"] = table(samples, columns_of(samples))
+    if any(schema.values()):
+        metadata["diff_schema"] = dg.MetadataValue.json(schema)
+    return metadata
+
+
+def _inputs(pinned: list[dict[str, Any]]) -> Metadata:
+    columns = ("id", "release", "manifest_sha256")
+    return {"inputs": table(pinned, columns)} if pinned else {}
+
+
+def _preview(store: ObjectStore, key: str | None) -> Metadata:
+    if key is None:
+        return {}
+    preview = read_json(store.get(key).data, key)
+    columns = preview["columns"]
+    rows = (dict(zip(columns, row, strict=True)) for row in preview["rows"][:PREVIEW_ROWS])
+    return {"preview": table(rows, columns)}
+
+
+def _uri(store: ObjectStore, key: str) -> str:
+    return f"{store.url.rstrip('/')}/{key}"

@@ -1,0 +1,121 @@
+"""What was published without Dagster (`od run --publish`, `od.push`, a rollback) is shown here too.
+
+A sensor compares pointer generations with what it has seen and reports the difference as
+materializations without a run, with the checks that belong to them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+import dagster as dg
+
+from dataplatform.defs.history import last_commit, last_release
+from dataplatform.defs.metadata import (
+    Metadata,
+    problem_metadata,
+    published_metadata,
+    release_metadata,
+)
+from dataplatform.defs.names import FREEZE, PUBLISHED, Names
+from dataplatform.defs.repair import REPAIR_JOB
+from dataplatform.releases.moves import Move, moved_datasets, moves_since
+from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.steps import frozen_problem, published_problem
+from dataplatform.wiring import Platform
+from opendata.wire.errors import OpenDataError
+from opendata.wire.ids import DatasetId
+
+SENSOR: Final = "published_elsewhere"
+# A tick may take a minute; what is left over comes with the next one.
+DATASETS_PER_TICK: Final = 50
+_DATA_VERSION: Final = "dagster/data_version"
+_UNDERWAY: Final = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
+def published_elsewhere_sensor(
+    platform: Platform, known: frozenset[DatasetId]
+) -> dg.SensorDefinition:
+    """The sensor; `known` are the data sets that have a producer here, hence a release asset."""
+    ports = platform.ports
+
+    @dg.sensor(
+        name=SENSOR,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+        description="Shows releases that were published without Dagster.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        seen: dict[str, int] = json.loads(context.cursor or "{}")
+        events: list[Event] = []
+        moved = list(islice(moved_datasets(ports.store, seen), DATASETS_PER_TICK))
+        underway = _underway(context.instance) if moved else frozenset()
+        for dataset, generation in moved:
+            names = Names(dataset)
+            if underway is None or names.published in underway:
+                continue  # Dagster itself may be publishing it; the next tick will know
+            try:
+                events += _news(ports, names, context.instance, has_producer=dataset in known)
+            except OpenDataError as error:
+                context.log.error("%s cannot be shown: %s", dataset, error.message)
+                continue
+            seen[str(dataset)] = generation
+        return dg.SensorResult(asset_events=events, cursor=json.dumps(seen, sort_keys=True))
+
+    return sensor
+
+
+def _underway(instance: dg.DagsterInstance) -> frozenset[dg.AssetKey] | None:
+    """The assets of runs that have not ended; None if some run may touch any of them."""
+    keys: set[dg.AssetKey] = set()
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDERWAY)):
+        if run.asset_selection is None and run.job_name != REPAIR_JOB:
+            return None
+        keys |= run.asset_selection or frozenset()
+    return frozenset(keys)
+
+
+def _news(
+    ports: ReleasePorts, names: Names, instance: dg.DagsterInstance, *, has_producer: bool
+) -> Iterator[Event]:
+    moves = moves_since(ports.store, names.dataset, last_commit(instance, names))
+    shown = last_release(instance, names)
+    for move in moves:
+        version = str(move.release.version)
+        if has_producer and move.pointer.kind != "rollback" and version != shown:
+            yield _event(names.release, release_metadata(ports, move.release), move)
+            problem = frozen_problem(ports, names.dataset, move.release.version)
+            yield _evaluation(names, FREEZE, problem)
+            shown = version
+        yield _event(names.published, published_metadata(ports, move.release, move.pointer), move)
+    if moves and has_producer:
+        yield _evaluation(names, PUBLISHED, published_problem(ports, names.dataset))
+
+
+def _event(key: dg.AssetKey, metadata: Metadata, move: Move) -> dg.AssetMaterialization:
+    run = move.release.manifest.trace.get("method", {}).get("run", {})
+    return dg.AssetMaterialization(
+        key,
+        description=f"{move.pointer.kind} of {move.release.version} outside of this Dagster",
+        metadata=metadata | {"frozen_by": f"{run.get('by')} {run.get('id')}"},
+        tags={_DATA_VERSION: move.release.manifest.integrity.content_hash},
+    )
+
+
+def _evaluation(names: Names, check: str, problem: OpenDataError | None) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=names.check(check).asset_key,
+        check_name=check,
+        passed=problem is None,
+        description=problem.message if problem else None,
+        metadata=problem_metadata(problem) if problem else {},
+        blocking=True,
+    )

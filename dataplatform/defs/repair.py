@@ -1,0 +1,47 @@
+"""Repair: what a crash left behind is finished regularly, without anybody asking for it."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from dataplatform.releases.repair import published_ids, rebuild_index, repair
+from dataplatform.wiring import Platform
+from opendata.wire.errors import OpenDataError
+
+REPAIR_JOB = "repair"
+CRON = "17 3 * * *"
+
+
+def repair_schedule(platform: Platform) -> dg.ScheduleDefinition:
+    """Derived copies of all data sets and the catalogue, compared with the pointers every night."""
+    ports = platform.ports
+
+    @dg.op(description="Rebuilds derived copies that differ from what the pointers say.")
+    def repair_copies(context: dg.OpExecutionContext) -> None:
+        unreadable = []
+        for dataset in published_ids(ports):
+            try:
+                findings = repair(ports, dataset)
+            except OpenDataError as error:
+                unreadable.append(f"{dataset}: {error.message}")
+                continue
+            for finding in findings:
+                done = "rebuilt" if finding.repairable else "left as it is"
+                context.log.warning("%s: %s (%s)", finding.object, finding.problem, done)
+        _, problems = rebuild_index(ports)
+        unreadable += [f"{problem.dataset}: {problem.problem}" for problem in problems]
+        if unreadable:
+            raise dg.Failure("\n".join(dict.fromkeys(unreadable)), allow_retries=False)
+
+    @dg.job(name=REPAIR_JOB, description="What `od repair` does, for all data sets.")
+    def job() -> None:
+        repair_copies()
+
+    return dg.ScheduleDefinition(
+        name="repair_schedule",
+        job=job,
+        cron_schedule=CRON,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Finishes what an interrupted publish left behind.",
+    )
