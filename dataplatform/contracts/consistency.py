@@ -9,10 +9,10 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import Place, Problem
 from dataplatform.contracts.rules import (
     EnumSetRule,
@@ -24,26 +24,29 @@ from dataplatform.contracts.rules import (
 )
 from dataplatform.contracts.values import is_number, is_ordered, is_text, scalar_of
 
-if TYPE_CHECKING:
-    from dataplatform.contracts.model import Contract, FieldSpec
+Fields = Sequence[FieldSpec]
 
 
-def field_problems(contract: Contract) -> list[Problem]:
+def field_problems(fields: Fields, primary_key: Sequence[str]) -> list[Problem]:
     """What is wrong among names, aliases, key and defaults."""
-    return [*_name_problems(contract), *_key_problems(contract), *_value_problems(contract)]
+    return [
+        *_name_problems(fields),
+        *_alias_problems(fields),
+        *_key_problems(fields, primary_key),
+        *_value_problems(fields),
+    ]
 
 
-def rule_problems(contract: Contract) -> list[Problem]:
+def rule_problems(rules: Sequence[Rule], fields: Fields) -> list[Problem]:
     """What is wrong between the rules and the fields they name."""
-    problems = list(_repeated_rules(contract.rules))
-    for at, rule in enumerate(contract.rules):
+    problems = list(_repeated_rules(rules))
+    by_name = {field.name: field for field in fields}
+    for at, rule in enumerate(rules):
         for part, name in _named_fields(rule):
-            place: Place = ("rules", at, *part)
-            field = contract.field(name)
-            if field is None and contract.fields:
-                problems.append((place, unknown_name(name, contract.field_names)))
-            elif field is not None:
-                problems.extend(_misfits(at, rule, field, part))
+            if name in by_name:
+                problems.extend(_misfits(at, rule, by_name[name], part))
+            elif fields:
+                problems.append((("rules", at, *part), unknown_name(name, list(by_name))))
     return problems
 
 
@@ -54,9 +57,9 @@ def unknown_name(name: str, known: Sequence[str]) -> str:
     return f"{name!r} is none of the contract's fields{meant}"
 
 
-def _name_problems(contract: Contract) -> Iterator[Problem]:
+def _name_problems(fields: Fields) -> Iterator[Problem]:
     seen: dict[str, str] = {}
-    for at, field in enumerate(contract.fields):
+    for at, field in enumerate(fields):
         # Engines fold case, so two names that differ in case only are one name to them.
         folded = field.name.casefold()
         if field.name == seen.get(folded):
@@ -65,34 +68,37 @@ def _name_problems(contract: Contract) -> Iterator[Problem]:
             message = f"{field.name!r} and {seen[folded]!r} differ in case only"
             yield ("fields", at, "name"), message
         seen.setdefault(folded, field.name)
-    aliases = Counter(alias for field in contract.fields for alias in set(field.aliases))
-    for at, field in enumerate(contract.fields):
+
+
+def _alias_problems(fields: Fields) -> Iterator[Problem]:
+    names = {field.name for field in fields}
+    aliases = Counter(alias for field in fields for alias in set(field.aliases))
+    for at, field in enumerate(fields):
         for position, alias in enumerate(field.aliases):
             place: Place = ("fields", at, "aliases", position)
-            if contract.field(alias) is not None:
+            if alias in names:
                 yield place, f"alias {alias!r} is the name of a field"
             elif aliases[alias] > 1 or alias in field.aliases[:position]:
                 yield place, f"alias {alias!r} is given twice"
 
 
-def _key_problems(contract: Contract) -> Iterator[Problem]:
-    for at, name in enumerate(contract.primary_key):
-        field = contract.field(name)
-        if name in contract.primary_key[:at]:
+def _key_problems(fields: Fields, primary_key: Sequence[str]) -> Iterator[Problem]:
+    by_name = {field.name: field for field in fields}
+    for at, name in enumerate(primary_key):
+        field = by_name.get(name)
+        if name in primary_key[:at]:
             yield ("primary_key", at), f"{name!r} is in the key twice"
-        elif contract.fields and field is None:
-            yield ("primary_key", at), unknown_name(name, contract.field_names)
+        elif field is None and fields:
+            yield ("primary_key", at), unknown_name(name, list(by_name))
         elif field is not None and not _can_be_key(field):
             yield ("primary_key", at), f"a key cannot hold {field.type} ({name!r})"
 
 
-def _value_problems(contract: Contract) -> Iterator[Problem]:
-    for at, field in enumerate(contract.fields):
+def _value_problems(fields: Fields) -> Iterator[Problem]:
+    for at, field in enumerate(fields):
         if field.type == "null" and not field.nullable:
-            yield (
-                ("fields", at, "nullable"),
-                f"{field.name!r} is of type null and never has a value",
-            )
+            message = f"{field.name!r} is of type null and never has a value"
+            yield ("fields", at, "nullable"), message
         if field.default is not None:
             try:
                 scalar_of(field.default, field.arrow_type)

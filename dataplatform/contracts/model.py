@@ -1,8 +1,8 @@
 """What a data set promises: its fields, key and rules, and how its releases behave.
 
 Here belong the values under which promises are written in `opendata.yaml` and stored in a
-manifest; they round-trip through JSON. The rules' own shapes stand in `rules`, the quality gate's
-in `thresholds`, and what must agree between fields and rules in `consistency`.
+manifest; they round-trip through JSON. A column's own shape stands in `fields`, the rules' in
+`rules`, the quality gate's in `thresholds`, and what must agree between them in `consistency`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Field,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -23,6 +22,7 @@ from pydantic import (
 
 from dataplatform.contracts.consistency import field_problems, rule_problems
 from dataplatform.contracts.duration import Duration, parse_duration
+from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import raise_problems
 from dataplatform.contracts.rules import (
     CrossFieldRule,
@@ -34,7 +34,6 @@ from dataplatform.contracts.rules import (
     RangeRule,
     RegexRule,
     Rule,
-    Scalar,
     Severity,
     UniqueRule,
 )
@@ -45,7 +44,6 @@ from dataplatform.contracts.thresholds import (
     MetricThreshold,
     QualityRule,
 )
-from opendata.reading.type_names import parse_arrow_type, type_name
 from opendata.wire.errors import InvalidInput
 from opendata.wire.version import parse_version
 
@@ -74,10 +72,6 @@ __all__ = [
 ]
 
 
-def _canonical_type(text: str) -> str:
-    return type_name(parse_arrow_type(text))
-
-
 def _canonical_version(text: str) -> str:
     try:
         return str(parse_version(text))
@@ -85,33 +79,7 @@ def _canonical_version(text: str) -> str:
         raise ValueError(error.message) from error
 
 
-TypeName = Annotated[str, AfterValidator(_canonical_type)]
 VersionText = Annotated[str, AfterValidator(_canonical_version)]
-
-
-class FieldSpec(BaseModel):
-    """One column: its name, Arrow type, and what its values mean.
-
-    `aliases` are names under which readers may also ask for it (its former names among them);
-    `tolerance` is how far two figures may lie apart and still count as the same;
-    `default` is what older rows have where the field was added later.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: FieldName
-    type: TypeName
-    nullable: bool = True
-    unit: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    aliases: tuple[FieldName, ...] = ()
-    description: str | None = None
-    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    default: Scalar | None = None
-
-    @property
-    def arrow_type(self) -> pa.DataType:
-        """The type as Arrow's own value."""
-        return parse_arrow_type(self.type)
 
 
 class Contract(BaseModel):
@@ -138,7 +106,13 @@ class Contract(BaseModel):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Contract:
-        raise_problems("Contract", [*field_problems(self), *rule_problems(self)])
+        raise_problems(
+            "Contract",
+            [
+                *field_problems(self.fields, self.primary_key),
+                *rule_problems(self.rules, self.fields),
+            ],
+        )
         return self
 
     @property

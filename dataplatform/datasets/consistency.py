@@ -6,74 +6,68 @@ one section is said by that section's own model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from dataplatform.contracts.consistency import unknown_name
 from dataplatform.contracts.model import (
+    Contract,
     DriftOf,
     ExpectationSpec,
     FieldSpec,
     Metric,
     MetricThreshold,
+    QualityRule,
+    ReleaseSettings,
     Shard,
 )
 from dataplatform.contracts.problems import Place, Problem
 from dataplatform.contracts.values import is_number
-
-if TYPE_CHECKING:
-    from dataplatform.datasets.definition import DatasetDefinition
+from opendata.wire.ids import DatasetId
 
 # The arguments under which expectations name columns.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
 
 
-def definition_problems(definition: DatasetDefinition) -> list[Problem]:
-    """What the sections say against one another."""
-    return [
-        *_time_problems(definition),
-        *_input_problems(definition),
-        *_repeats(definition),
-        *_quality_problems(definition),
-    ]
-
-
-def _time_problems(definition: DatasetDefinition) -> Iterator[Problem]:
-    fields = definition.contract.fields if definition.contract else ()
-    if definition.time is None:
-        if definition.release.shard is not Shard.NONE:
+def time_problems(
+    time: str | None, contract: Contract | None, release: ReleaseSettings
+) -> Iterator[Problem]:
+    """Whether the time column is one, and is there where shards need it."""
+    if time is None:
+        if release.shard is not Shard.NONE:
             message = "shards are cut along the time column; name it under `time`"
             yield ("release", "shard"), message
-    elif definition.contract is not None and fields:
-        field = definition.contract.field(definition.time)
+    elif contract is not None and contract.fields:
+        field = contract.field(time)
         if field is None:
-            yield ("time",), unknown_name(definition.time, definition.contract.field_names)
+            yield ("time",), unknown_name(time, contract.field_names)
         elif not _tells_time(field):
             message = f"{field.name!r} is {field.type}; a time column is a date or a timestamp"
             yield ("time",), message
 
 
-def _input_problems(definition: DatasetDefinition) -> Iterator[Problem]:
-    for at, other in enumerate(definition.inputs):
-        if other == definition.id:
+def input_problems(own: DatasetId, inputs: Sequence[DatasetId]) -> Iterator[Problem]:
+    """Whether a data set would be derived from itself."""
+    for at, other in enumerate(inputs):
+        if other == own:
             yield ("inputs", at), "a data set cannot be its own input; see context.previous"
 
 
-def _repeats(definition: DatasetDefinition) -> Iterator[Problem]:
-    for section in ("inputs", "secrets"):
-        values = getattr(definition, section)
-        for at, value in enumerate(values):
-            if value in values[:at]:
-                yield (section, at), f"{str(value)!r} stands here twice"
+def repeats(section: str, values: Sequence[object]) -> Iterator[Problem]:
+    """What stands in a list twice."""
+    for at, value in enumerate(values):
+        if value in values[:at]:
+            yield (section, at), f"{str(value)!r} stands here twice"
 
 
-def _quality_problems(definition: DatasetDefinition) -> Iterator[Problem]:
-    contract = definition.contract
-    for at, rule in enumerate(definition.quality):
+def quality_problems(
+    rules: Sequence[QualityRule], contract: Contract | None, time: str | None
+) -> Iterator[Problem]:
+    """Whether quality rules measure what is there."""
+    for at, rule in enumerate(rules):
         freshness = isinstance(rule, MetricThreshold) and rule.metric is Metric.FRESHNESS
-        if freshness and definition.time is None:
+        if freshness and time is None:
             yield ("quality", at), "freshness is measured of the time column; name it under `time`"
         if contract is None or not contract.fields:
             continue

@@ -27,8 +27,13 @@ from dataplatform.contracts.model import Contract, QualityRule, ReleaseSettings
 from dataplatform.contracts.problems import raise_problems
 from dataplatform.contracts.rules import FieldName
 from dataplatform.contracts.values import one_line
-from dataplatform.datasets.consistency import definition_problems
-from dataplatform.datasets.schedule import Frequency, ScheduleSettings
+from dataplatform.datasets.consistency import (
+    input_problems,
+    quality_problems,
+    repeats,
+    time_problems,
+)
+from dataplatform.datasets.cron import Frequency, ScheduleSettings
 from opendata.wire.digest import json_digest
 from opendata.wire.errors import InvalidInput
 from opendata.wire.ids import DatasetId, parse_dataset_id
@@ -144,7 +149,14 @@ class DatasetDefinition(_Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> DatasetDefinition:
-        raise_problems("DatasetDefinition", definition_problems(self))
+        problems = [
+            *time_problems(self.time, self.contract, self.release),
+            *input_problems(self.id, self.inputs),
+            *repeats("inputs", self.inputs),
+            *repeats("secrets", self.secrets),
+            *quality_problems(self.quality, self.contract, self.time),
+        ]
+        raise_problems("DatasetDefinition", problems)
         return self
 
 

@@ -16,8 +16,8 @@ from dataplatform.contracts.model import Contract, FieldSpec, MetricThreshold, R
 from dataplatform.contracts.rules import RULE_MODELS
 from dataplatform.datasets.advice import advise
 from dataplatform.datasets.complaint import complaint
+from dataplatform.datasets.cron import ScheduleSettings
 from dataplatform.datasets.definition import DatasetDefinition, Geo, Source
-from dataplatform.datasets.schedule import ScheduleSettings
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
 from dataplatform.errors import InvalidDefinition, SourceFinding
 from opendata.wire.ids import DatasetId

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataplatform.datasets.cron import check_cron
 from dataplatform.datasets.parse import parse_definition
-from dataplatform.datasets.schedule import Schedule, check_cron, cron_of, expected_interval
+from dataplatform.datasets.schedule import Schedule, cron_of, expected_interval
 from dataplatform_tests.datasets.documents import MINIMAL
 
 
