@@ -1,0 +1,1 @@
+"""Differs of the rows of two releases."""

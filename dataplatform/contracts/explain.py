@@ -1,0 +1,50 @@
+"""How a report reads to people: which rows, which rule, what to do. Pure.
+
+Programs read the report itself; these lines are for a terminal, a log and a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dataplatform.contracts.report import Finding, Report
+
+SAMPLES_SHOWN = 5
+
+
+def explain(report: Report) -> str:
+    """The failed findings with sample rows and hints; one line where all passed."""
+    lines = [_headline(report)]
+    for finding in (*report.failures, *report.warnings):
+        lines += _explain_finding(finding)
+    return "\n".join(lines)
+
+
+def _headline(report: Report) -> str:
+    rules = len(report.findings)
+    if not report.failures and not report.warnings:
+        return f"{report.gate}: all {rules} rules hold over {report.row_count:,} rows"
+    failed, warned = len(report.failures), len(report.warnings)
+    warnings = f", {warned} only warn" if warned else ""
+    return f"{report.gate}: {failed} of {rules} rules fail over {report.row_count:,} rows{warnings}"
+
+
+def _explain_finding(finding: Finding) -> Iterator[str]:
+    mark = "✗" if finding.blocks else "!"
+    yield f"  {mark} {finding.rule} ({finding.severity}): {finding.message}"
+    for sample in finding.samples[:SAMPLES_SHOWN]:
+        yield f"      {_row(sample)}"
+    hidden = len(finding.samples) - SAMPLES_SHOWN
+    if hidden > 0:
+        yield f"      … and {hidden} more in the report"
+    if finding.hint:
+        yield f"    → {finding.hint}"
+
+
+def _row(sample: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_cell(value)}" for name, value in sample.items())
+
+
+def _cell(value: Any) -> str:
+    return "null" if value is None else repr(value)
