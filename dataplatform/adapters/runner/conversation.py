@@ -37,6 +37,7 @@ class Conversation(threading.Thread):
         self._questions = {"fetch": fetch, "files": files}
         self.reports: dict[str, Message] = {}
         self.is_garbled = False
+        self.error: BaseException | None = None
 
     def run(self) -> None:
         """Read lines until the end; what is no message is noted and skipped."""
@@ -50,6 +51,11 @@ class Conversation(threading.Thread):
                     unread, self.is_garbled = b"", True
         except OSError:
             return  # the process is gone, or the run was closed; its end says why
+        except BaseException as error:  # noqa: BLE001 - raised again by the run
+            self.error = error
+            self._connection.shutdown(
+                socket.SHUT_RDWR
+            )  # main.py must not wait for an answer that never comes
 
     def _take(self, line: bytes) -> None:
         message = _parsed(line)

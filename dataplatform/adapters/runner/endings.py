@@ -69,6 +69,13 @@ def error_of(ending: Ending, request: ProduceRequest) -> OpenDataError | None:
     return ProducerFailed(message, failure_class=problem.failure_class, hint=hint, details=details)
 
 
+def shown_place(path: str, line: int | None) -> str:
+    """`producers/ns/name/main.py:31`: from the working folder, where the file is below it."""
+    relative = os.path.relpath(path)
+    shown = path if relative.startswith(os.pardir) else relative
+    return f"{shown}:{line}" if line else shown
+
+
 def _problem_of(ending: Ending, request: ProduceRequest) -> _Problem | None:
     if ending.timed_out:
         return _timed_out(ending, request)
@@ -114,8 +121,9 @@ def _reported(report: Mapping[str, Any]) -> _Problem:
     hint = report.get("hint")
     if secret:
         hint = f"list {secret} under `secrets:` in opendata.yaml, and: export {secret}=…"
+    known = report.get("class") in set(FailureClass)
     return _Problem(
-        FailureClass(report.get("class", FailureClass.PARSE)),
+        FailureClass(report["class"]) if known else FailureClass.PARSE,
         text,
         file=report.get("file"),
         line=report.get("line"),
@@ -148,14 +156,11 @@ def _crash_place(lines: Sequence[str]) -> tuple[str | None, int | None]:
 
 
 def _place(problem: _Problem, request: ProduceRequest) -> str:
-    """`producers/ns/name/main.py:31`, as short as an editor and a reader need it."""
     path = request.main_path
     folder = os.path.dirname(os.path.abspath(path))
     if problem.file and problem.file != os.path.abspath(path):
         path = os.path.join(os.path.dirname(path), os.path.relpath(problem.file, folder))
-    relative = os.path.relpath(path)
-    shown = path if relative.startswith(os.pardir) else relative
-    return f"{shown}:{problem.line}" if problem.line else shown
+    return shown_place(path, problem.line)
 
 
 def _duration(seconds: float) -> str:

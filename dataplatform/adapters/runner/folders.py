@@ -38,17 +38,14 @@ def run_folder(root: Path) -> Iterator[Path]:
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder, and what a producer has write-protected inside it."""
-
-    def unprotect(function: object, path: str, error: object) -> None:
-        parent = os.path.dirname(path)
-        os.chmod(parent, stat.S_IRWXU)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, stat.S_IRWXU)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
-
-    shutil.rmtree(folder, onerror=unprotect)
+    try:
+        shutil.rmtree(folder)
+    except PermissionError:
+        for parent, folders, _ in os.walk(folder):
+            for path in (os.path.join(parent, name) for name in folders):
+                if not os.path.islink(path):
+                    os.chmod(path, stat.S_IRWXU)
+        shutil.rmtree(folder)
 
 
 def _remove_dead(root: Path) -> None:

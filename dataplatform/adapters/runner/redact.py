@@ -10,45 +10,57 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from urllib.parse import quote, quote_plus
+from itertools import chain
 
 MASK = "***"
 _LINE_MIN_CHARS = 6
+_BASE64_MIN_CHARS = 4
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """A function that replaces every form of every secret by `***`."""
-    forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
-    if not forms:
+    values = sorted(set(chain.from_iterable(map(_values_of, secrets))), key=len, reverse=True)
+    patterns = [pattern for value in values for pattern in _patterns(value)]
+    if not patterns:
         return lambda text: text
-    pattern = re.compile("|".join(map(re.escape, forms)))
-    return lambda text: pattern.sub(MASK, text)
+    found = re.compile("|".join(patterns))
+    return lambda text: found.sub(MASK, text)
 
 
 def longest_form(secrets: Iterable[str]) -> int:
     """How long a form of a secret can be; a text must not be cut within one."""
-    return max((len(form) for secret in secrets for form in _forms(secret)), default=0)
+    longest = max((len(secret.encode()) for secret in secrets), default=0)
+    return 6 * longest  # every character as \uXXXX
 
 
-def _forms(secret: str) -> Iterator[str]:
-    # A log shows a secret of several lines, such as a key file, line by line.
-    lines = [line.strip() for line in secret.splitlines() if len(line.strip()) >= _LINE_MIN_CHARS]
-    for value in {secret, secret.strip(), *lines} - {""}:
-        yield value
-        yield quote(value, safe="")
-        yield quote_plus(value)
-        yield json.dumps(value)[1:-1]
-        yield repr(value)[1:-1]
-        yield from _base64_forms(value.encode())
+def _values_of(secret: str) -> Iterator[str]:
+    """The secret, and its lines: a log shows a key file line by line."""
+    yield from {secret, secret.strip()} - {""}
+    lines = (line.strip() for line in secret.splitlines())
+    yield from (line for line in lines if len(line) >= _LINE_MIN_CHARS)
+
+
+def _patterns(value: str) -> Iterator[str]:
+    yield "".join(map(_in_a_url, value))
+    yield re.escape(json.dumps(value)[1:-1])
+    yield re.escape(repr(value)[1:-1])
+    yield from map(re.escape, _base64_forms(value.encode()))
+
+
+def _in_a_url(character: str) -> str:
+    """The character as it is or percent-encoded; libraries differ in which ones they encode."""
+    encoded = "".join(f"%{byte:02x}" for byte in character.encode())
+    plus = r"|\+" if character == " " else ""
+    return f"(?:{re.escape(character)}|(?i:{encoded}){plus})"
 
 
 def _base64_forms(value: bytes) -> Iterator[str]:
     """The characters that stand for `value` alone, wherever it begins in what was encoded."""
     for before in range(3):
         padded = b"\0" * before + value
-        first = (before * 8 + 5) // 6  # characters that also carry bits of what is before it
-        last = len(padded) * 8 // 6  # and, after this one, of what follows
+        first = (before * 8 + 5) // 6  # the ones before also carry bits of what comes first
+        last = len(padded) * 8 // 6  # and the ones after, bits of what follows
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             form = encode(padded).decode()[first:last]
-            if len(form) >= 4:
+            if len(form) >= _BASE64_MIN_CHARS:
                 yield form

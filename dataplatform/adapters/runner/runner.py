@@ -118,6 +118,8 @@ class _Run:
                 problem = str(error)
                 process.stop()
             status = process.wait()
+        if talk.error is not None:
+            raise talk.error
         ending = Ending(
             status=status,
             timed_out=self._timed_out.is_set(),

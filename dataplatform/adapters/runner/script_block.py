@@ -1,21 +1,22 @@
 """The dependencies that main.py declares for itself: the `# /// script` block of PEP 723.
 
-Here belongs reading the block. Building what it asks for stands in `environments`.
+Here belongs recognising and checking the block. Building what it asks for stands in
+`environments`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import tomllib
 from dataclasses import dataclass
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 _BLOCK = re.compile(
     r"^# /// (?P<kind>[a-zA-Z0-9-]+)[ \t]*$\n(?P<content>(?:^#(?:| .*)$\n)+?)^# ///[ \t]*$", re.M
 )
-_NAME = re.compile(r"^\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
 
 class BadBlock(ValueError):
@@ -28,16 +29,16 @@ class BadBlock(ValueError):
 
 @dataclass(frozen=True)
 class ScriptBlock:
-    """What a script needs to run."""
+    """What a script needs to run; `digest` is that of the block's text."""
 
     dependencies: tuple[str, ...]
-    requires_python: str | None
+    requires_python: str
     line: int
     digest: str
 
-    def names(self, package: str) -> bool:
-        """Whether one of the dependencies is `package`."""
-        return any(_normal_name(text) == package for text in self.dependencies)
+    def accepts(self, python_version: str) -> bool:
+        """Whether an interpreter of this version will do."""
+        return SpecifierSet(self.requires_python).contains(python_version, prereleases=True)
 
 
 def parse_script_block(source: str) -> ScriptBlock | None:
@@ -52,32 +53,26 @@ def parse_script_block(source: str) -> ScriptBlock | None:
     line = source.count("\n", 0, blocks[-1].start()) + 1
     if len(blocks) > 1:
         raise BadBlock("a second `# /// script` block; a script has one", line)
+    content = blocks[0]["content"]
     try:
-        values = tomllib.loads(_uncommented(blocks[0]["content"]))
+        values = tomllib.loads(_uncommented(content))
     except tomllib.TOMLDecodeError as error:
         raise BadBlock(f"the `# /// script` block is no TOML: {error}", line) from error
-    return _block(values, line)
+    return _block(values, line, hashlib.sha256(content.encode()).hexdigest())
 
 
-def _block(values: dict[str, Any], line: int) -> ScriptBlock:
+def _block(values: dict[str, Any], line: int, digest: str) -> ScriptBlock:
     dependencies = values.get("dependencies", [])
-    requires_python = values.get("requires-python")
+    requires_python = values.get("requires-python", "")
     if not isinstance(dependencies, list) or not all(isinstance(d, str) for d in dependencies):
         raise BadBlock("`dependencies` in the script block is no list of texts", line)
-    if requires_python is not None and not isinstance(requires_python, str):
-        raise BadBlock("`requires-python` in the script block is no text", line)
-    canonical = json.dumps(values, sort_keys=True, default=str)
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    try:
+        SpecifierSet(requires_python)
+    except (InvalidSpecifier, TypeError, AttributeError) as error:
+        raise BadBlock(f"`requires-python` in the script block: {error}", line) from error
     return ScriptBlock(tuple(dependencies), requires_python, line, digest)
 
 
 def _uncommented(content: str) -> str:
-    return "".join(
-        line[2:] if line.startswith("# ") else line[1:]
-        for line in content.splitlines(keepends=True)
-    )
-
-
-def _normal_name(requirement: str) -> str:
-    match = _NAME.match(requirement)
-    return re.sub(r"[-_.]+", "-", match.group(1)).lower() if match else ""
+    lines = content.splitlines(keepends=True)
+    return "".join(line[2:] if line.startswith("# ") else line[1:] for line in lines)

@@ -13,6 +13,8 @@ import sys
 
 def main() -> None:
     """Become two processes; neither returns."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - main.py may ask for any interpreter
+        sys.exit("a producer needs Python 3.11 or newer: change requires-python in main.py")
     job_path, lifeline, grace_seconds = sys.argv[1:4]
     # Found by name only while it is imported: main.py's own modules may be called anything.
     place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -29,16 +29,15 @@ class Release:
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The whole release, or some of its columns."""
-        schema = self._files()[0].schema_arrow
-        wanted = schema if columns is None else pa.schema(schema.field(name) for name in columns)
-        return pa.Table.from_batches(self.batches(columns), schema=wanted.remove_metadata())
+        return pa.Table.from_batches(self.batches(columns))
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The same a piece at a time, for what is larger than memory."""
         for file in self._files():
-            missing = set(columns or ()) - set(file.schema_arrow.names)
+            names = file.schema_arrow.names
+            missing = [name for name in columns or () if name not in names]
             if missing:
-                raise KeyError(f"{self!r} has no column {', '.join(sorted(missing))}")
+                raise KeyError(f"{self!r} has no column {missing[0]} (it has {', '.join(names)})")
             for batch in file.iter_batches(columns=columns):
                 ordered = batch if columns is None else batch.select(columns)
                 yield ordered.replace_schema_metadata(None)

@@ -15,6 +15,7 @@ from typing import Any
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TRACEBACK_MAX_CHARS = 20_000
+_FILES_OF_OS = ([os.__file__], ["<frozen os>"])
 _NETWORK_KINDS = frozenset(
     {
         "socket.gaierror", "socket.herror", "ssl.SSLError", "urllib.error.URLError",
@@ -111,8 +112,8 @@ def _missing_variable(error: BaseException) -> str | None:
     """The variable that `os.environ[...]` did not have: a secret that was not handed over."""
     if not isinstance(error, KeyError) or not error.args:
         return None
-    last = [file for file, _ in _lines(error.__traceback__)][-1:]
-    return str(error.args[0]) if last and last == [os.__file__] else None
+    raised_in = [file for file, _ in _lines(error.__traceback__)][-1:]
+    return str(error.args[0]) if raised_in in _FILES_OF_OS else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,6 +7,7 @@ batch. Where batches come from stands in `tables`.
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types
 
 from .plain import plain_column
@@ -66,18 +67,32 @@ def _fit_column(column: pa.Array, field: pa.Field, number: int) -> pa.Array:
         return column
     where = f"column {field.name!r} of batch {number} is {column.type}"
     if not _is_convertible(column.type, field.type):
-        raise RefusedTable(f"{where}, in the first batch it was {field.type}; cast it in main.py")
+        first = "only nulls" if types.is_null(field.type) else field.type
+        raise RefusedTable(f"{where}, in the first batch it was {first}; give it one type")
     try:
-        return column.cast(field.type, safe=True)
+        return _cast(column, field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise RefusedTable(f"{where} and does not fit {field.type}: {error}") from error
+
+
+def _cast(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if types.is_integer(column.type) and types.is_decimal(wanted):
+        # Arrow judges this cast by what the integer type could hold; values are judged on the way.
+        column = column.cast(pa.decimal256(76, wanted.scale))
+    result = column.cast(wanted, safe=True)
+    if types.is_floating(column.type) and types.is_floating(wanted):
+        # Arrow calls rounding safe here.
+        kept = pc.or_(pc.equal(result.cast(column.type), column), pc.is_nan(column))
+        if pc.all(kept).as_py() is False:
+            raise pa.ArrowInvalid(f"some values have more digits than {wanted} holds")
+    return result
 
 
 def _is_convertible(given: pa.DataType, wanted: pa.DataType) -> bool:
     """Whether a cast that keeps the values keeps the meaning; text is never read as a number."""
     if types.is_null(given):
         return True
-    if _is_number(given) and _is_number(wanted):
+    if any(is_kind(given) and is_kind(wanted) for is_kind in (_is_binary_number, _is_exact_number)):
         return True
     if types.is_timestamp(given) and types.is_timestamp(wanted):
         return (given.tz is None) == (wanted.tz is None)
@@ -88,5 +103,9 @@ def _is_convertible(given: pa.DataType, wanted: pa.DataType) -> bool:
     return types.is_nested(given) and given.id == wanted.id
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+def _is_binary_number(kind: pa.DataType) -> bool:
+    return types.is_integer(kind) or types.is_floating(kind)
+
+
+def _is_exact_number(kind: pa.DataType) -> bool:
+    return types.is_integer(kind) or types.is_decimal(kind)
