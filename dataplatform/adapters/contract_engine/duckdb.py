@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from dataplatform.adapters.contract_engine.files_agree import check_files
 from dataplatform.adapters.contract_engine.measure import (
     column_profile,
     column_question,
@@ -19,9 +20,9 @@ from dataplatform.adapters.contract_engine.measure import (
 from dataplatform.adapters.contract_engine.one_pass import Answer, Question, ask
 from dataplatform.adapters.contract_engine.order_rules import monotonic, primary_key, unique
 from dataplatform.adapters.contract_engine.row_rules import RowRule, nullability, row_rule
-from dataplatform.adapters.contract_engine.table import Table, open_table
 from dataplatform.adapters.contract_engine.user_rules import user_findings
 from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
+from dataplatform.adapters.duckdb.table import Table, open_table
 from dataplatform.adapters.duckdb.text import names
 from dataplatform.contracts.model import (
     Contract,
@@ -61,7 +62,7 @@ class DuckDBContractEngine:
         with locked_session(table.files, self._limits) as session, table.opened(session):
             scan = _scan(session, table, [*nulls, *conditions])
             judge = _Judge(session, table, contract, scan)
-            structure = [*check_fields(contract, table.schema), *table.findings]
+            structure = [*check_fields(contract, table.schema), *check_files(table)]
             findings = [
                 *structure,
                 *scan.unread(table, structure),

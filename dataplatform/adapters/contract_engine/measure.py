@@ -13,9 +13,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from dataplatform.adapters.contract_engine.one_pass import Question
-from dataplatform.adapters.contract_engine.order_rules import find_repetition
-from dataplatform.adapters.contract_engine.table import Table
+from dataplatform.adapters.duckdb.repetition import find_repetition
 from dataplatform.adapters.duckdb.session import Session
+from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import name
 from dataplatform.contracts.model import Metric, MetricThreshold
 from dataplatform.contracts.profile import ColumnProfile, FieldsFact, Profile

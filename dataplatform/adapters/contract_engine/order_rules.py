@@ -7,13 +7,13 @@ that it names; a key that already lies in order is proven without a hash table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
-from dataplatform.adapters.contract_engine.table import Table
+from dataplatform.adapters.duckdb.repetition import find_repetition, null_rows, repeated_rows
 from dataplatform.adapters.duckdb.session import Session
+from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import name, names
 from dataplatform.contracts.model import MonotonicRule, Severity, UniqueRule
 from dataplatform.contracts.report import SAMPLES_MAX, Finding, counted
@@ -32,10 +32,10 @@ def primary_key(session: Session, table: Table, key: tuple[str, ...], rows: int)
     faults, samples = [], []
     if nulls:
         faults.append(f"{counted(nulls, 'row')} with a null in the key")
-        samples = _null_samples(session, table, key)
+        samples = null_rows(session, table, key)
     if repetition.groups:
         faults.append(repetition.sentence("key"))
-        samples = samples[: SAMPLES_MAX // 2] + _repeated_samples(session, table, key)
+        samples = samples[: SAMPLES_MAX // 2] + repeated_rows(session, table, key)
     return Finding(
         rule="primary_key",
         fields=key,
@@ -67,53 +67,8 @@ def unique(session: Session, table: Table, rule: UniqueRule) -> Finding:
         failing=repetition.rows,
         message=repetition.sentence("value") if broken else good,
         hint=KEY_HINT if broken else None,
-        samples=tuple(_repeated_samples(session, table, rule.fields) if broken else ()),
+        samples=tuple(repeated_rows(session, table, rule.fields) if broken else ()),
     )
-
-
-@dataclass(frozen=True)
-class Repetition:
-    """`present` rows have no null among the fields; `groups` values stand in `rows` of them."""
-
-    present: int
-    groups: int
-    rows: int
-
-    def sentence(self, noun: str) -> str:
-        """How a report says it."""
-        return f"{counted(self.groups, noun)} in more than one row ({self.rows:,} rows)"
-
-
-def find_repetition(session: Session, table: Table, fields: Sequence[str]) -> Repetition:
-    """Which values repeat, exactly.
-
-    Raises:
-        Rejected: where that cannot be found out within the limits.
-    """
-    present, distinct = _look_at_neighbours(session, table, fields)
-    if distinct:
-        return Repetition(present, 0, 0)
-    groups = _repeated(table, fields, "count(*) AS n")
-    found = session.row(
-        f"SELECT count(*) AS groups, coalesce(sum(n), 0)::BIGINT AS rows FROM ({groups})"
-    )
-    return Repetition(present, found["groups"], found["rows"])
-
-
-def _look_at_neighbours(session: Session, table: Table, fields: Sequence[str]) -> tuple[int, bool]:
-    """How many rows have no null, and whether they lie in strictly rising order.
-
-    Releases are sorted, so this one look usually replaces a hash table of all keys; False says
-    only that nothing is proven.
-    """
-    before = ", ".join(
-        f"lag({name(field)}) OVER () AS {_before(at)}" for at, field in enumerate(fields)
-    )
-    rows = f"SELECT {names(fields)}, {before} FROM {table.rows_sql} WHERE {_present(fields)}"
-    found = session.row(
-        f"SELECT count(*) AS n, count(*) FILTER (WHERE {_rises(fields)}) AS rising FROM ({rows})"
-    )
-    return found["n"], found["rising"] >= found["n"] - 1
 
 
 def monotonic(
@@ -147,44 +102,6 @@ def monotonic(
         else None,
         samples=tuple(_turned_samples(session, table, source, turned) if failing else ()),
     )
-
-
-def _rises(fields: Sequence[str]) -> str:
-    """`(a, b) > (before 0, before 1)`, spelled out, since tuples are compared much slower."""
-    conditions = []
-    for at, field in enumerate(fields):
-        equal = [f"{name(above)} = {_before(i)}" for i, above in enumerate(fields[:at])]
-        conditions.append(" AND ".join([*equal, f"{name(field)} > {_before(at)}"]))
-    return " OR ".join(f"({condition})" for condition in conditions)
-
-
-def _before(at: int) -> str:
-    return f'"#before {at}"'
-
-
-def _present(fields: Sequence[str]) -> str:
-    return " AND ".join(f"{name(field)} IS NOT NULL" for field in fields)
-
-
-def _repeated(table: Table, fields: Sequence[str], selected: str) -> str:
-    return (
-        f"SELECT {selected} FROM {table.rows_sql} WHERE {_present(fields)} "
-        f"GROUP BY {names(fields)} HAVING count(*) > 1"
-    )
-
-
-def _repeated_samples(
-    session: Session, table: Table, fields: Sequence[str]
-) -> list[dict[str, Any]]:
-    sql = _repeated(table, fields, f'{names(fields)}, count(*) AS "#rows"')
-    rows = session.rows(f"{sql} ORDER BY {names(fields)} LIMIT {SAMPLES_MAX}")
-    return [table.json_row(row) for row in rows]
-
-
-def _null_samples(session: Session, table: Table, fields: Sequence[str]) -> list[dict[str, Any]]:
-    shown = names([*fields, *table.place])
-    sql = f"SELECT {shown} FROM {table.rows_sql} WHERE NOT ({_present(fields)})"
-    return [table.json_row(row) for row in session.rows(f"{sql} LIMIT {SAMPLES_MAX}")]
 
 
 def _with_predecessor(table: Table, rule: MonotonicRule, identity: Sequence[str]) -> str:

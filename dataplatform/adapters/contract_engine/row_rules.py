@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from dataplatform.adapters.contract_engine.table import Table
+from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import name, text
 from dataplatform.contracts.model import (
     Contract,

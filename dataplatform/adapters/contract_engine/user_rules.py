@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any, Final
 
 from dataplatform.adapters.contract_engine.guarded import Job, Outcome, UserRule
-from dataplatform.adapters.contract_engine.table import Table
 from dataplatform.adapters.duckdb.session import Limits
+from dataplatform.adapters.duckdb.table import Table
 from dataplatform.contracts.model import CrossFieldRule, CustomRule
 from dataplatform.contracts.report import Finding, counted, not_evaluated
 from opendata.wire.codec import read_wire

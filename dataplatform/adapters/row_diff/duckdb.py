@@ -1,31 +1,28 @@
-"""Row diffs by DuckDB: one full outer join on the key, or one grouping without a key.
+"""The row diff on DuckDB: a full outer join on the key, or a multiset without one.
 
-Both spill to disk beyond the memory limit, so the size of a release does not matter.
+Here belong the counts and samples. Which columns take part, and how exactly, stands in `sides`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from dataplatform.adapters.duckdb import text as sql
-from dataplatform.adapters.duckdb.session import Limits, Session, locked_session, readable_paths
-from dataplatform.contracts.report import json_value
+from dataplatform.adapters.duckdb.repetition import find_repetition, null_rows, repeated_rows
+from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
+from dataplatform.adapters.duckdb.table import Table
+from dataplatform.adapters.duckdb.text import name, names
+from dataplatform.adapters.row_diff.sides import Sides, open_sides
+from dataplatform.contracts.report import SAMPLES_MAX, counted
 from dataplatform.releases.differ import RowDiff
-from opendata.wire.errors import Corrupt, InvalidInput, Rejected
+from opendata.wire.errors import Rejected
 
-SAMPLES_MAX: Final = 20
-IN_OLD: Final = sql.name("#old")
-IN_NEW: Final = sql.name("#new")
+AMBIGUOUS: Final = "ambiguous_keys"
 
 
 class DuckDBRowDiffer:
-    """See `RowDiffer`, the port that this is."""
+    """Compares rows within `limits`; implements `RowDiffer`."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
@@ -38,164 +35,182 @@ class DuckDBRowDiffer:
         keys: Sequence[str],
         columns: Sequence[str],
     ) -> RowDiff:
-        """How the new rows differ from the old ones."""
+        """How the new rows differ from the old ones; see the port."""
+        if not old_files or not new_files:
+            return self._one_sided(old_files, new_files, keys, columns)
+        sides = open_sides(old_files, new_files, keys, columns)
+        files = [*sides.old.files, *sides.new.files]
+        with ExitStack() as stack:
+            session = stack.enter_context(locked_session(files, self._limits))
+            for side, table in (("old", sides.old), ("new", sides.new)):
+                stack.enter_context(table.opened(session))
+                session.execute(f"CREATE VIEW {side} AS SELECT * FROM {table.rows_sql}")
+            if not keys:
+                return _multiset_diff(session, sides)
+            _require_keys(session, sides)
+            return _keyed_diff(session, sides)
+
+    def _one_sided(
+        self,
+        old_files: Sequence[str],
+        new_files: Sequence[str],
+        keys: Sequence[str],
+        columns: Sequence[str],
+    ) -> RowDiff:
+        """Everything was added, or everything removed."""
         if not old_files and not new_files:
             return RowDiff(0, 0, 0, keyed=bool(keys))
-        with _two_sides(old_files, new_files, keys, columns, self._limits) as sides:
-            return _keyed(sides) if keys else _multiset(sides)
+        change, files = ("added", new_files) if new_files else ("removed", old_files)
+        sides = open_sides(files, files, keys, columns)
+        table = sides.new
+        with locked_session(table.files, self._limits) as session, table.opened(session):
+            if keys:
+                _require_unambiguous(session, change, table, keys)
+            count = session.row(f"SELECT count(*) AS n FROM {table.rows_sql}")["n"]
+            shown = keys or sides.columns
+            sql = f"SELECT {names(shown)} FROM {table.rows_sql} ORDER BY {names(shown)}"
+            rows = session.rows(f"{sql} LIMIT {SAMPLES_MAX}")
+        label = "key" if keys else "row"
+        samples = tuple({"change": change, label: table.json_row(row)} for row in rows)
+        added, removed = (count, 0) if new_files else (0, count)
+        return RowDiff(added, removed, 0, samples, keyed=bool(keys))
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """A session in which the tables `old` and `new` have the same columns."""
-
-    session: Session
-    keys: tuple[str, ...]
-    columns: tuple[str, ...]
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """The compared columns that are not part of the key."""
-        return tuple(column for column in self.columns if column not in self.keys)
+def _require_keys(session: Session, sides: Sides) -> None:
+    for side, table in (("old", sides.old), ("new", sides.new)):
+        _require_unambiguous(session, side, table, sides.keys)
 
 
-@contextmanager
-def _two_sides(
-    old_files: Sequence[str],
-    new_files: Sequence[str],
-    keys: Sequence[str],
-    columns: Sequence[str],
-    limits: Limits,
-) -> Iterator[_Sides]:
-    old = readable_paths(old_files) if old_files else []
-    new = readable_paths(new_files) if new_files else []
-    common = _common_columns(old, new, keys, columns)
-    with locked_session([*old, *new], limits) as session:
-        for table, files in (("old", old), ("new", new)):
-            rows = f"FROM {sql.scan(files or [*old, *new])}" + ("" if files else " WHERE false")
-            session.execute(f"CREATE TEMP VIEW {table} AS SELECT {sql.names(common)} {rows}")
-        yield _Sides(session, tuple(keys), tuple(common))
+def _require_unambiguous(session: Session, side: str, table: Table, keys: Sequence[str]) -> None:
+    """Refuse null and repeated keys: which row would be the changed one cannot be said.
 
-
-def _common_columns(
-    old: Sequence[str], new: Sequence[str], keys: Sequence[str], columns: Sequence[str]
-) -> list[str]:
-    sides = [_schema(files[0]) for files in (old, new) if files]
-    for key in keys:
-        if any(key not in schema.names for schema in sides):
-            raise InvalidInput(f"the key column {key!r} is missing on one side", code="no_such_key")
-    common = [c for c in columns if all(c in schema.names for schema in sides)]
-    return list(dict.fromkeys([*keys, *common]))
-
-
-def _schema(path: str) -> pa.Schema:
-    try:
-        return pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise Corrupt(f"{path} is no readable Parquet: {error}") from error
-
-
-def _keyed(sides: _Sides) -> RowDiff:
-    for table in ("old", "new"):
-        _require_a_key(sides, table)
-    joined = _join(sides)
-    changed = _changed(sides)
-    counts = sides.session.row(
-        f"SELECT count(*) FILTER (WHERE {IN_OLD} IS NULL) AS added, "
-        f"count(*) FILTER (WHERE {IN_NEW} IS NULL) AS removed, "
-        f"count(*) FILTER (WHERE {changed}) AS changed FROM ({joined})"
-    )
-    if not any(counts.values()):
-        return RowDiff(0, 0, 0)
-    rows = sides.session.rows(
-        f"SELECT * FROM ({joined}) "
-        f"WHERE {IN_OLD} IS NULL OR {IN_NEW} IS NULL OR {changed} "
-        f"ORDER BY {sql.names(sides.keys)} LIMIT {SAMPLES_MAX}"
-    )
-    samples = tuple(_keyed_sample(sides, row) for row in rows)
-    return RowDiff(counts["added"], counts["removed"], counts["changed"], samples)
-
-
-def _join(sides: _Sides) -> str:
-    """Both sides by key: the key once, every other column as `old:…` and `new:…`."""
-    keys = ", ".join(
-        f"coalesce(o.{sql.name(k)}, n.{sql.name(k)}) AS {sql.name(k)}" for k in sides.keys
-    )
-    values = "".join(
-        f", o.{sql.name(c)} AS {sql.name('old:' + c)}, n.{sql.name(c)} AS {sql.name('new:' + c)}"
-        for c in sides.values
-    )
-    match = " AND ".join(f"o.{sql.name(k)} = n.{sql.name(k)}" for k in sides.keys)
-    return (
-        f"SELECT {keys}, o.{IN_OLD}, n.{IN_NEW}{values} "
-        f"FROM (SELECT *, 1 AS {IN_OLD} FROM old) o "
-        f"FULL OUTER JOIN (SELECT *, 1 AS {IN_NEW} FROM new) n ON {match}"
-    )
-
-
-def _changed(sides: _Sides) -> str:
-    distinct = " OR ".join(
-        f"({sql.name('old:' + c)} IS DISTINCT FROM {sql.name('new:' + c)})" for c in sides.values
-    )
-    return f"({IN_OLD} = 1 AND {IN_NEW} = 1 AND ({distinct or 'false'}))"
-
-
-def _keyed_sample(sides: _Sides, row: dict[str, Any]) -> dict[str, Any]:
-    key = {name: json_value(row[name]) for name in sides.keys}
-    if row["#old"] is None:
-        return {"change": "added", "key": key}
-    if row["#new"] is None:
-        return {"change": "removed", "key": key}
-    values = {
-        column: {"old": json_value(row[f"old:{column}"]), "new": json_value(row[f"new:{column}"])}
-        for column in sides.values
-    }
-    moved = {column: pair for column, pair in values.items() if pair["old"] != pair["new"]}
-    return {"change": "changed", "key": key, "values": moved}
-
-
-def _require_a_key(sides: _Sides, table: str) -> None:
-    """Refuse keys that do not identify a row; a diff by them would be silently wrong."""
-    is_null = " OR ".join(f"{sql.name(key)} IS NULL" for key in sides.keys)
-    keys = sql.names(sides.keys)
-    nulls = sides.session.row(f"SELECT count(*) AS count FROM {table} WHERE {is_null}")["count"]
-    repeated = f"SELECT {keys}, count(*) AS rows FROM {table} GROUP BY {keys} HAVING count(*) > 1"
-    twice = sides.session.row(f"SELECT count(*) AS count FROM ({repeated})")["count"]
-    if not nulls and not twice:
+    Raises:
+        Rejected: counting and naming them.
+    """
+    total = session.row(f"SELECT count(*) AS n FROM {table.rows_sql}")["n"]
+    repetition = find_repetition(session, table, keys)
+    nulls = total - repetition.present
+    if not nulls and not repetition.groups:
         return
-    sampled = sides.session.rows(f"{repeated} ORDER BY ALL LIMIT {SAMPLES_MAX}")
+    faults = [f"{counted(nulls, 'row')} with a null key"] if nulls else []
+    faults += [repetition.sentence("key")] if repetition.groups else []
     raise Rejected(
-        f"the key ({', '.join(sides.keys)}) does not identify the {table} rows: "
-        f"{nulls:,} have a null in it, {twice:,} keys occur more than once",
-        code="ambiguous_keys",
-        hint="name a key that is unique and never null, or compare without one",
+        f"the {side} rows cannot be told apart by {', '.join(keys)}: {'; '.join(faults)}",
+        code=AMBIGUOUS,
+        hint="name the fields that identify a row, or remove the rows that repeat a key",
         details={
-            "side": table,
+            "side": side,
+            "keys": list(keys),
             "null_keys": nulls,
-            "repeated_keys": twice,
-            "samples": [json_value(row) for row in sampled],
+            "repeated_keys": repetition.groups,
+            "rows_with_repeated_keys": repetition.rows,
+            "null_samples": null_rows(session, table, keys) if nulls else [],
+            "repeated_samples": repeated_rows(session, table, keys) if repetition.groups else [],
         },
     )
 
 
-def _multiset(sides: _Sides) -> RowDiff:
-    columns = sql.names(sides.columns)
-    net = (
-        f"SELECT {columns}, sum({IN_NEW})::BIGINT AS {IN_NEW} FROM ("
-        f"SELECT {columns}, -1 AS {IN_NEW} FROM old "
-        f"UNION ALL SELECT {columns}, 1 AS {IN_NEW} FROM new) "
-        f"GROUP BY {columns} HAVING sum({IN_NEW}) <> 0"
+def _keyed_diff(session: Session, sides: Sides) -> RowDiff:
+    on = " AND ".join(sides.equal(key) for key in sides.keys)
+    first = name(sides.keys[0])
+    changed = _changed(sides)
+    counts = session.row(
+        f"SELECT count(*) FILTER (WHERE old.{first} IS NULL) AS added, "
+        f"count(*) FILTER (WHERE new.{first} IS NULL) AS removed, "
+        f"count(*) FILTER (WHERE old.{first} IS NOT NULL AND new.{first} IS NOT NULL "
+        f"AND ({changed})) AS changed FROM old FULL JOIN new ON {on}"
     )
-    counts = sides.session.row(
-        f"SELECT coalesce(sum({IN_NEW}) FILTER (WHERE {IN_NEW} > 0), 0)::BIGINT AS added, "
-        f"coalesce(-sum({IN_NEW}) FILTER (WHERE {IN_NEW} < 0), 0)::BIGINT AS removed FROM ({net})"
-    )
-    rows = sides.session.rows(f"SELECT * FROM ({net}) ORDER BY ALL LIMIT {SAMPLES_MAX}")
-    samples = tuple(_multiset_sample(row) for row in rows)
-    return RowDiff(counts["added"], counts["removed"], 0, samples, keyed=False)
+    samples = tuple(_keyed_samples(session, sides, on, changed, counts))
+    return RowDiff(counts["added"], counts["removed"], counts["changed"], samples)
 
 
-def _multiset_sample(row: dict[str, Any]) -> dict[str, Any]:
-    count = row.pop("#new")
-    change = "added" if count > 0 else "removed"
-    return {"change": change, "rows": abs(count), "row": json_value(row)}
+def _changed(sides: Sides) -> str:
+    return " OR ".join(f"NOT ({sides.same(column)})" for column in sides.columns) or "FALSE"
+
+
+def _keyed_samples(
+    session: Session, sides: Sides, on: str, changed: str, counts: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
+    """The first rows of each kind by key; what one kind does not use, the others may."""
+    shares = _shares([counts["changed"], counts["added"], counts["removed"]])
+    if shares[0]:
+        yield from _changed_samples(session, sides, on, changed, shares[0])
+    for change, share, here, there in (
+        ("added", shares[1], "new", "old"),
+        ("removed", shares[2], "old", "new"),
+    ):
+        if not share:
+            continue
+        table = sides.new if here == "new" else sides.old
+        shown = ", ".join(f"{here}.{name(key)}" for key in sides.keys)
+        rows = session.rows(
+            f"SELECT {shown} FROM {here} ANTI JOIN {there} ON {on} ORDER BY {shown} LIMIT {share}"
+        )
+        yield from ({"change": change, "key": table.json_row(row)} for row in rows)
+
+
+def _changed_samples(
+    session: Session, sides: Sides, on: str, changed: str, share: int
+) -> Iterator[dict[str, Any]]:
+    keys = [f"new.{name(key)} AS {name(f'key {at}')}" for at, key in enumerate(sides.keys)]
+    cells = [
+        f"old.{name(c)} AS {name(f'old {at}')}, new.{name(c)} AS {name(f'new {at}')}, "
+        f"{sides.same(c)} AS {name(f'same {at}')}"
+        for at, c in enumerate(sides.columns)
+    ]
+    order = ", ".join(f"new.{name(key)}" for key in sides.keys)
+    rows = session.rows(
+        f"SELECT {', '.join([*keys, *cells])} FROM old JOIN new ON {on} "
+        f"WHERE {changed} ORDER BY {order} LIMIT {share}"
+    )
+    for row in rows:
+        key = {k: sides.new.json_cell(k, row[f"key {at}"]) for at, k in enumerate(sides.keys)}
+        values = {
+            column: {
+                "old": sides.old.json_cell(column, row[f"old {at}"]),
+                "new": sides.new.json_cell(column, row[f"new {at}"]),
+            }
+            for at, column in enumerate(sides.columns)
+            if not row[f"same {at}"]
+        }
+        yield {"change": "changed", "key": key, "values": values}
+
+
+def _shares(counts: Sequence[int]) -> list[int]:
+    """How many samples each kind gets: as equal as possible, none unused."""
+    shares = [0 for _ in counts]
+    left = min(SAMPLES_MAX, sum(counts))
+    while left:
+        for at, count in enumerate(counts):
+            if left and shares[at] < count:
+                shares[at] += 1
+                left -= 1
+    return shares
+
+
+def _multiset_diff(session: Session, sides: Sides) -> RowDiff:
+    """Rows with their multiplicities: what one side has more of was added or removed."""
+    cells = ", ".join(f"c{at}" for at, _ in enumerate(sides.columns))
+    both = " UNION ALL ".join(_signed_rows(sides, side) for side in ("new", "old"))
+    grouped = (
+        f"SELECT {cells}, sum(step)::BIGINT AS more FROM ({both}) "
+        f"GROUP BY {cells} HAVING sum(step) <> 0"
+    )
+    counts = session.row(
+        "SELECT coalesce(sum(greatest(more, 0)), 0)::BIGINT AS added, "
+        f"coalesce(sum(greatest(-more, 0)), 0)::BIGINT AS removed FROM ({grouped})"
+    )
+    samples: list[dict[str, Any]] = []
+    if counts["added"] or counts["removed"]:
+        for row in session.rows(f"{grouped} ORDER BY {cells} LIMIT {SAMPLES_MAX}"):
+            shown = {c: sides.new.json_cell(c, row[f"c{at}"]) for at, c in enumerate(sides.columns)}
+            change = "added" if row["more"] > 0 else "removed"
+            samples.append({"change": change, "row": shown, "count": abs(row["more"])})
+    return RowDiff(counts["added"], counts["removed"], 0, tuple(samples), keyed=False)
+
+
+def _signed_rows(sides: Sides, side: str) -> str:
+    cells = ", ".join(
+        f"{sides.as_compared(side, c)} AS c{at}" for at, c in enumerate(sides.columns)
+    )
+    return f"SELECT {cells}, {1 if side == 'new' else -1} AS step FROM {side}"

@@ -1,7 +1,7 @@
-"""The candidate as the engine reads it: its Arrow schema, its rows, and what it cannot judge.
+"""Parquet files as one table that DuckDB reads: their rows in order, and what it reads inexactly.
 
-Here belong opening the files and knowing which columns DuckDB reads exactly. Rules belong to
-`row_rules` and `order_rules`.
+Here belong opening the files and knowing which columns need another way in. What is asked of the
+rows belongs to the adapters.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ import pyarrow.parquet as pq
 
 from dataplatform.adapters.duckdb.session import Session, readable_paths
 from dataplatform.adapters.duckdb.text import literal, name, scan
-from dataplatform.contracts.model import Severity
-from dataplatform.contracts.report import Finding, json_value
+from dataplatform.contracts.report import json_value
 from opendata.reading.type_names import plain_type
 from opendata.wire.errors import Corrupt
 
 DECIMAL_DIGITS_MAX: Final = 38
-ARROW_ROWS: Final = "arrow_rows"
 TAKEN_NAMES: Final = ("#file", "#row", "#before")
 
 
@@ -33,17 +31,22 @@ TAKEN_NAMES: Final = ("#file", "#row", "#before")
 class Table:
     """Parquet files that are read as one table.
 
-    `findings` say where the files disagree. `unreadable` columns cannot be asked anything,
-    `inexact` ones only for nulls; both say why. `zoned_nanoseconds` are read through Arrow, since
-    DuckDB's own reader rounds them to microseconds.
+    `unreadable` columns cannot be asked anything, `inexact` ones only for nulls; both say why.
+    Where a column is in `through_arrow`, all rows are read through Arrow, and it as that type:
+    DuckDB's own reader would round it. `arrow_name` is the table's name in the session then.
     """
 
     files: tuple[str, ...]
-    schema: pa.Schema
-    findings: tuple[Finding, ...]
+    schemas: tuple[pa.Schema, ...]
     unreadable: Mapping[str, str]
     inexact: Mapping[str, str]
-    zoned_nanoseconds: frozenset[str]
+    through_arrow: Mapping[str, pa.DataType]
+    arrow_name: str
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as the first file has them."""
+        return self.schemas[0]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,12 +65,12 @@ class Table:
     @property
     def _counts_per_file(self) -> bool:
         taken = {column.casefold() for column in self.schema.names}
-        return not self.zoned_nanoseconds and taken.isdisjoint(("file_index", "file_row_number"))
+        return not self.through_arrow and taken.isdisjoint(("file_index", "file_row_number"))
 
     def literal(self, column: str, value: bool | int | float | str) -> str:
         """A contract's value as SQL, in the type in which this column is compared."""
         kind = self.type_of(column)
-        if column in self.zoned_nanoseconds:
+        if column in self.through_arrow:
             return f"CAST({literal(value, 'TIMESTAMPTZ')} AS TIMESTAMP_NS)"
         if pa.types.is_floating(kind):
             # A bound of 0.1 means the float that is written so, not the decimal beside it.
@@ -77,19 +80,16 @@ class Table:
 
     def opened(self, session: Session) -> AbstractContextManager[None]:
         """Make the rows readable in a session, where the session cannot do it alone."""
-        if not self.zoned_nanoseconds:
+        if not self.through_arrow:
             return nullcontext()
-        fields = [
-            field.with_type(pa.timestamp("ns")) if field.name in self.zoned_nanoseconds else field
-            for field in self.schema
-        ]
+        fields = [f.with_type(self.through_arrow.get(f.name, f.type)) for f in self.schema]
         source = ds.dataset(list(self.files), schema=pa.schema(fields), format="parquet")
-        return session.named(ARROW_ROWS, source)
+        return session.named(self.arrow_name, source)
 
     @property
     def rows_sql(self) -> str:
         """The rows in their order as a SQL table, with `#file` and `#row` (from 1)."""
-        return self._rows(ARROW_ROWS if self.zoned_nanoseconds else scan(self.files))
+        return self._rows(self.arrow_name if self.through_arrow else scan(self.files))
 
     @property
     def user_rows_sql(self) -> str:
@@ -124,7 +124,7 @@ class Table:
 
     def _column_sql(self) -> Iterator[str]:
         for column in self.columns:
-            if pa.types.is_floating(self.type_of(column)) or column in self.zoned_nanoseconds:
+            if pa.types.is_floating(self.type_of(column)) or column in self.through_arrow:
                 # Parquet statistics leave NaN out, so a comparison that is answered from them
                 # skips row groups in which NaN stands; and Arrow cannot be asked with the zone
                 # taken off. The engine's push-down does not look through a function.
@@ -133,28 +133,32 @@ class Table:
                 yield name(column)
 
 
-def open_table(files: Sequence[str]) -> Table:
-    """Read the files' schemas.
+def open_table(files: Sequence[str], arrow_name: str = "arrow_rows") -> Table:
+    """Read the files' schemas; their rows are read when they are asked for.
 
     Raises:
         InvalidInput, NotFound: where there is no file.
         Corrupt: where a file is no readable Parquet.
     """
     paths = readable_paths(files)
-    schemas = [_schema_of(path) for path in paths]
-    schema = schemas[0]
+    schemas = tuple(_schema_of(path) for path in paths)
+    finer = {field.name: plain_type(field.type) for field in schemas[0] if _is_finer(field, paths)}
+    zoned = {name for name, kind in finer.items() if pa.types.is_timestamp(kind)}
     return Table(
         files=tuple(paths),
-        schema=schema,
-        findings=tuple(_disagreements(paths, schemas)),
-        unreadable=dict(_unreadable(schema)),
-        inexact=dict(_inexact(paths, schema)),
-        zoned_nanoseconds=frozenset(
-            field.name
-            for field in schema
-            if _is_zoned_ns(plain_type(field.type)) and _has_nanoseconds(paths, field.name)
-        ),
+        schemas=schemas,
+        unreadable=dict(_unreadable(schemas[0])),
+        inexact={name: _why_inexact(kind) for name, kind in finer.items() if name not in zoned},
+        through_arrow=dict.fromkeys(zoned, pa.timestamp("ns")),
+        arrow_name=arrow_name,
     )
+
+
+def exact_type(kind: pa.DataType) -> pa.DataType:
+    """A type in which DuckDB holds the values of a column exactly, if not in its own."""
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("ns")
+    return pa.string() if pa.types.is_decimal(kind) else pa.int64()
 
 
 def sql_type(kind: pa.DataType) -> str:
@@ -183,28 +187,6 @@ def _schema_of(path: str) -> pa.Schema:
         ) from error
 
 
-def _disagreements(paths: list[str], schemas: list[pa.Schema]) -> Iterator[Finding]:
-    ours = {field.name: field.type for field in schemas[0]}
-    for path, schema in zip(paths[1:], schemas[1:], strict=True):
-        theirs = {field.name: field.type for field in schema}
-        different = [c for c in {**ours, **theirs} if ours.get(c) != theirs.get(c)]
-        if not different:
-            continue
-        yield Finding(
-            rule="files",
-            fields=tuple(different),
-            severity=Severity.ERROR,
-            passed=False,
-            checked=len(paths),
-            failing=1,
-            message=(
-                f"{os.path.basename(path)} has other columns or types than "
-                f"{os.path.basename(paths[0])}: {', '.join(different)}"
-            ),
-            hint="write all files of a candidate with one schema",
-        )
-
-
 def _unreadable(schema: pa.Schema) -> Iterator[tuple[str, str]]:
     folded = [column.casefold() for column in schema.names]
     for column in schema.names:
@@ -214,17 +196,19 @@ def _unreadable(schema: pa.Schema) -> Iterator[tuple[str, str]]:
             yield column, f"another column is called {column!r} but for its case"
 
 
-def _inexact(paths: list[str], schema: pa.Schema) -> Iterator[tuple[str, str]]:
-    for field in schema:
-        kind = plain_type(field.type)
-        if pa.types.is_decimal(kind) and kind.precision > DECIMAL_DIGITS_MAX:
-            yield field.name, f"{kind} has more than {DECIMAL_DIGITS_MAX} digits"
-        elif pa.types.is_time64(kind) and kind.unit == "ns" and _has_nanoseconds(paths, field.name):
-            yield field.name, f"{kind} is compared in microseconds, and its values are finer"
+def _is_finer(field: pa.Field, paths: list[str]) -> bool:
+    """Whether DuckDB's Parquet reader would round values of this column."""
+    kind = plain_type(field.type)
+    if pa.types.is_decimal(kind):
+        return bool(kind.precision > DECIMAL_DIGITS_MAX)
+    in_nanoseconds = pa.types.is_time64(kind) or (pa.types.is_timestamp(kind) and kind.tz)
+    return bool(in_nanoseconds and kind.unit == "ns" and _has_nanoseconds(paths, field.name))
 
 
-def _is_zoned_ns(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(kind) and kind.unit == "ns" and kind.tz is not None)
+def _why_inexact(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return f"{kind} has more than {DECIMAL_DIGITS_MAX} digits"
+    return f"{kind} is compared in microseconds, and its values are finer"
 
 
 def _has_nanoseconds(paths: list[str], column: str) -> bool:
