@@ -1,0 +1,1 @@
+"""Runners of quality expectations by their own names."""
