@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
@@ -48,29 +48,17 @@ class ProducerProcess:
         ends = {"tables": tables_end, "control": control_end.fileno()}
         job_path = folder / "job.json"
         job_path.write_text(json.dumps({**job, **ends}), encoding="utf-8")
+        arguments = [str(job_path), str(lifeline_end.fileno()), str(grace_seconds)]
         try:
-            self._guardian = subprocess.Popen(
-                [
-                    python,
-                    str(_CHILD),
-                    str(job_path),
-                    str(lifeline_end.fileno()),
-                    str(grace_seconds),
-                ],
-                cwd=Path(job["main_path"]).parent,
-                env=_environment(python, folder, secrets),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=[*ends.values(), lifeline_end.fileno()],
-                start_new_session=True,
+            self._guardian = _start(
+                [python, str(_CHILD), *arguments],
+                folder=Path(job["main_path"]).parent,
+                environment=_environment(python, folder, secrets),
+                descriptors=[*ends.values(), lifeline_end.fileno()],
             )
-        except OSError as error:
+        except BaseException:
             self._close_descriptors()
-            raise Unavailable(
-                f"the interpreter {python} cannot be started: {error.strerror}",
-                hint="install the platform again: make setup",
-            ) from error
+            raise
         finally:
             os.close(tables_end)
             control_end.close()
@@ -125,6 +113,31 @@ class ProducerProcess:
         self.control.close()
         self._lifeline.close()
         self.tables.close()
+
+
+def _start(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    descriptors: Sequence[int],
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Unavailable(
+            f"the interpreter {command[0]} cannot be started: {error.strerror}",
+            hint="install the platform again: make setup",
+        ) from error
 
 
 def _environment(python: str, folder: Path, secrets: Mapping[str, str]) -> dict[str, str]:

@@ -54,8 +54,9 @@ class SubprocessRunner:
         python: str = sys.executable,
         grace_seconds: float = 3.0,
     ) -> None:
-        self._work_root = work_root
-        self._environments = Environments(environments_root, python)
+        # A producer's process has a working folder of its own, so relative paths would mislead it.
+        self._work_root = work_root.absolute()
+        self._environments = Environments(environments_root.absolute(), python)
         self._fetcher = fetcher
         self._grace_seconds = grace_seconds
 

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform.adapters.runner import SubprocessRunner
+from dataplatform.adapters.sources.web import WebSources
+from dataplatform.datasets.fetching import SourceAnswer, SourceRequest
+from dataplatform.datasets.producing import ProduceRequest
 from dataplatform.errors import FailureClass, ProducerFailed, SourceUnavailable
 from dataplatform_tests.adapters.runner.running import Bench, where
 from opendata.wire.errors import OpenDataError, Unavailable
+from opendata.wire.ids import parse_dataset_id
 
 pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-86", "B47")]
 
@@ -102,9 +107,6 @@ def test_what_cannot_be_called_is_told_with_its_place(
 
 def test_a_file_that_is_not_there_is_told_before_anything_starts(bench: Bench) -> None:
     bench.write("").main_path.unlink()
-    from dataplatform.datasets.producing import ProduceRequest
-    from opendata.wire.ids import parse_dataset_id
-
     request = ProduceRequest(parse_dataset_id("test/it"), str(bench.main_path), 5)
     with pytest.raises(ProducerFailed, match="there is no") as failed:
         bench.runner().run(request, bench.batches.append, lambda level, line: None)
@@ -209,6 +211,35 @@ def test_a_listener_that_fails_is_heard_at_the_end(bench: Bench) -> None:
         bench.run(
             "def produce(context): print('x'); import pyarrow; return pyarrow.table({'n': [1]})"
         )
+
+
+def test_a_fault_of_the_platform_itself_is_not_blamed_on_main_py(bench: Bench) -> None:
+    class Broken:
+        def fetch(self, request: SourceRequest, path: str, stopped: object) -> SourceAnswer:
+            raise RuntimeError("a bug of ours")
+
+    runner = SubprocessRunner(
+        work_root=bench.work_root, environments_root=bench.folder / "e", fetcher=Broken()
+    )
+    bench.write("def produce(context): context.fetch('https://data.example/')")
+    request = ProduceRequest(parse_dataset_id("test/it"), str(bench.main_path), 60)
+
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        runner.run(request, bench.batches.append, bench._note)
+
+
+def test_an_interpreter_that_is_gone_is_told_as_ours(bench: Bench) -> None:
+    runner = SubprocessRunner(
+        work_root=bench.work_root,
+        environments_root=bench.folder / "e",
+        fetcher=WebSources(),
+        python=str(bench.folder / "no-python"),
+    )
+    bench.write("")
+    request = ProduceRequest(parse_dataset_id("test/it"), str(bench.main_path), 60)
+
+    with pytest.raises(Unavailable, match="cannot be started: No such file"):
+        runner.run(request, bench.batches.append, bench._note)
 
 
 def test_an_error_is_one_json_ready_value(bench: Bench) -> None:

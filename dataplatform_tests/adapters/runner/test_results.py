@@ -62,6 +62,18 @@ def test_anything_that_speaks_arrow_is_a_result(bench: Bench, ending: str) -> No
     assert set(outcome.tools) == {"python", "pyarrow"}
 
 
+def test_paths_may_be_relative_to_the_working_folder(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bench.folder)
+    nearby = Bench(Path("."))
+
+    error = nearby.fail("def produce(context): raise ValueError('no')")
+    nearby.run("def produce(context): import pyarrow; return pyarrow.table({'n': [1]})")
+
+    assert str(error) == "parse failure in producers/test/it/main.py:1: ValueError: no"
+
+
 def test_large_results_arrive_in_slices(bench: Bench) -> None:
     outcome = bench.run("""
         import pyarrow as pa
