@@ -1,199 +1,206 @@
-"""Expectations by their Great Expectations names, run by Great Expectations itself (B44).
+"""Expectations by their own names, run by Great Expectations.
 
-The library costs seconds to import and reads whole columns, so it is imported inside the run,
-given only the columns that are named, and refused above a memory bound: never sampled, never
-skipped. What crashes, is misspelled or cannot be imported has failed.
+Here belongs asking the library: importing it when it is needed and not before (seconds, and with
+some neighbours an end of the process), making an expectation from its arguments, and turning every
+way in which that can go wrong into a finding that did not pass.
 """
 
 from __future__ import annotations
 
 import difflib
-import importlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from dataplatform.adapters.quality.frame import TOO_LARGE, Files, open_files
+from dataplatform.adapters.quality.judged import finding_of
 from dataplatform.contracts.model import ExpectationSpec
-from dataplatform.contracts.report import SAMPLES_MAX, Finding, json_value, not_evaluated
+from dataplatform.contracts.report import SAMPLES_MAX, Finding, not_evaluated
+from opendata.reading.type_names import plain_type
+from opendata.wire.errors import OpenDataError, Rejected
 
-DEFAULT_MEMORY_BYTES: Final = 1 << 30
-# pandas holds what Parquet stores uncompressed about this many times over while it is validated.
-PANDAS_OVERHEAD: Final = 3
-REASON_MAX_CHARS: Final = 300
-COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list", "column_set")
+MEMORY_BYTES: Final = 1 << 30
+_COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list")
+# They change how the library runs; conditions are evaluated as Python by pandas.
+_REFUSED_ARGUMENTS: Final = (
+    "row_condition", "condition_parser", "result_format", "catch_exceptions", "batch_id",
+    "windows", "rendered_content", "id",
+)  # fmt: skip
+_ABOUT_COLUMNS: Final = ("expect_table_column", "expect_column_to_exist")
+_RESULT_FORMAT: Final = {"result_format": "SUMMARY", "partial_unexpected_count": SAMPLES_MAX}
 
 
 class GreatExpectations:
-    """See `Expectations`, the port that this is."""
+    """Runs expectations over Parquet files; implements `Expectations`.
 
-    def __init__(self, memory_bytes: int = DEFAULT_MEMORY_BYTES) -> None:
+    Args:
+        memory_bytes: How much the columns of one expectation may take in pandas. Beyond it the
+            expectation is refused, never sampled.
+        setting: How the limit is called where a user can raise it.
+    """
+
+    def __init__(
+        self,
+        memory_bytes: int = MEMORY_BYTES,
+        *,
+        setting: str = "memory_bytes of GreatExpectations",
+    ) -> None:
         self._memory_bytes = memory_bytes
+        self._setting = setting
 
-    def run(
-        self, files: Sequence[str], expectations: Sequence[ExpectationSpec]
-    ) -> Sequence[Finding]:
-        """One finding per expectation, in their order."""
+    def run(self, files: Sequence[str], expectations: Sequence[ExpectationSpec]) -> list[Finding]:
+        """One finding per expectation, in order; what crashes has not passed.
+
+        Raises:
+            InvalidInput, NotFound, Corrupt: where the files cannot be read at all.
+        """
         if not expectations:
             return []
-        schema = pq.read_schema(files[0])
-        columns = _named_columns(expectations, schema.names)
-        needed = _uncompressed_bytes(files, columns) * PANDAS_OVERHEAD
-        if needed > self._memory_bytes:
-            return [_too_large(spec, needed, self._memory_bytes) for spec in expectations]
+        opened = open_files(files)
         try:
-            library = _import_library()
-            batch = _batch(library, _frame(files, columns))
-        except (Exception, SystemExit) as error:  # noqa: BLE001
-            # Whatever keeps the library from working must close the gate, not end the process.
-            return [_crashed(spec, error) for spec in expectations]
-        return [_validate(batch, spec) for spec in expectations]
+            library = _Library()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - however it fails, it did not pass
+            return [_without_library(spec, error) for spec in expectations]
+        return [self._judged(library, opened, spec) for spec in expectations]
 
+    def _judged(self, library: _Library, files: Files, spec: ExpectationSpec) -> Finding:
+        about_columns = spec.expectation.startswith(_ABOUT_COLUMNS)
+        fields = () if about_columns else _columns_named(spec.arguments)
+        try:
+            if not about_columns:
+                _check_columns(fields, files.schema)
+                files.check_fits(fields, self._memory_bytes)
+            expectation = library.expectation(spec, _typed_arguments(spec.arguments, files.schema))
+            frame = files.empty_frame() if about_columns else files.frame(fields)
+            answer = library.validate(expectation, frame)
+            return finding_of(spec, fields, files.schema, answer, files.row_count)
+        except OpenDataError as error:
+            hint = self._limit_hint() if error.code == TOO_LARGE else error.hint
+            return not_evaluated(spec.label, fields, spec.severity, error.message, hint)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - however it fails, it did not pass
+            why = f"it crashed with {type(error).__name__}: {error}".partition("\n")[0]
+            return not_evaluated(spec.label, fields, spec.severity, why)
 
-def _import_library() -> Any:
-    """Great Expectations; pyspark's doctest guard can end the process in its import (a
-    `SystemExit` that the caller turns into a failed finding)."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    return importlib.import_module("great_expectations")
-
-
-def _batch(library: Any, frame: Any) -> Any:
-    context = library.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    asset = context.data_sources.add_pandas("candidate").add_dataframe_asset("rows")
-    definition = asset.add_batch_definition_whole_dataframe("all")
-    return definition.get_batch({"dataframe": frame})
-
-
-def _frame(files: Sequence[str], columns: Sequence[str]) -> Any:
-    tables = [pq.read_table(path, columns=list(columns)) for path in files]
-    return pa.concat_tables(tables).to_pandas(date_as_object=False)
-
-
-def _validate(batch: Any, spec: ExpectationSpec) -> Finding:
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-    from great_expectations.expectations.registry import (
-        list_registered_expectation_implementations,
-    )
-
-    known = list_registered_expectation_implementations()
-    if spec.expectation not in known:
-        return _unknown(spec, known)
-    try:
-        configuration = ExpectationConfiguration(type=spec.expectation, kwargs=spec.arguments)
-        result = batch.validate(configuration.to_domain_obj(), result_format="SUMMARY")
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a crash is not a pass
-        return _crashed(spec, error)
-    return _finding(spec, result.to_json_dict())
-
-
-def _finding(spec: ExpectationSpec, outcome: Mapping[str, Any]) -> Finding:
-    raised = _raised(outcome.get("exception_info") or {})
-    if raised is not None:
-        hint = "look up the expectation's arguments in Great Expectations' gallery"
-        return not_evaluated(spec.label, _columns_of(spec), spec.severity, raised, hint)
-    result = outcome.get("result") or {}
-    passed = bool(outcome["success"])
-    failing = int(result.get("unexpected_count") or 0)
-    return Finding(
-        rule=spec.label,
-        fields=_columns_of(spec),
-        severity=spec.severity,
-        passed=passed,
-        checked=int(result.get("element_count") or 0),
-        failing=failing or int(not passed),
-        message=_message(spec, result, passed=passed),
-        hint=None if passed else "correct the data, or the expectation in `quality`",
-        samples=() if passed else _samples(spec, result),
-    )
-
-
-def _raised(info: Mapping[str, Any]) -> str | None:
-    """The first line of what an expectation raised; the library nests it by metric."""
-    if info.get("raised_exception"):
-        return str(info.get("exception_message") or "it raised an exception").splitlines()[0]
-    for nested in info.values():
-        if isinstance(nested, Mapping) and (reason := _raised(nested)) is not None:
-            return reason
-    return None
-
-
-def _message(spec: ExpectationSpec, result: Mapping[str, Any], *, passed: bool) -> str:
-    asked = ", ".join(
-        f"{name} {value!r}"
-        for name, value in spec.arguments.items()
-        if name not in COLUMN_ARGUMENTS
-    )
-    if "unexpected_count" in result:
-        found = (
-            f"{result['unexpected_count']:,} of {result.get('element_count', 0):,} values do not"
+    def _limit_hint(self) -> str:
+        return (
+            "write it as a rule of the contract, whose engine spills to disk, "
+            f"or raise the limit ({self._setting})"
         )
-    else:
-        found = f"observed {json_value(_plain(result.get('observed_value')))!r}"
-    return f"{'holds' if passed else 'does not hold'}: {found}" + (f" ({asked})" if asked else "")
 
 
-def _samples(spec: ExpectationSpec, result: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-    values = list(result.get("partial_unexpected_list") or [])[:SAMPLES_MAX]
-    columns = _columns_of(spec)
-    name = columns[0] if len(columns) == 1 else "values"
-    return tuple({name: json_value(_plain(value))} for value in values)
+class _Library:
+    """Great Expectations, imported: an in-memory context without telemetry or progress bars."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+        import great_expectations
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.expectations import registry
+
+        self._registry = registry
+        self._context = great_expectations.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        self._batches = 0
+
+    def expectation(self, spec: ExpectationSpec, arguments: Mapping[str, Any]) -> Any:
+        """The named expectation with its arguments.
+
+        Raises:
+            Rejected: for an unknown name, or arguments that it does not take.
+        """
+        known = self._registry.list_registered_expectation_implementations()
+        if spec.expectation not in known:
+            raise Rejected(
+                f"Great Expectations has no {spec.expectation}",
+                hint=_near(spec.expectation, known) or "see its gallery of expectations",
+            )
+        implementation = self._registry.get_expectation_impl(spec.expectation)
+        _check_arguments(spec, implementation)
+        try:
+            return implementation(**arguments)
+        except ValueError as error:  # a validation error of its own, or a refusal in words
+            raise Rejected(
+                f"its arguments do not fit: {' '.join(str(error).split())}",
+                hint=f"compare them with the documentation of {spec.expectation}",
+            ) from error
+
+    def validate(self, expectation: Any, frame: Any) -> Any:
+        """The library's own result."""
+        self._batches += 1
+        source = self._context.data_sources.add_pandas(f"candidate {self._batches}")
+        definition = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
+        batch = definition.get_batch({"dataframe": frame})
+        return batch.validate(expectation, result_format=dict(_RESULT_FORMAT))
 
 
-def _plain(value: Any) -> Any:
-    """A numpy scalar as the Python value that it holds."""
-    return value.item() if hasattr(value, "item") else value
+def _check_arguments(spec: ExpectationSpec, implementation: Any) -> None:
+    taken = set(implementation.__fields__) - set(_REFUSED_ARGUMENTS)
+    for argument in spec.arguments:
+        if argument in _REFUSED_ARGUMENTS:
+            raise Rejected(
+                f"{argument!r} is not available here",
+                hint="conditions over rows belong in a rule of kind cross_field or custom",
+            )
+        if argument not in taken:
+            hint = _near(argument, taken) or f"it takes {', '.join(sorted(taken))}"
+            raise Rejected(f"it has no argument {argument!r}", hint=hint)
 
 
-def _columns_of(spec: ExpectationSpec) -> tuple[str, ...]:
+def _columns_named(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     named: list[str] = []
-    for argument in COLUMN_ARGUMENTS:
-        value = spec.arguments.get(argument)
-        named += [value] if isinstance(value, str) else [str(v) for v in value or ()]
+    for argument in _COLUMN_ARGUMENTS:
+        value = arguments.get(argument, [])
+        named += [value] if isinstance(value, str) else [str(column) for column in value or []]
     return tuple(dict.fromkeys(named))
 
 
-def _named_columns(expectations: Iterable[ExpectationSpec], present: Sequence[str]) -> list[str]:
-    """The columns that any expectation names; all, if one judges the table as such."""
-    wanted = [_columns_of(spec) for spec in expectations]
-    if any(not columns for columns in wanted):
-        return list(present)
-    named = {column for columns in wanted for column in columns}
-    return [column for column in present if column in named] or list(present[:1])
+def _check_columns(fields: Sequence[str], schema: pa.Schema) -> None:
+    for field in fields:
+        if field not in schema.names:
+            hint = _near(field, schema.names) or f"columns are {', '.join(schema.names)}"
+            raise Rejected(f"the table has no column {field!r}", hint=hint)
 
 
-def _uncompressed_bytes(files: Sequence[str], columns: Sequence[str]) -> int:
-    wanted, total = set(columns), 0
-    for path in files:
-        metadata = pq.read_metadata(path)
-        for group in (metadata.row_group(i) for i in range(metadata.num_row_groups)):
-            for column in (group.column(i) for i in range(group.num_columns)):
-                if column.path_in_schema.split(".", 1)[0] in wanted:
-                    total += column.total_uncompressed_size
-    return total
+def _typed_arguments(arguments: Mapping[str, Any], schema: pa.Schema) -> dict[str, Any]:
+    """Arguments in the type of the column, since YAML writes times as text."""
+    column = arguments.get("column")
+    if not isinstance(column, str) or column not in schema.names:
+        return dict(arguments)
+    kind = plain_type(schema.field(column).type)
+    if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+        return dict(arguments)
+    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+    typed = dict(arguments)
+    for argument in ("min_value", "max_value"):
+        if isinstance(arguments.get(argument), str):
+            typed[argument] = _moment(arguments[argument], zoned=zoned)
+    if isinstance(arguments.get("value_set"), list):
+        typed["value_set"] = [_moment(value, zoned=zoned) for value in arguments["value_set"]]
+    return typed
 
 
-def _too_large(spec: ExpectationSpec, needed: int, limit: int) -> Finding:
-    why = (
-        f"Great Expectations would need about {needed >> 20:,} MiB, "
-        f"the limit is {limit >> 20:,} MiB"
-    )
-    hint = "write it as a contract rule, which is checked in bounded memory"
-    return not_evaluated(spec.label, _columns_of(spec), spec.severity, why, hint)
+def _moment(value: Any, *, zoned: bool) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise Rejected(f"{value!r} is no date or time", hint="write 2024-12-31") from error
+    if zoned:
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
 
-def _unknown(spec: ExpectationSpec, known: Iterable[str]) -> Finding:
-    near = difflib.get_close_matches(spec.expectation, list(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else None
-    why = f"Great Expectations has no {spec.expectation!r}"
-    return not_evaluated(spec.label, _columns_of(spec), spec.severity, why, hint)
+def _near(written: str, known: Iterable[str]) -> str | None:
+    near = difflib.get_close_matches(written, list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else None
 
 
-def _crashed(spec: ExpectationSpec, error: BaseException) -> Finding:
-    reason = " ".join(str(error).split())[:REASON_MAX_CHARS] or "no reason given"
-    why = f"{type(error).__name__}: {reason}"
-    missing = isinstance(error, ImportError)
-    hint = "install opendata with its extra: opendata[platform]" if missing else None
-    return not_evaluated(spec.label, _columns_of(spec), spec.severity, why, hint)
+def _without_library(spec: ExpectationSpec, error: BaseException) -> Finding:
+    fields = _columns_named(spec.arguments)
+    why = f"Great Expectations cannot be imported: {type(error).__name__}: {error}"
+    hint = "pip install 'opendata[platform]'"
+    return not_evaluated(spec.label, fields, spec.severity, why, hint)
