@@ -30,6 +30,7 @@ class Settings:
                         nearest `.opendata/store` at or above the working folder
     OPENDATA_CACHE      folder of the digest-keyed cache, or `off`; default: the user's cache
     OPENDATA_TRUST      file of trusted public keys; without it only digests are checked
+    OPENDATA_DEBUG      1: `od` shows the traceback of an error as well
     ==================  ========================================================================
     """
 

@@ -60,7 +60,21 @@ class Credentials:
 
 @dataclass(frozen=True)
 class S3Settings:
-    """Everything that the environment says about S3."""
+    """Everything that the environment says about S3.
+
+    =======================  ===================================================================
+    OPENDATA_S3_ENDPOINT     address of the server, for R2, SeaweedFS and others; else
+                             `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`; default: Amazon's
+    AWS_ACCESS_KEY_ID        the key pair, together with the next one; default: a profile of the
+                             shared credentials file, or what a container or web identity is given
+    AWS_SECRET_ACCESS_KEY    its secret half
+    AWS_SESSION_TOKEN        for temporary credentials
+    AWS_PROFILE              which profile of the credentials file; default `default`
+    AWS_REGION               the region, else `AWS_DEFAULT_REGION`; default `auto` with an
+                             endpoint, else `us-east-1`
+    AWS_SKIP_SIGNATURE       true: read a public bucket without credentials
+    =======================  ===================================================================
+    """
 
     endpoint: str | None
     region: str
