@@ -12,7 +12,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from opendata.reading.bounds import decode_bound, time_ordinal, time_scalar
+from opendata.reading.bounds import decode_bound, ordinal_scalar, time_ordinal
 from opendata.wire.manifest import FileEntry
 
 
@@ -31,9 +31,9 @@ class Interval:
         column = pc.field(self.column)
         expression = column.is_valid()
         if self.first is not None:
-            expression &= column >= time_scalar(self.kind, self.first)
+            expression &= column >= ordinal_scalar(self.kind, self.first)
         if self.last is not None:
-            expression &= column <= time_scalar(self.kind, self.last)
+            expression &= column <= ordinal_scalar(self.kind, self.last)
         return expression
 
     @property
@@ -42,9 +42,9 @@ class Interval:
         column = pc.field(self.column)
         expression = column.is_null()
         if self.first is not None:
-            expression |= column < time_scalar(self.kind, self.first)
+            expression |= column < ordinal_scalar(self.kind, self.first)
         if self.last is not None:
-            expression |= column > time_scalar(self.kind, self.last)
+            expression |= column > ordinal_scalar(self.kind, self.last)
         return expression
 
     def touches(self, entry: FileEntry) -> bool:

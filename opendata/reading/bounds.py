@@ -9,6 +9,8 @@ timestamps). A type without a safe ordinal has no bounds and is never pruned.
 from __future__ import annotations
 
 import math
+import re
+import struct
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,7 +21,12 @@ from opendata.wire.errors import InvalidInput
 Ordinal = int | float | str
 BOUND_MAX_CHARS = 64
 _EPOCH = date(1970, 1, 1)
+_EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
 _TICKS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_SECOND_NANOSECONDS = 10**9
+_DAY_NANOSECONDS = 86_400 * _SECOND_NANOSECONDS
+_DAY_MILLISECONDS = 86_400_000
+_BEYOND_MICROSECONDS = re.compile(r"(\.\d{6})(\d{1,3})")
 
 
 def is_time_type(kind: pa.DataType) -> bool:
@@ -27,20 +34,32 @@ def is_time_type(kind: pa.DataType) -> bool:
     return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
 
 
+def is_counted_type(kind: pa.DataType) -> bool:
+    """Whether the values are counted: whole numbers, days, ticks. Their ordinals are ints."""
+    return bool(pa.types.is_integer(kind)) or is_time_type(kind)
+
+
+# --- stored bounds -------------------------------------------------------------------
+
+
 def encode_bound(kind: pa.DataType, raw: Any) -> str | None:
-    """A physical Parquet statistic as text, or None where no safe bound exists."""
+    """A physical Parquet statistic as text, or None where no safe bound exists.
+
+    `kind` is the type that the Parquet file has, which counts in its own unit.
+    """
     if pa.types.is_date32(kind):
         return _date_text(raw)
     if pa.types.is_date64(kind):
-        return _date_text(raw // 86_400_000)
+        return _date_text(raw // _DAY_MILLISECONDS)
     if pa.types.is_timestamp(kind):
         return _timestamp_text(raw, kind)
-    if pa.types.is_uint64(kind):
-        return None  # Parquet hands it out as a signed number
+    if pa.types.is_unsigned_integer(kind):
+        return str(raw % 2**kind.bit_width)  # Parquet hands it out as a signed number
     if pa.types.is_integer(kind):
         return str(int(raw))
     if pa.types.is_floating(kind):
-        return None if math.isnan(raw) else repr(float(raw))
+        number = struct.unpack("<e", raw)[0] if isinstance(raw, bytes) else float(raw)
+        return None if math.isnan(number) else repr(number)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         text = raw.decode("utf-8", "strict") if isinstance(raw, bytes) else str(raw)
         return text if len(text) <= BOUND_MAX_CHARS else None
@@ -48,9 +67,9 @@ def encode_bound(kind: pa.DataType, raw: Any) -> str | None:
 
 
 def decode_bound(kind: pa.DataType, text: str) -> Ordinal:
-    """The ordinal of what :func:`encode_bound` wrote."""
+    """The ordinal, in a column of type `kind`, of what :func:`encode_bound` wrote."""
     if pa.types.is_date(kind):
-        return _days(date.fromisoformat(text)) * (1 if pa.types.is_date32(kind) else 86_400_000)
+        return (date.fromisoformat(text) - _EPOCH).days * _day_ticks(kind)
     if pa.types.is_timestamp(kind):
         return _parse_ticks(text, kind.unit)
     if pa.types.is_integer(kind):
@@ -60,22 +79,10 @@ def decode_bound(kind: pa.DataType, text: str) -> Ordinal:
     return text
 
 
-def ordinal_of(kind: pa.DataType, value: Any) -> Ordinal | None:
-    """The ordinal of a Python value that a user compares a column with, or None."""
-    if is_time_type(kind):
-        if not isinstance(value, str | date | datetime):
-            return None
-        return time_ordinal(kind, value, is_end=False)
-    if isinstance(value, bool):
-        return None
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return value if isinstance(value, int | float) else None
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return value if isinstance(value, str) else None
-    return None
+# --- what a user compares with -------------------------------------------------------
 
 
-def time_ordinal(kind: pa.DataType, value: str | date | datetime, *, is_end: bool) -> int:
+def time_ordinal(kind: pa.DataType, value: Any, *, is_end: bool) -> int:
     """The first (or, for an end, the last) tick that an interval's bound includes.
 
     Both ends of an interval are inclusive; a bare date as end means the whole day (S1-12).
@@ -84,55 +91,99 @@ def time_ordinal(kind: pa.DataType, value: str | date | datetime, *, is_end: boo
     Raises:
         InvalidInput: if `value` is no date or time.
     """
-    moment, whole_day = _parse_moment(value)
+    nanoseconds, is_day = _parse_moment(value)
+    if is_end and is_day:
+        nanoseconds += _DAY_NANOSECONDS - 1
+    last_not_after, first_not_before = _ticks_around(kind, nanoseconds)
+    return last_not_after if is_end else first_not_before
+
+
+def ordinals_around(kind: pa.DataType, value: Any) -> tuple[int, int] | None:
+    """The last ordinal not after `value` and the first not before it, of a counted type.
+
+    They are equal where the column can hold the value. None where it cannot be compared.
+
+    Raises:
+        InvalidInput: if the column holds times and `value` is no date or time.
+    """
+    if is_time_type(kind):
+        return _ticks_around(kind, _parse_moment(value)[0])
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return None
+    if value in (math.inf, -math.inf):
+        beyond = 2**65 if value > 0 else -(2**65)
+        return beyond, beyond
+    return math.floor(value), math.ceil(value)
+
+
+def ordinal_range(kind: pa.DataType) -> tuple[int, int]:
+    """The smallest and the largest ordinal that a column of a counted type can hold."""
+    if pa.types.is_unsigned_integer(kind):
+        return 0, 2**kind.bit_width - 1
+    half: int = 2 ** (kind.bit_width - 1)
+    return -half, half - 1
+
+
+def ordinal_scalar(kind: pa.DataType, ordinal: int) -> pa.Scalar:
+    """An Arrow scalar of a counted type; beyond the type's range, its first or last value.
+
+    It does not go through Python dates, which would make Arrow import pandas.
+    """
+    low, high = ordinal_range(kind)
+    bounded = min(max(ordinal, low), high)
+    if pa.types.is_integer(kind):
+        return pa.scalar(bounded, kind)
+    return pa.scalar(bounded, pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(kind)
+
+
+def _ticks_around(kind: pa.DataType, nanoseconds: int) -> tuple[int, int]:
     if pa.types.is_date(kind):
-        days = _days(moment.date())
-        if not is_end and moment.time() != datetime.min.time():
-            days += 1  # a day counts from its midnight, which lies before the asked start
-        return days * (1 if pa.types.is_date32(kind) else 86_400_000)
-    per_second = _TICKS_PER_SECOND[kind.unit]
-    if is_end and whole_day:
-        return _ticks(moment + timedelta(days=1), per_second) - 1
-    if is_end:
-        return _ticks(moment, per_second)
-    return _ticks(moment, per_second, round_up=True)
+        step, factor = _DAY_NANOSECONDS, _day_ticks(kind)
+    else:
+        step, factor = _SECOND_NANOSECONDS // _TICKS_PER_SECOND[kind.unit], 1
+    return nanoseconds // step * factor, -(-nanoseconds // step) * factor
 
 
-def time_scalar(kind: pa.DataType, ticks: int) -> pa.Scalar:
-    """An Arrow scalar of a time column from its ordinal (without going through Python dates,
-    which would make Arrow import pandas)."""
-    integer = pa.int32() if pa.types.is_date32(kind) else pa.int64()
-    return pa.scalar(ticks, integer).cast(kind)
+def _day_ticks(kind: pa.DataType) -> int:
+    return 1 if pa.types.is_date32(kind) else _DAY_MILLISECONDS
 
 
-def _parse_moment(value: str | date | datetime) -> tuple[datetime, bool]:
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            is_day = len(text) == len("2024-12-31")
-            value = date.fromisoformat(text) if is_day else datetime.fromisoformat(text)
-        except ValueError as error:
-            raise InvalidInput(
-                f"{text!r} is no date or time; write 2024-12-31 or 2024-12-31T06:00:00Z",
-                code="invalid_time",
-            ) from error
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return aware.astimezone(UTC), False
-    return datetime(value.year, value.month, value.day, tzinfo=UTC), True
+def _parse_moment(value: Any) -> tuple[int, bool]:
+    """A date or time as nanoseconds since 1970 in UTC, and whether it names a whole day."""
+    if type(value).__name__ == "datetime64":  # NumPy's; its text is ISO 8601
+        value = str(value)
+    try:
+        if isinstance(value, str):
+            return _parse_text(value.strip())
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return (value - _EPOCH).days * _DAY_NANOSECONDS, True
+        if isinstance(value, datetime) and value == value:  # unlike pandas' "not a time"
+            return _nanoseconds(value) + getattr(value, "nanosecond", 0), False
+    except ValueError:
+        pass
+    raise InvalidInput(
+        f"{value!r} is no date or time; write 2024-12-31 or 2024-12-31T06:00:00Z",
+        code="invalid_time",
+    )
 
 
-def _days(day: date) -> int:
-    return (day - _EPOCH).days
+def _parse_text(text: str) -> tuple[int, bool]:
+    try:
+        return (date.fromisoformat(text) - _EPOCH).days * _DAY_NANOSECONDS, True
+    except ValueError:
+        finer = _BEYOND_MICROSECONDS.search(text)  # Python would drop these digits
+        extra = int(finer[2].ljust(3, "0")) if finer else 0
+        return _nanoseconds(datetime.fromisoformat(text)) + extra, False
 
 
-def _ticks(moment: datetime, per_second: int, *, round_up: bool = False) -> int:
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    micros = (since.days * 86_400 + since.seconds) * 10**6 + since.microseconds
-    if per_second >= 10**6:
-        return micros * (per_second // 10**6)
-    step = 10**6 // per_second
-    return -(-micros // step) if round_up else micros // step
+def _nanoseconds(at: datetime) -> int:
+    zone = at if at.tzinfo else at.replace(tzinfo=UTC)
+    since = zone - _EPOCH_AT
+    seconds = since.days * 86_400 + since.seconds
+    return seconds * _SECOND_NANOSECONDS + since.microseconds * 1_000
+
+
+# --- text ----------------------------------------------------------------------------
 
 
 def _date_text(days: int) -> str | None:
@@ -143,18 +194,21 @@ def _date_text(days: int) -> str | None:
 
 
 def _timestamp_text(ticks: int, kind: pa.DataType) -> str | None:
-    seconds, rest = divmod(ticks, _TICKS_PER_SECOND[kind.unit])
+    per_second = _TICKS_PER_SECOND[kind.unit]
+    seconds, rest = divmod(ticks, per_second)
     try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+        moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - UTC by meaning
     except OverflowError:
         return None
-    digits = len(str(_TICKS_PER_SECOND[kind.unit])) - 1
+    digits = len(str(per_second)) - 1
     fraction = f".{rest:0{digits}d}" if rest else ""
-    return f"{moment.replace(tzinfo=None).isoformat()}{fraction}{'Z' if kind.tz else ''}"
+    return f"{moment.isoformat()}{fraction}{'Z' if kind.tz else ''}"
 
 
 def _parse_ticks(text: str, unit: str) -> int:
-    per_second = _TICKS_PER_SECOND[unit]
     whole, _, fraction = text.removesuffix("Z").partition(".")
-    seconds = _ticks(datetime.fromisoformat(whole).replace(tzinfo=UTC), 1)
-    return seconds * per_second + (int(fraction) if fraction else 0)
+    since = datetime.fromisoformat(whole).replace(tzinfo=UTC) - _EPOCH_AT
+    per_second = _TICKS_PER_SECOND[unit]
+    # A fraction has as many digits as the file's unit; the column's may be another.
+    ticks = int(fraction) * per_second // 10 ** len(fraction) if fraction else 0
+    return (since.days * 86_400 + since.seconds) * per_second + ticks

@@ -1,7 +1,7 @@
 """Prune: which shards and row groups cannot hold a row that is asked for. Pure.
 
 Conservative: without statistics, or for a comparison whose order is not ours to know, everything
-may match. A row group of nulls alone matches no comparison.
+may match. A row group of nulls alone matches only what nulls satisfy.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from opendata.reading.bounds import Ordinal, decode_bound
-from opendata.reading.query import BoundQuery, Predicate
+from opendata.reading.predicates import Predicate
+from opendata.reading.query import BoundQuery
 from opendata.wire.chunks import ColumnStats
 
 
@@ -31,7 +32,9 @@ def _may_satisfy(
     column = stats.get(predicate.column)
     if column is None:
         return True
-    if column.null_count is not None and column.null_count == row_count:
+    if predicate.matches_null and column.null_count != 0:
+        return True
+    if column.null_count == row_count:
         return False
     if predicate.ordinals is None or column.min is None or column.max is None:
         return True

@@ -14,25 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from opendata.reading.bounds import Ordinal, ordinal_of, time_ordinal, time_scalar
+from opendata.reading.bounds import time_ordinal
+from opendata.reading.predicates import Predicate, compare, compare_ordinal
 from opendata.reading.suggest import did_you_mean
 from opendata.wire.errors import InvalidInput, NotFound
 from opendata.wire.manifest import Manifest
 
 Moment = str | date | datetime
 Filter = tuple[str, str, Any]
-OPERATORS = ("==", "=", "!=", "<", "<=", ">", ">=", "in", "not in")
-
-
-@dataclass(frozen=True)
-class Predicate:
-    """One comparison of a column; `ordinals` are its values as bounds compare them (or None)."""
-
-    column: str
-    operator: str
-    value: Any
-    ordinals: tuple[Ordinal, ...] | None
-    expression: pc.Expression
 
 
 @dataclass(frozen=True)
@@ -72,6 +61,10 @@ def bind_query(
         NotFound: for a column that does not exist, with did-you-mean.
         InvalidInput: for an interval without a time column, an empty interval, a bad filter.
     """
+    if isinstance(columns, str):
+        raise InvalidInput(
+            f"columns={columns!r} is no list of columns", hint=f"write columns=[{columns!r}]"
+        )
     wanted = tuple(resolve_column(manifest, name) for name in columns or schema.names)
     interval = _interval(manifest, schema, start, end)
     alternatives = tuple(
@@ -117,18 +110,24 @@ def _interval(
             hint="use filters=[(column, operator, value)] instead",
         )
     kind = schema.field(time).type
+    if start is not None and end is not None and _is_reversed(start, end):
+        raise InvalidInput(
+            f"the interval ends ({end}) before it starts ({start})", code="empty_interval"
+        )
     first = time_ordinal(kind, start, is_end=False) if start is not None else None
     last = time_ordinal(kind, end, is_end=True) if end is not None else None
-    if first is not None and last is not None and first > last:
-        raise InvalidInput(f"the interval ends ({end}) before it starts ({start})")
-    predicates = []
-    if first is not None:
-        expression = pc.field(time) >= time_scalar(kind, first)
-        predicates.append(Predicate(time, ">=", start, (first,), expression))
-    if last is not None:
-        expression = pc.field(time) <= time_scalar(kind, last)
-        predicates.append(Predicate(time, "<=", end, (last,), expression))
-    return tuple(predicates)
+    bounds = ((">=", first), ("<=", last))
+    return tuple(
+        compare_ordinal(time, kind, operator, (ordinal, ordinal))
+        for operator, ordinal in bounds
+        if ordinal is not None
+    )
+
+
+def _is_reversed(start: Moment, end: Moment) -> bool:
+    finest = pa.timestamp("ns")  # between two days or ticks of a column an interval may be empty
+    first = time_ordinal(finest, start, is_end=False)
+    return first > time_ordinal(finest, end, is_end=True)
 
 
 def _conjunctions(filters: Iterable[Any] | None) -> list[list[Filter]]:
@@ -146,46 +145,5 @@ def _predicate(manifest: Manifest, schema: pa.Schema, item: Any) -> Predicate:
             f"{item!r} is no filter: write (column, operator, value)", code="invalid_filter"
         )
     name, operator, value = item
-    if operator not in OPERATORS:
-        raise InvalidInput(
-            f"{operator!r} is no filter operator: use one of {', '.join(OPERATORS)}",
-            code="invalid_filter",
-        )
     column = resolve_column(manifest, name)
-    kind = schema.field(column).type
-    values = list(value) if operator in ("in", "not in") else [value]
-    ordinals = [ordinal_of(kind, entry) for entry in values]
-    found = tuple(entry for entry in ordinals if entry is not None)
-    known = found if len(found) == len(values) else None
-    expression = _expression(column, operator, kind, values, known)
-    return Predicate(column, "==" if operator == "=" else operator, value, known, expression)
-
-
-def _expression(
-    column: str, operator: str, kind: pa.DataType, values: list[Any], ordinals: Any
-) -> pc.Expression:
-    try:
-        scalars = [
-            time_scalar(kind, ordinals[i])
-            if ordinals is not None and pa.types.is_temporal(kind)
-            else pa.scalar(value, kind)
-            for i, value in enumerate(values)
-        ]
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        raise InvalidInput(
-            f"{column} is {kind}; it cannot be compared with {values!r}", code="invalid_filter"
-        ) from error
-    field = pc.field(column)
-    if operator in ("in", "not in"):
-        isin = field.isin(pa.array([scalar.as_py() for scalar in scalars], kind))
-        return isin if operator == "in" else ~isin
-    comparisons = {
-        "==": field == scalars[0],
-        "=": field == scalars[0],
-        "!=": field != scalars[0],
-        "<": field < scalars[0],
-        "<=": field <= scalars[0],
-        ">": field > scalars[0],
-        ">=": field >= scalars[0],
-    }
-    return comparisons[operator]
+    return compare(column, schema.field(column).type, operator, value)

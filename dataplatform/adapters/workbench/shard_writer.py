@@ -65,7 +65,7 @@ class ShardWriter:
         head = self._head if self._head is not None else _no_rows(self._schema)
         if previous is not None and previous.content_hash == content_hash:
             return WrittenShard(previous, None, None, head)
-        chunks = describe_chunks(self._path, self._schema, self._distinct)
+        chunks = describe_chunks(self._path, self._distinct)
         return WrittenShard(
             self._entry(chunks, content_hash), LocalFile(str(self._path)), chunks, head
         )
@@ -87,15 +87,17 @@ class ShardWriter:
         )
 
 
-def describe_chunks(path: Path, schema: pa.Schema, distinct: list[dict[str, int]]) -> ChunkList:
+def describe_chunks(path: Path, distinct: list[dict[str, int]]) -> ChunkList:
     """Hash a Parquet file whole and in every range that a reader may fetch alone."""
     metadata = pq.read_metadata(path)
+    # Parquet has no seconds and no 64-bit dates: its statistics count in the unit that it stores.
+    stored = metadata.schema.to_arrow_schema()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         view = memoryview(data)
         try:
             footer_length = int.from_bytes(view[-8:-4], "little") + _FOOTER_TAIL_BYTES
             groups = [
-                _describe_group(metadata.row_group(i), view, schema, distinct[i])
+                _describe_group(metadata.row_group(i), view, stored, distinct[i])
                 for i in range(metadata.num_row_groups)
             ]
             return ChunkList(
