@@ -40,19 +40,24 @@ class Access:
 
 @dataclass(frozen=True)
 class OpenShard:
-    """A shard whose asked-for row groups can be decoded, one by one or together."""
+    """A shard whose asked-for row groups can be decoded, one by one or together.
+
+    `schema` has the needed columns in the release's own types, some of which Parquet widens.
+    """
 
     file: pq.ParquetFile
     groups: tuple[int, ...]
-    columns: tuple[str, ...]
+    schema: pa.Schema
+    key: str
 
     def read(self, groups: Sequence[int] | None = None) -> pa.Table:
         """The needed columns of some (or all) of its selected row groups."""
         chosen = list(self.groups if groups is None else groups)
         try:
-            return self.file.read_row_groups(chosen, columns=list(self.columns))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise Corrupt(f"a verified shard cannot be decoded: {error}") from error
+            table = self.file.read_row_groups(chosen, columns=self.schema.names)
+            return table.select(self.schema.names).cast(self.schema)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError, OSError) as error:
+            raise Corrupt(f"{self.key} cannot be decoded as its manifest says: {error}") from error
 
 
 def open_shard(
@@ -79,7 +84,8 @@ def open_shard(
         return None
     access.stats.shards_read += 1
     file = _open_file(access, entry, chunks, groups, query.needed)
-    return OpenShard(file, tuple(groups), query.needed)
+    needed = pa.schema([schema.field(name) for name in query.needed])
+    return OpenShard(file, tuple(groups), needed, entry.path)
 
 
 def verified_path(access: Access, entry: FileEntry) -> str:
