@@ -7,6 +7,7 @@ engine, Great Expectations' rules to their adapter.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -193,7 +194,9 @@ def _drift(rule: MetricThreshold, name: str, profile: Profile, previous: Profile
 def _drift_finding(
     rule: MetricThreshold, label: str, name: str, *, change: float, message: str
 ) -> Finding:
-    passed = change <= (rule.max or 0)
+    limit = rule.max or 0
+    # A change of exactly the limit passes, however its quotient was rounded.
+    passed = change <= limit or math.isclose(change, limit, rel_tol=1e-9)
     return Finding(
         rule=label,
         fields=(name,),
