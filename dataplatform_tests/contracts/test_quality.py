@@ -82,11 +82,36 @@ def test_thresholds_of_one_release(rule: dict[str, Any], measured: Profile, pass
         ({"metric": "volume", "min_ratio": 0.9}, profile(100), profile(89), False),
         ({"metric": "volume", "max_ratio": 2}, profile(100), profile(201), False),
         ({"metric": "volume", "max_ratio": 2}, profile(0), profile(1), False),
-        ({"metric": "drift", "field": "y10", "max": 0.1}, profile(y10={"mean": 4}), profile(y10={"mean": 4.4}), True),
-        ({"metric": "drift", "field": "y10", "max": 0.1}, profile(y10={"mean": 4}), profile(y10={"mean": 3.5}), False),
-        ({"metric": "drift", "field": "y10", "max": 9}, profile(y10={"mean": 0}), profile(y10={"mean": 1}), False),
-        ({"metric": "drift", "field": "y10", "max": 0}, profile(y10={"mean": 0}), profile(y10={"mean": 0}), True),
-        ({"metric": "drift", "field": "y10", "max": 1}, profile(y10={"mean": None}), profile(y10={"mean": 1}), False),
+        (
+            {"metric": "drift", "field": "y10", "max": 0.1},
+            profile(y10={"mean": 4}),
+            profile(y10={"mean": 4.4}),
+            True,
+        ),
+        (
+            {"metric": "drift", "field": "y10", "max": 0.1},
+            profile(y10={"mean": 4}),
+            profile(y10={"mean": 3.5}),
+            False,
+        ),
+        (
+            {"metric": "drift", "field": "y10", "max": 9},
+            profile(y10={"mean": 0}),
+            profile(y10={"mean": 1}),
+            False,
+        ),
+        (
+            {"metric": "drift", "field": "y10", "max": 0},
+            profile(y10={"mean": 0}),
+            profile(y10={"mean": 0}),
+            True,
+        ),
+        (
+            {"metric": "drift", "field": "y10", "max": 1},
+            profile(y10={"mean": None}),
+            profile(y10={"mean": 1}),
+            False,
+        ),
         (
             {"metric": "drift", "field": "y10", "of": "null_share", "max": 0.5},
             profile(100, y10={"null_count": 10}),
@@ -100,7 +125,7 @@ def test_thresholds_of_one_release(rule: dict[str, Any], measured: Profile, pass
             False,
         ),
     ],
-)  # fmt: skip
+)
 def test_thresholds_against_the_current_release(
     rule: dict[str, Any], before: Profile, now: Profile, passes: bool
 ) -> None:

@@ -122,7 +122,7 @@ def test_people_read_which_rule_which_rows_and_what_to_do_worst_first() -> None:
         (b"\x00\xff", "AP8="),
         (date(2024, 2, 29), "2024-02-29"),
         (time(6, 30), "06:30:00"),
-        (datetime(2024, 1, 1, 12), "2024-01-01T12:00:00"),
+        (datetime.fromisoformat("2024-01-01T12:00"), "2024-01-01T12:00:00"),
         (datetime(2024, 1, 1, 12, tzinfo=UTC), "2024-01-01T12:00:00Z"),
         (datetime(2024, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))), "2024-01-01T00:00:00Z"),
         ({"a": [1, float("nan")]}, {"a": [1, "NaN"]}),
