@@ -81,12 +81,12 @@ def null_share(manifest: Manifest, column: str) -> float | None:
 
 
 def percent(share: float | None) -> str:
-    """A share for people: never 0 % where something is missing."""
+    """A share for people: never 0 % or 100 % where it is only nearly so."""
     if share is None:
         return ""
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return f"{share:.1%}".replace("%", " %").replace("100.0", "100").replace(" 0.0", " 0")
+    if share in (0, 1):
+        return f"{share:.0%}".replace("%", " %")
+    return f"{min(max(share, 0.001), 0.999) * 100:.1f} %"
 
 
 def signature_of(manifest: Manifest) -> str:

@@ -1,1 +1,25 @@
-"""The platform's own `od` sub-commands, plugged into the SDK's CLI by entry point."""
+"""The platform's own `od` sub-commands, plugged into the SDK's command line by entry point.
+
+Here belong the words of publishing: what is asked, shown and refused on a terminal. What a verb
+means stands in the features; which adapter acts, in `wiring`. This module itself imports nothing,
+because the SDK reads its table before it knows what will run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Where each command stands. `doctor` is no command of its own: it adds to the SDK's.
+commands: Final[dict[str, str]] = {
+    "check": "dataplatform.cli.check:check",
+    "demo": "dataplatform.cli.demo:demo",
+    "diff": "dataplatform.cli.diff:diff",
+    "doctor": "dataplatform.cli.doctor:checks",
+    "init": "dataplatform.cli.init:init",
+    "key": "dataplatform.cli.key:key",
+    "push": "dataplatform.cli.push:push",
+    "registry": "dataplatform.cli.registry:registry",
+    "repair": "dataplatform.cli.repair:repair",
+    "rollback": "dataplatform.cli.rollback:rollback",
+    "run": "dataplatform.cli.run:run",
+}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import dataset_argument
 from opendata.cli.releases import row_changes
@@ -66,7 +67,7 @@ def _changes(entry: dict[str, Any]) -> Iterator[str]:
         yield "BREAKING: readers of the release before may have to change"
     yield from schema_changes(entry["diff_S"])
     if entry["prev_release"] is None:
-        yield f"first release: {entry['row_count']:,} rows"
+        yield f"first release: {counted(entry['row_count'], 'row')}"
     else:
         yield f"rows: {row_changes(entry['diff_R']) or 'unchanged'}"
     if entry["notes"]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from opendata.cli.cells import counted
 from opendata.cli.commands import INSTALL_HINT, load_target, platform_is_installed, platform_targets
 from opendata.cli.output import Output, with_output
 from opendata.wire.errors import NotFound, OpenDataError, Rejected
@@ -108,7 +109,7 @@ def _store(settings: Settings) -> Finding:
     reader = settings.reader()  # NotFound where none is set, with the ways to set one
     assert location is not None
     try:
-        amount = f"{len(load_catalogue(reader).datasets)} data sets"
+        amount = counted(len(load_catalogue(reader).datasets), "data set")
     except NotFound:
         amount = "nothing published yet"
     written, fix = _writable(location, settings)
@@ -152,8 +153,7 @@ def _trust(settings: Settings) -> Finding:
     if root is None:
         message = "no trusted keys: digests are checked, signatures are not"
         return Finding("trust", State.NOTE, message, "export OPENDATA_TRUST=FILE")
-    count = len(root.keys)
-    return Finding("trust", State.GOOD, f"{count} trusted key{'' if count == 1 else 's'}")
+    return Finding("trust", State.GOOD, counted(len(root.keys), "trusted key"))
 
 
 def _of_platform() -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import reference_argument
 
@@ -69,7 +70,7 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, obj
     yield "frequency", facts.get("frequency")
     yield "coverage", _card.coverage_of(manifest)
     yield "rows", f"{manifest.row_count:,}"
-    yield "size", f"{human_bytes(manifest.size_bytes)} in {len(manifest.files)} shards"
+    yield "size", f"{human_bytes(manifest.size_bytes)} in {counted(len(manifest.files), 'shard')}"
     yield "updated", facts.get("updated_at")
     yield "health", _card.health_of(facts)
     yield "signature", _card.signature_of(manifest)

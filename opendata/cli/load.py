@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from opendata.cli.cells import counted
 from opendata.cli.output import Mode, Output, with_output
 from opendata.cli.references import reference_argument
 
@@ -72,7 +73,7 @@ def load(
     else:
         count = save(rows, _chosen_schema(dataset, names), chosen, output)
         if output is not None:
-            out.good(f"saved {count:,} rows to {output}")
+            out.good(f"saved {counted(count, 'row')} to {output}")
     batches.close()
     out.note(dataset.stats)
 
@@ -105,7 +106,7 @@ def _show(out: Output, batches: Iterator[pa.RecordBatch], wanted: int) -> None:
         return
     out.table(names, shown)
     rest = f", {count - len(shown):,} more" if count > len(shown) else ""
-    out.note(f"{len(shown):,} rows × {len(names)} columns{rest}")
+    out.note(f"{counted(len(shown), 'row')} × {counted(len(names), 'column')}{rest}")
 
 
 def _chosen_schema(dataset: Dataset, columns: list[str] | None) -> pa.Schema:

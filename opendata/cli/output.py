@@ -14,14 +14,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from opendata.cli.cells import clean, plain
 from opendata.cli.table import render
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -38,6 +37,7 @@ class Output:
 
     def __init__(self, mode: Mode = Mode.HUMAN) -> None:
         self.mode = mode
+        self.verbose = False
         self._steps: Steps | None = None
 
     # --- results, on standard output -----------------------------------------------
@@ -98,8 +98,8 @@ class Output:
             self._aside(f"{click.style('hint:', fg='yellow')} {clean(hint)}")
 
     def log(self, level: str, line: str) -> None:
-        """A line that a producer said, dimmed; its warnings and errors are coloured."""
-        if self.mode is Mode.HUMAN and level != "debug":
+        """A line that a producer said, dimmed or in colour; details only if `verbose`."""
+        if self.mode is Mode.HUMAN and (self.verbose or level != "debug"):
             colour = {"warning": "yellow", "error": "red"}.get(level)
             self._aside(click.style(f"  │ {clean(line)}", fg=colour, dim=colour is None))
 
@@ -150,7 +150,7 @@ class Steps(Protocol):
         ...
 
 
-def with_output(command: Callable[Concatenate[Output, P], R]) -> Callable[..., R]:
+def with_output(command: Callable[..., R]) -> Callable[..., R]:
     """Give a command `--json` and `--quiet`, and the sink as its first argument."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import complete_reference
 from opendata.wire.errors import InvalidInput, Rejected
@@ -73,7 +74,7 @@ def _show(out: Output, found: list[Verification]) -> None:
     from opendata.reading.stats import human_bytes
 
     for one in found:
-        amount = f"{one.objects:,} objects, {human_bytes(one.bytes)}"
+        amount = f"{counted(one.objects, 'object')}, {human_bytes(one.bytes)}"
         if one.passed:
             out.line(f"✓ {one.reference}: {amount}; {_basis(one.trusted)}", fg="green")
             continue

@@ -1,0 +1,72 @@
+"""What a release changes, as lines for people: rows with samples, columns, the version's step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dataplatform.contracts.report import Report
+from dataplatform.releases.chain import Checked
+from dataplatform.releases.compare import Comparison
+from opendata.cli.cells import counted, shown
+from opendata.cli.changelog import schema_changes
+from opendata.cli.output import Output
+from opendata.cli.releases import row_changes
+
+SAMPLES_SHOWN = 5
+_MARKS = {"added": "+", "removed": "-", "changed": "~"}
+_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
+
+
+def show_change(out: Output, change: Comparison, row_count: int) -> None:
+    """The difference to the release before."""
+    if change.first:
+        out.line(f"first release: {counted(row_count, 'row')}")
+        return
+    diff = change.to_json()
+    out.line(f"rows: {row_changes(diff['diff_R']) or 'unchanged'} (now {row_count:,})")
+    for mark, text in sample_lines(diff["diff_R"]):
+        out.line(f"  {mark} {text}", fg=_COLOURS[mark])
+    for sentence in schema_changes(diff["diff_S"]):
+        out.line(f"schema: {sentence}")
+    for reason in change.breaking_reasons:
+        out.line(f"breaking: {reason}", fg="red")
+    if change.about:
+        out.line(f"also changed: {', '.join(change.about)}")
+
+
+def sample_lines(diff: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A few changed rows: the mark, and key and cells in words."""
+    for sample in list(diff.get("samples") or ())[:SAMPLES_SHOWN]:
+        key = ", ".join(
+            f"{name}={shown(value)}" for name, value in (sample.get("key") or {}).items()
+        )
+        values = sample.get("values") or {}
+        cells = ", ".join(_cell(name, value) for name, value in values.items())
+        yield _MARKS[sample["change"]], ": ".join(part for part in (key, cells) if part)
+
+
+def show_warnings(out: Output, checked: Checked) -> None:
+    """What the gates found and let pass."""
+    for report in (checked.contract, checked.quality):
+        for finding in report.warnings:
+            out.warn(f"{report.gate}: {finding.rule}: {finding.message}", finding.hint)
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """A gate's outcome in a line of JSON."""
+    return {
+        "passed": report.passed,
+        "rules": len(report.findings),
+        "failed": [finding.rule for finding in report.findings if not finding.passed],
+    }
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, Mapping) and set(value) == {"old", "new"}:
+        return f"{name} {_word(value['old'])} → {_word(value['new'])}"
+    return f"{name}={_word(value)}"
+
+
+def _word(value: Any) -> str:
+    return "null" if value is None else shown(value)

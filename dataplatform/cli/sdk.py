@@ -1,0 +1,118 @@
+"""What `import opendata` finds of the platform by name: `push` and the verbs of `releases`.
+
+Here belongs the Python face of publishing. It speaks through return values, exceptions and Python's
+own warnings, never to a terminal.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dataplatform.cli.frames import as_reader
+from dataplatform.cli.place import UNSIGNED, UNSIGNED_HINT, find_settings, prepare_store
+from dataplatform.cli.pushing import PushRequest, push_rows
+from dataplatform.cli.verbs import diff_datasets, rollback, semver_compare
+from dataplatform.releases.chain import NothingNew, Released
+from dataplatform.wiring import from_settings
+from opendata.wire.ids import parse_dataset_id
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """The release that holds what was pushed; `changed` is False if it was there already."""
+
+    id: str
+    release: str
+    changed: bool
+    row_count: int
+    diff: dict[str, Any] = field(repr=False)
+
+    @property
+    def version(self) -> str:
+        """The release's number."""
+        return self.release
+
+    def __repr__(self) -> str:
+        news = "published" if self.changed else "nothing new"
+        return f"<{self.id}@{self.release}: {self.row_count:,} rows, {news}>"
+
+
+def push(
+    data: Any,
+    reference: str,
+    *,
+    new_columns: bool = False,
+    force: bool = False,
+    readme: str | None = None,
+    **metadata: Any,
+) -> Pushed:
+    """Publish rows as a data set; see `opendata.push`.
+
+    Args:
+        data: A pandas or polars frame, an Arrow table or reader, or the path of a file.
+        reference: `ns/name`.
+        new_columns: Let columns that the contract does not know join it.
+        force: Release even what has not changed.
+        readme: Markdown that tells more.
+        metadata: Fields and sections of `opendata.yaml`; what is left out is taken from the
+            current release.
+    """
+    settings = find_settings()
+    request = PushRequest(
+        parse_dataset_id(reference),
+        as_reader(data),
+        metadata,
+        readme=readme.encode() if readme else None,
+        new_columns=new_columns,
+        force=force,
+    )
+    platform = from_settings(settings)
+    prepare_store(settings, _warn)
+    result = push_rows(platform, request, _warn, lambda step: None)
+    if isinstance(result, Released) and platform.ports.signer is None:
+        _warn(UNSIGNED, UNSIGNED_HINT)
+    return _pushed(result)
+
+
+def _pushed(result: Released | NothingNew) -> Pushed:
+    candidate = result.checked.built.candidate
+    if isinstance(result, NothingNew):
+        return Pushed(candidate.id, result.release, False, candidate.row_count, {})
+    manifest = result.published.release.manifest
+    return Pushed(manifest.id, manifest.release, True, manifest.row_count, result.change.to_json())
+
+
+def _warn(message: str, hint: str | None = None) -> None:
+    warnings.warn(f"{message} ({hint})" if hint else message, UserWarning, stacklevel=4)
+
+
+class ReleaseVerbs:
+    """`from opendata import releases`: the verbs of the release engine that exist, by name."""
+
+    def __init__(self, verbs: dict[str, Callable[..., Any]]) -> None:
+        self._verbs = verbs
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in self._verbs:
+            return self._verbs[name]
+        raise AttributeError(
+            f"opendata.releases has no verb {name!r}; it has {', '.join(sorted(self._verbs))}"
+        )
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._verbs)
+
+    def __repr__(self) -> str:
+        return f"<opendata.releases: {', '.join(sorted(self._verbs))}>"
+
+
+releases = ReleaseVerbs(
+    {
+        "diff_datasets": diff_datasets,
+        "rollback": rollback,
+        "semver_compare": semver_compare,
+    }
+)
