@@ -6,7 +6,7 @@ API) take a `Platform` and never build an adapter themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -27,7 +27,7 @@ from dataplatform.settings import Settings, read_settings
 from opendata.reading.cache import Cache, open_cache
 from opendata.reading.shard import Access, verified_path
 from opendata.reading.stats import ReadStats
-from opendata.stores import FolderStore, ObjectStore, open_store
+from opendata.stores import FolderStore, ObjectStore, open_reader, open_store
 from opendata.stores.overlay import OverlayStore
 from opendata.wire.manifest import FileEntry
 
@@ -54,11 +54,6 @@ class Platform:
             commit=git_commit(producer.folder) if producer else None,
         )
 
-    def rehearsal(self, scratch: str) -> Platform:
-        """The same platform on a layer over its store: writes go to `scratch` and are lost."""
-        store = OverlayStore(FolderStore(scratch), self.ports.store)
-        return replace(self, ports=_on_store(self.ports, store, self.settings))
-
 
 def from_settings(settings: Settings | None = None) -> Platform:
     """The platform that this process's environment describes.
@@ -68,6 +63,20 @@ def from_settings(settings: Settings | None = None) -> Platform:
     """
     settings = settings or read_settings()
     store = open_store(settings.store_url, environ=settings.environ)
+    return Platform(settings, _ports(settings, store), ProducerFolder(settings.producers))
+
+
+def for_rehearsal(settings: Settings, scratch: str) -> Platform:
+    """The platform on a layer over its store: writes go to `scratch` and are lost.
+
+    The store underneath is only read, so a public address will do as well.
+
+    Raises:
+        InvalidInput, Denied: naming the setting that cannot be used.
+    """
+    store = OverlayStore(
+        FolderStore(scratch), open_reader(settings.store_url, environ=settings.environ)
+    )
     return Platform(settings, _ports(settings, store), ProducerFolder(settings.producers))
 
 
@@ -88,12 +97,6 @@ def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
         same_dimension=same_dimension,
         now=utc_now,
         signer=open_signer(settings.signing_key, settings.environ),
-    )
-
-
-def _on_store(ports: ReleasePorts, store: ObjectStore, settings: Settings) -> ReleasePorts:
-    return replace(
-        ports, store=store, shard_path=partial(_shard_path, store, _platform_cache(settings))
     )
 
 
