@@ -1,10 +1,11 @@
-"""The candidate: a producer's `main.py` runs, and what it yields is staged under its digest."""
+"""The candidate: a producer's `main.py` runs, and what it yields is staged under its digest.
 
-from __future__ import annotations
+No postponed annotations here: Dagster reads the classes of `context` and `config` from a step.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 from pydantic import Field, model_validator
@@ -32,7 +33,7 @@ class RunConfig(dg.Config):
     force: bool = Field(default=False, description="Release even what has not changed")
 
     @model_validator(mode="after")
-    def _is_an_interval(self) -> RunConfig:
+    def _is_an_interval(self) -> Self:
         try:
             parse_interval(self.start, self.end)
         except InvalidInput as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster import BetaWarning
 
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producer import Producer
@@ -117,12 +119,14 @@ def _declared_columns(definition: DatasetDefinition) -> dict[str, Any]:
 
 def _code_references(producer: Producer) -> dg.CodeReferencesMetadataValue:
     folder = Path(producer.folder).resolve()
-    files = [
-        dg.LocalFileCodeReference(file_path=str(folder / name), line_number=1, label=name)
-        for name in ("main.py", "opendata.yaml")
-    ]
-    repo = dg.UrlCodeReference(url=producer.definition.repo, label="repo")
-    return dg.CodeReferencesMetadataValue(code_references=[*files, repo])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)  # known; once per start is once too often
+        files = [
+            dg.LocalFileCodeReference(file_path=str(folder / name), line_number=1, label=name)
+            for name in ("main.py", "opendata.yaml")
+        ]
+        repo = dg.UrlCodeReference(url=producer.definition.repo, label="repo")
+        return dg.CodeReferencesMetadataValue(code_references=[*files, repo])
 
 
 def _link(address: str | None) -> dg.UrlMetadataValue | None:

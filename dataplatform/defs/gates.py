@@ -2,9 +2,9 @@
 
 One step carries them, so that the table is measured once. Both run even if the first says no: who
 mends a data set wants to know all of it.
-"""
 
-from __future__ import annotations
+No postponed annotations here: Dagster reads the classes of `context` and `config` from a step.
+"""
 
 from collections.abc import Iterator
 

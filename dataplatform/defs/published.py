@@ -2,9 +2,9 @@
 
 It decides from what is stored, not from what Dagster scheduled before it: run alone, again or with
 its checks left out, it refuses whatever the gates have not let through.
-"""
 
-from __future__ import annotations
+No postponed annotations here: Dagster reads the classes of `context` and `config` from a step.
+"""
 
 from collections.abc import Iterator
 from typing import Any

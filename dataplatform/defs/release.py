@@ -1,9 +1,9 @@
 """The release: a candidate that passed its gates is frozen, or nothing has changed.
 
 Refusals (a gate that did not look or said no, a breaking change) become a failed check `freeze`.
-"""
 
-from __future__ import annotations
+No postponed annotations here: Dagster reads the classes of `context` and `config` from a step.
+"""
 
 from collections.abc import Iterator
 from typing import Any

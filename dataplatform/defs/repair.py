@@ -1,6 +1,7 @@
-"""Repair: what a crash left behind is finished regularly, without anybody asking for it."""
+"""Repair: what a crash left behind is finished regularly, without anybody asking for it.
 
-from __future__ import annotations
+No postponed annotations here: Dagster reads the classes of `context` and `config` from a step.
+"""
 
 import dagster as dg
 
