@@ -16,6 +16,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from opendata.reading.type_names import plain_type, type_name
 from opendata.wire.digest import canonical_json, json_digest, prefixed
 from opendata.wire.errors import InvalidInput
 
@@ -39,7 +40,7 @@ class ContentHasher:
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
         fields = [
-            {"name": field.name, "type": _type_name(field.type), "unit": units.get(field.name)}
+            {"name": field.name, "type": _spelled(field.type), "unit": units.get(field.name)}
             for field in schema
         ]
         self._sha.update(canonical_json({"encoding": ENCODING, "fields": fields}))
@@ -107,7 +108,7 @@ def _encode(array: pa.Array, update: Update) -> None:
     if pa.types.is_struct(kind):
         for child in array.flatten():
             _encode(child, update)
-    elif pa.types.is_map(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    elif pa.types.is_map(kind) or _is_list(kind):
         _encode_lists(array, update)
     elif pa.types.is_fixed_size_list(kind):
         _encode(array.flatten(), update)
@@ -124,6 +125,8 @@ def _plain(array: pa.Array) -> pa.Array:
     kind = array.type
     if pa.types.is_dictionary(kind):
         return _plain(array.dictionary_decode())
+    if pa.types.is_run_end_encoded(kind):
+        return _plain(pc.run_end_decode(array))
     if _is_text_or_bytes(kind):
         return array if pa.types.is_large_binary(kind) else array.cast(pa.large_binary())
     return array
@@ -137,6 +140,15 @@ def _is_text_or_bytes(kind: pa.DataType) -> bool:
         or pa.types.is_large_binary(kind)
         or pa.types.is_string_view(kind)
         or pa.types.is_binary_view(kind)
+    )
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_list(kind)
+        or pa.types.is_large_list(kind)
+        or pa.types.is_list_view(kind)
+        or pa.types.is_large_list_view(kind)
     )
 
 
@@ -210,19 +222,33 @@ def _bit_width(kind: pa.DataType) -> int:
         return 0
 
 
-def _type_name(kind: pa.DataType) -> str:
-    """The logical type: encodings that hold the same values have the same name."""
-    if pa.types.is_dictionary(kind):
-        return _type_name(kind.value_type)
+def _spelled(kind: pa.DataType) -> str:
+    try:
+        return type_name(logical_type(kind))
+    except ValueError as error:
+        raise InvalidInput(f"columns of type {kind} cannot be released: {error}") from error
+
+
+def logical_type(kind: pa.DataType) -> pa.DataType:
+    """The type of the values: encodings that hold the same values have the same logical type.
+
+    Nested members are nullable here and have standard names, because Parquet renames and widens
+    them; whether nulls are allowed is the contract's matter.
+    """
+    kind = plain_type(kind)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return "string"
+        return pa.string()
     if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-        return "binary"
-    if pa.types.is_large_list(kind):
-        return _type_name(pa.list_(kind.value_field))
-    if pa.types.is_list(kind):
-        return f"list<{_type_name(kind.value_type)}>"
-    return str(kind)
+        return pa.binary()
+    if _is_list(kind):
+        return pa.list_(logical_type(kind.value_type))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(logical_type(kind.value_type), kind.list_size)
+    if pa.types.is_map(kind):
+        return pa.map_(logical_type(kind.key_type), logical_type(kind.item_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(member.name, logical_type(member.type)) for member in kind])
+    return kind
 
 
 def rechunk(batches: Iterable[pa.RecordBatch], rows: int = BLOCK_ROWS) -> Iterator[pa.RecordBatch]:
