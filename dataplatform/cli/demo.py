@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from dataplatform.adapters.mirrors.wheels import Vintage, fill_mirror, read_vint
 from dataplatform.adapters.signing.ed25519 import create_key
 from dataplatform.cli.demo_story import Story
 from opendata.stores import FolderStore
-from opendata.wire.errors import NotFound
+from opendata.wire.errors import NotFound, Unavailable
 from opendata.wire.ids import parse_dataset_id
 from opendata.wire.keys import pointer_key
 
@@ -36,12 +37,44 @@ DATASETS = (
     "airports-by-subdivision",
 )
 VINTAGES = ("2026-08", "2026-09", "2026-10")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A release that has to be stopped: which producers make it of which vintage."""
+
+    title: str
+    dataset: str
+    producers: str
+    vintage: str
+
+
 CASES = (
-    ("contract-broken", "world-airports", "2026-10"),
-    ("quality-failed", "world-airports", "2026-10"),
-    ("breaking-change", "iso-3166-2-subdivisions", "2026-10"),
+    Case(
+        "a resumed download wrote rows twice, and a tool emptied some keys",
+        "world-airports",
+        "demo/blocked/contract-broken",
+        "2026-10",
+    ),
+    Case(
+        "the download ended after three fifths of the file",
+        "world-airports",
+        "demo/blocked/quality-failed",
+        "2026-10",
+    ),
+    Case(
+        "a column was dropped without announcing the next major version",
+        "iso-3166-2-subdivisions",
+        "demo/blocked/breaking-change",
+        "2026-10",
+    ),
+    Case(
+        "older bytes of the source, in which one column means something else",
+        "iso-3166-2-subdivisions",
+        "producers",
+        "2023-12",
+    ),
 )
-OLD_MEANING = ("2023-12", "iso-3166-2-subdivisions")
 
 
 @dataclass(frozen=True)
@@ -60,7 +93,8 @@ class DemoSite:
         """Where its releases go: the store that every command at the root finds by itself."""
         return self.local / "store"
 
-    def environment(self, mirror: Path, producers: Path) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
         """What Dagster's process is told; other settings of the user's are left out."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENDATA_", "AWS_"))}
         return kept | {
@@ -68,8 +102,6 @@ class DemoSite:
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "GX_ANALYTICS_ENABLED": "false",
             "OPENDATA_STORAGE": str(self.store),
-            "OPENDATA_PRODUCERS": str(producers),
-            "OPENDATA_MIRROR": str(mirror),
             "OPENDATA_SIGNING_KEY": f"file:{self.local / 'keys' / 'demo.pem'}",
         }
 
@@ -98,8 +130,9 @@ def demo() -> None:
     story = Story()
     trust = prepare_trust(site)
     mirrors = fill_mirrors(site, story)
-    publish_vintages(site, mirrors, story)
-    show_blocked(site, mirrors, story)
+    with control_room(site, story) as room:
+        publish_vintages(site, room, mirrors, story)
+        show_blocked(site, room, mirrors, story)
     story.load_everything(site.store, trust)
     story.close(site.root, site.store, trust, time.monotonic() - started)
 
@@ -131,70 +164,85 @@ def fill_mirrors(site: DemoSite, story: Story) -> dict[str, Path]:
     return roots
 
 
-def publish_vintages(site: DemoSite, mirrors: Mapping[str, Path], story: Story) -> None:
+class ControlRoom:
+    """Dagster in a process of its own; asked for one run at a time, so that it starts only once."""
+
+    def __init__(self, process: subprocess.Popen[str], story: Story, log: Path) -> None:
+        self._process = process
+        self._story = story
+        self._log = log
+
+    def run(self, name: str, mirror: Path, producers: Path) -> dict[str, Any]:
+        """The outcome of one run of a data set's assets and checks."""
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests is not None  # both were asked for as pipes
+        assert answers is not None
+        settings = {"OPENDATA_MIRROR": str(mirror), "OPENDATA_PRODUCERS": str(producers)}
+        dataset = f"{NAMESPACE}/{name}"
+        with self._story.working(dataset):
+            requests.write(json.dumps({"dataset": dataset, "environment": settings}) + "\n")
+            requests.flush()
+            answer = answers.readline()
+        if not answer:
+            raise Unavailable(
+                "Dagster's process ended before it had an answer",
+                code="dagster_ended",
+                hint=f"its log is {self._log}",
+            )
+        outcome: dict[str, Any] = json.loads(answer)
+        return outcome
+
+
+@contextmanager
+def control_room(site: DemoSite, story: Story) -> Iterator[ControlRoom]:
+    """Start Dagster's process, and end it whatever happens."""
+    log_path = site.local / "demo.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dataplatform.defs.materialize"],
+            cwd=site.root,
+            env=site.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            yield ControlRoom(process, story, log_path)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def publish_vintages(
+    site: DemoSite, room: ControlRoom, mirrors: Mapping[str, Path], story: Story
+) -> None:
     """Run the producers through Dagster, one vintage after the other."""
     again = _is_published(site)
-    vintages = VINTAGES[-1:] if again else VINTAGES
     story.chapter(
         "Produce, check, freeze, publish",
         "Each data set is three Dagster assets with blocking checks between them."
-        + (
-            " The store has this demo's releases already, so nothing should change."
-            if again
-            else ""
-        ),
+        + (" This store has the demo's releases already: nothing should change." if again else ""),
     )
-    for vintage in vintages:
+    for vintage in VINTAGES[-1:] if again else VINTAGES:
         story.section(f"the sources as of {vintage}")
-        environment = site.environment(mirrors[vintage], site.root / "producers")
-        for outcome in _run_dagster(site, environment, DATASETS, story):
-            story.published(outcome)
+        for name in DATASETS:
+            story.published(room.run(name, mirrors[vintage], site.root / "producers"))
 
 
-def show_blocked(site: DemoSite, mirrors: Mapping[str, Path], story: Story) -> None:
+def show_blocked(
+    site: DemoSite, room: ControlRoom, mirrors: Mapping[str, Path], story: Story
+) -> None:
     """Bad releases that must not come out; the published ones stay what they were."""
     story.chapter(
         "Blocked",
         "The same producers after real-life accidents. The published releases stay as they are.",
     )
-    for case, name, vintage in CASES:
-        producers = site.root / "demo" / "blocked" / case
-        _show_case(site, mirrors[vintage], producers, name, story, case)
-    vintage, name = OLD_MEANING
-    title = f"older bytes of the source ({vintage}), in which a column means something else"
-    _show_case(site, mirrors[vintage], site.root / "producers", name, story, title)
-
-
-def _show_case(
-    site: DemoSite, mirror: Path, producers: Path, name: str, story: Story, title: str
-) -> None:
-    before = _pointer(site, name)
-    environment = site.environment(mirror, producers)
-    for outcome in _run_dagster(site, environment, (name,), story):
-        story.blocked(title, outcome, untouched=_pointer(site, name) == before)
-
-
-def _run_dagster(
-    site: DemoSite, environment: dict[str, str], names: tuple[str, ...], story: Story
-) -> Iterator[dict[str, Any]]:
-    """One Dagster process for several data sets; yields each run's outcome as it ends."""
-    log_path = site.local / "demo.log"
-    ids = [f"{NAMESPACE}/{name}" for name in names]
-    command = [sys.executable, "-m", "dataplatform.defs.materialize", *ids]
-    with log_path.open("ab") as log:
-        process = subprocess.Popen(
-            command, cwd=site.root, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-        try:
-            for dataset in ids:
-                with story.working(dataset):
-                    line = process.stdout.readline() if process.stdout else ""
-                if not line:
-                    raise click.ClickException(f"Dagster stopped early; its log is {log_path}")
-                yield json.loads(line)
-        finally:
-            process.stdout and process.stdout.close()
-            process.wait()
+    for case in CASES:
+        before = _pointer(site, case.dataset)
+        outcome = room.run(case.dataset, mirrors[case.vintage], site.root / case.producers)
+        story.blocked(case.title, outcome, untouched=_pointer(site, case.dataset) == before)
 
 
 def _pointer(site: DemoSite, name: str) -> bytes | None:

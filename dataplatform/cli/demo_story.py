@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 
 from opendata._dataset import Dataset
 from opendata._settings import Settings
@@ -72,14 +71,17 @@ class Story:
 
     def blocked(self, title: str, outcome: dict[str, Any], *, untouched: bool) -> None:
         """One Dagster run that must not go through."""
-        name = outcome["dataset"]
-        closed = [check for check in outcome["checks"] if not check["passed"]]
-        reasons = [check["description"] for check in closed if check["description"]]
-        body = "\n".join(escape(text) for text in (reasons or outcome["failures"]))
-        stopped = ", ".join(f"check {check['name']}" for check in closed) or "the release itself"
+        closed = [c for c in outcome["checks"] if c["blocking"] and not c["passed"]]
+        stopped = " and ".join(f"check {check['name']}" for check in closed) or "no check"
         state = "the published release is untouched" if untouched else "THE POINTER MOVED"
-        heading = f"[red]✗[/red] {escape(title)}: {escape(name)} stopped by {stopped}"
-        self._console.print(Panel(body, title=heading, title_align="left", subtitle=state))
+        name = escape(outcome["dataset"])
+        self._console.print(f"\n  [red]✗[/red] [bold]{escape(title)}[/bold]")
+        self._console.print(f"    {name}: stopped by {stopped}; {state}")
+        for check in closed:
+            lines = (check["description"] or "").splitlines()
+            # A report tells its hints itself, below a first line that says what was said above.
+            for line in lines[1:] or [*lines, f"→ {check['hint']}"]:
+                self._console.print(f"    {escape(line)}")
 
     def load_everything(self, store: Path, trust: Path) -> None:
         """What a consumer gets: frames, and what reading them cost."""
@@ -97,19 +99,17 @@ class Story:
         )
 
     def close(self, root: Path, store: Path, trust: Path, seconds: float) -> None:
-        """What to type next."""
-        self._console.print(
-            Panel(
-                f"export OPENDATA_STORAGE={store}\n"
-                f"export OPENDATA_TRUST={trust}\n"
-                f'{root}/.venv/bin/python -c "import opendata as od; '
-                "print(od.load('getopendata/world-airports').head())\"\n\n"
-                f"cd {root} && make dev      [dim]# Dagster on what just happened: "
-                "http://127.0.0.1:3000[/dim]",
-                title=f"done in {seconds:.0f} s; go on with",
-                title_align="left",
-            )
-        )
+        """What to type next; plain lines, so that they can be copied."""
+        self.chapter(f"Done in {seconds:.0f} s. Go on with", "What was made stays in this folder.")
+        python = root / ".venv" / "bin" / "python"
+        load = "import opendata as od; print(od.load('getopendata/world-airports'))"
+        for line in (
+            f"export OPENDATA_STORAGE={store}",
+            f"export OPENDATA_TRUST={trust}",
+            f'{python} -c "{load}"',
+            f"make -C {root} dev    # Dagster on what just happened: http://127.0.0.1:3000",
+        ):
+            self._console.print(f"  {escape(line)}")
 
     def _load(self, reference: str, query: dict[str, Any], settings: Settings) -> None:
         dataset = Dataset(reference, settings)

@@ -1,33 +1,51 @@
-"""Materialise data sets from a terminal: `python -m dataplatform.defs.materialize ns/name …`.
+"""Materialise data sets on request: `python -m dataplatform.defs.materialize`.
 
-The same definitions, instance and checks as in the UI, where every run appears; one run per data
-set, one JSON line per run on stdout. It exists because the CLI may not import Dagster.
+One JSON line each way. A request on stdin is `{"dataset": "ns/name", "environment": {…}}`; its
+settings are laid over this process's own, so one process serves several mirrors and folders of
+producers. Each request is one run with the definitions, instance and checks of the UI, where it
+appears. It exists because the CLI may not import Dagster.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 import dagster as dg
 
 from opendata.wire.ids import parse_dataset_id
 
 
-def main(arguments: list[str]) -> int:
-    """Run each data set's assets; 0 if all succeeded."""
-    from dataplatform.definitions import defs
-
+def main(requests: TextIO, answers: TextIO) -> int:
+    """Answer requests until there are no more; 0 if every run succeeded."""
     failed = False
+    known: dict[str, dg.Definitions] = {}
     with dg.DagsterInstance.get() as instance:
-        for name in arguments:
-            outcome = materialize(defs, instance, name)
-            sys.stdout.write(json.dumps(outcome) + "\n")
-            sys.stdout.flush()
+        for line in requests:
+            request = json.loads(line)
+            defs = _definitions(request["environment"], known)
+            outcome = materialize(defs, instance, request["dataset"])
+            answers.write(json.dumps(outcome) + "\n")
+            answers.flush()
             failed = failed or not outcome["success"]
     return int(failed)
+
+
+def _definitions(
+    environment: Mapping[str, str], known: dict[str, dg.Definitions]
+) -> dg.Definitions:
+    from dataplatform.definitions import build_defs
+    from dataplatform.settings import read_settings
+    from dataplatform.wiring import from_settings
+
+    name = json.dumps(environment, sort_keys=True)
+    if name not in known:
+        known[name] = build_defs(from_settings(read_settings({**os.environ, **environment})))
+    return known[name]
 
 
 def materialize(defs: dg.Definitions, instance: dg.DagsterInstance, name: str) -> dict[str, Any]:
@@ -40,18 +58,14 @@ def materialize(defs: dg.Definitions, instance: dg.DagsterInstance, name: str) -
         dg.AssetKey(parts),
     ]
     started = time.monotonic()
-    job = defs.resolve_implicit_global_asset_job_def()
-    result = job.execute_in_process(
-        instance=instance,
-        asset_selection=keys,
-        raise_on_error=False,
-        tags={"opendata/dataset": name.replace("/", "__")},
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance, asset_selection=keys, raise_on_error=False
     )
     return {
         "dataset": name,
         "run_id": result.run_id,
         "success": result.success,
-        "seconds": round(time.monotonic() - started, 2),
+        "seconds": round(time.monotonic() - started, 1),
         "checks": [_check(evaluation) for evaluation in result.get_asset_check_evaluations()],
         "failures": [_failure(event) for event in result.get_step_failure_events()],
         "materialized": [_asset(event) for event in result.get_asset_materialization_events()],
@@ -59,10 +73,13 @@ def materialize(defs: dg.Definitions, instance: dg.DagsterInstance, name: str) -
 
 
 def _check(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    hint = evaluation.metadata.get("hint")
     return {
         "name": evaluation.check_name,
         "passed": evaluation.passed,
+        "blocking": bool(evaluation.blocking),
         "description": evaluation.description,
+        "hint": str(hint.value) if hint is not None else None,
     }
 
 
@@ -70,7 +87,7 @@ def _failure(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
     if data.user_failure_data is not None and data.user_failure_data.description:
         return str(data.user_failure_data.description)
-    return str(data.error_display_string)
+    return data.error_display_string.partition("\n")[0]
 
 
 def _asset(event: dg.DagsterEvent) -> dict[str, Any]:
@@ -86,4 +103,4 @@ def _asset(event: dg.DagsterEvent) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.stdin, sys.stdout))
