@@ -13,11 +13,17 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, TextIO
 
 import dagster as dg
 
+from dataplatform.settings import read_settings
+from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
+
+#: Loaded by name, as `workspace.yaml` does it: the definitions stand above this folder.
+DEFINITIONS = "dataplatform.definitions"
 
 
 def main(requests: TextIO, answers: TextIO) -> int:
@@ -38,13 +44,10 @@ def main(requests: TextIO, answers: TextIO) -> int:
 def _definitions(
     environment: Mapping[str, str], known: dict[str, dg.Definitions]
 ) -> dg.Definitions:
-    from dataplatform.definitions import build_defs
-    from dataplatform.settings import read_settings
-    from dataplatform.wiring import from_settings
-
     name = json.dumps(environment, sort_keys=True)
     if name not in known:
-        known[name] = build_defs(from_settings(read_settings({**os.environ, **environment})))
+        platform = from_settings(read_settings({**os.environ, **environment}))
+        known[name] = import_module(DEFINITIONS).build_defs(platform)
     return known[name]
 
 
