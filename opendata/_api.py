@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opendata._dataset import Dataset
 from opendata._settings import Settings
 from opendata.reading.catalogue import load_catalogue, search_catalogue
-from opendata.reading.frames import Format
-from opendata.reading.query import Moment
 from opendata.reading.verify import Verification, verify_dataset
 from opendata.wire.ids import parse_reference
+
+if TYPE_CHECKING:
+    from opendata.reading.frames import Format
+    from opendata.reading.query import Moment
 
 
 def load(

@@ -1,27 +1,30 @@
-"""The handle of one data set: what `od.load` and `od.dataset` stand on."""
+"""The handle of one data set: what `od.load` and `od.dataset` stand on.
+
+Arrow loads when rows or types are asked for; what is known of a data set is shown without it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Sequence
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from opendata._settings import Settings
 from opendata.reading.catalogue import dataset_hint
-from opendata.reading.frames import Format, check_format, to_frame
 from opendata.reading.listing import ReleaseInfo, list_releases
 from opendata.reading.offline import RememberingReader
-from opendata.reading.query import Moment
-from opendata.reading.release_schema import release_schema
 from opendata.reading.resolve import Release, resolve
-from opendata.reading.shard import Access
 from opendata.reading.signature import verify_release
 from opendata.reading.stats import ReadStats
-from opendata.reading.table import read_batches, read_table
 from opendata.wire.errors import NotFound
 from opendata.wire.ids import Reference, parse_reference
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from opendata.reading.frames import Format
+    from opendata.reading.query import Moment
+    from opendata.reading.shard import Access
 
 
 class Dataset:
@@ -86,6 +89,8 @@ class Dataset:
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of the release."""
+        from opendata.reading.release_schema import release_schema
+
         return release_schema(self.release.manifest)
 
     def load(
@@ -98,6 +103,9 @@ class Dataset:
         format: Format = "pandas",
     ) -> Any:
         """The rows asked for as a frame; see :func:`opendata.load`."""
+        from opendata.reading.frames import check_format, to_frame
+        from opendata.reading.table import read_table
+
         check_format(format)
         table = read_table(
             self._access(),
@@ -123,6 +131,8 @@ class Dataset:
 
         `stats` is complete when the last batch was taken, or the generator was closed.
         """
+        from opendata.reading.table import read_batches
+
         manifest = self.release.manifest
         access, started = self._access(), time.perf_counter()
         try:
@@ -140,6 +150,8 @@ class Dataset:
             self._note_outcome()
 
     def _access(self) -> Access:
+        from opendata.reading.shard import Access
+
         self.stats = ReadStats()
         return Access(self._reader, self._cache, self.stats)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
@@ -106,6 +105,8 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
 
 def installed_version() -> str:
     """The version of the installed distribution."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("opendata")
     except PackageNotFoundError:

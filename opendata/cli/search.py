@@ -24,9 +24,13 @@ def search(
 
     `tag:rates` is short for --topic rates.
     """
-    from opendata import _api
+    from opendata._settings import Settings
+    from opendata.reading.catalogue import load_catalogue, search_catalogue
 
-    found = _api.search(" ".join(text), topic=topic, namespace=namespace, covers=covers)
+    catalogue = load_catalogue(Settings.from_environment().reader())
+    words = " ".join(text)
+    entries = search_catalogue(catalogue, words, topic=topic, namespace=namespace, covers=covers)
+    found = [entry.to_json() for entry in entries]
 
     def show() -> None:
         if not found:

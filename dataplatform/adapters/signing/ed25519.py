@@ -1,7 +1,8 @@
 """ed25519 signatures in DSSE envelopes, by securesystemslib.
 
 Keys come by reference only (`env:NAME` with the PEM text, `file:PATH` with rights 0600), never from
-YAML, and never reach a log.
+YAML, and never reach a log. The signing library loads with the first key: it brings every kind of
+signer along, and most runs here have no key.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from securesystemslib.dsse import Envelope
-from securesystemslib.signer import CryptoSigner
 
 from opendata.reading.signature import PAYLOAD_TYPE, TrustRoot
 from opendata.wire.errors import Denied
@@ -28,6 +27,8 @@ class Ed25519Signer:
     """Signs with one private key that lives in this object and nowhere else."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
+        from securesystemslib.signer import CryptoSigner
+
         self._signer = CryptoSigner(key)
 
     @property
@@ -37,6 +38,8 @@ class Ed25519Signer:
 
     def sign(self, payload: bytes) -> dict[str, Any]:
         """A DSSE envelope over an in-toto statement."""
+        from securesystemslib.dsse import Envelope
+
         envelope = Envelope(payload, PAYLOAD_TYPE, {})
         envelope.sign(self._signer)
         document: dict[str, Any] = envelope.to_dict()
