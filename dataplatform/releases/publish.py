@@ -19,7 +19,7 @@ from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.errors import Conflict, Corrupt, NotFound, Rejected, Unavailable
 from opendata.wire.ids import DatasetId
-from opendata.wire.pointer import Pointer, PointerKind
+from opendata.wire.pointer import NONCE_CHARS, Pointer, PointerKind, next_pointer
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version
 
@@ -118,11 +118,9 @@ def _require_successor(release: Release, route: Route | None) -> None:
 def _next_pointer(
     ports: ReleasePorts, release: Release, route: Route | None, kind: PointerKind
 ) -> Pointer:
-    parent = route.pointer if route else None
-    return Pointer(
-        generation=parent.generation + 1 if parent else 1,
-        commit_id=secrets.token_hex(16),
-        parent_commit_id=parent.commit_id if parent else None,
+    return next_pointer(
+        route.pointer if route else None,
+        nonce=secrets.token_hex(NONCE_CHARS // 2),
         release=str(release.version),
         manifest_sha256=release.stored_sha256,
         kind=kind,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, dataclass_transform
 import msgspec
 
 from opendata.wire.digest import canonical_json
-from opendata.wire.errors import Corrupt
+from opendata.wire.errors import Corrupt, InvalidInput
 
 T = TypeVar("T", bound="Wire")
 
@@ -63,3 +63,15 @@ def read_json(data: bytes, what: str) -> dict[str, Any]:
         return msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Corrupt(f"{what} is not a JSON object: {error}", code="malformed_object") from error
+
+
+def stored_canonical(value: dict[str, Any], what: str) -> bytes:
+    """The canonical bytes of a JSON object that was read from a store.
+
+    Raises:
+        Corrupt: naming `what`, if it holds what canonical JSON never does (numbers beyond 2^53).
+    """
+    try:
+        return canonical_json(value)
+    except InvalidInput as error:
+        raise Corrupt(f"{what} is corrupt: {error.message}", code="malformed_object") from error

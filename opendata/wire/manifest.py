@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from opendata.wire.chunks import ColumnStats
-from opendata.wire.codec import Wire, read_json, read_wire
-from opendata.wire.digest import canonical_json, digest_of
+from opendata.wire.codec import Wire, read_json, read_wire, stored_canonical
+from opendata.wire.digest import digest_of
 from opendata.wire.errors import Corrupt
 
 MANIFEST_FORMAT = "opendata-manifest/1"
@@ -137,10 +137,10 @@ class Manifest(Wire):
         return next((entry for entry in self.schema if entry.name == name), None)
 
 
-def signed_body(manifest: dict[str, Any]) -> bytes:
+def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:
     """The canonical bytes that `integrity.hash_sha256` is the digest of."""
     body = {key: value for key, value in manifest.items() if key not in UNSIGNED_BLOCKS}
-    return canonical_json(body)
+    return stored_canonical(body, what)
 
 
 def read_manifest(data: bytes, what: str) -> Manifest:
@@ -157,7 +157,7 @@ def read_manifest(data: bytes, what: str) -> Manifest:
             hint="a newer version of opendata may be needed",
         )
     manifest = read_wire(Manifest, data, what)
-    actual = digest_of(signed_body(raw))
+    actual = digest_of(signed_body(raw, what))
     if actual != manifest.integrity.hash_sha256:
         raise Corrupt(
             f"{what} was altered: its body hashes to {actual[:12]}…, "
