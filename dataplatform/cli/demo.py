@@ -24,7 +24,7 @@ from dataplatform.adapters.mirrors.wheels import Vintage, fill_mirror, read_vint
 from dataplatform.adapters.signing.ed25519 import create_key
 from dataplatform.cli.demo_story import Story
 from opendata.stores import FolderStore
-from opendata.wire.errors import NotFound, Unavailable
+from opendata.wire.errors import NotFound, Rejected, Unavailable
 from opendata.wire.ids import parse_dataset_id
 from opendata.wire.keys import pointer_key
 
@@ -135,6 +135,12 @@ def demo() -> None:
         show_blocked(site, room, mirrors, story)
     story.load_everything(site.store, trust)
     story.close(site.root, site.store, trust, time.monotonic() - started)
+    if story.surprises:
+        raise Rejected(
+            f"{story.surprises} runs did not end as they should",
+            code="demo_failed",
+            hint=f"Dagster's log is {site.local / 'demo.log'}",
+        )
 
 
 def prepare_trust(site: DemoSite) -> Path:

@@ -35,6 +35,7 @@ class Story:
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
+        self.surprises = 0
 
     def chapter(self, title: str, about: str) -> None:
         """A new part of the demo."""
@@ -75,6 +76,8 @@ class Story:
         stopped = " and ".join(f"check {check['name']}" for check in closed) or "no check"
         state = "the published release is untouched" if untouched else "THE POINTER MOVED"
         name = escape(outcome["dataset"])
+        if not closed or not untouched:
+            self._failure(name, outcome)
         self._console.print(f"\n  [red]✗[/red] [bold]{escape(title)}[/bold]")
         self._console.print(f"    {name}: stopped by {stopped}; {state}")
         for check in closed:
@@ -121,6 +124,7 @@ class Story:
         self._console.print(f"    [dim]{len(frame):,} rows; {escape(str(dataset.stats))}[/dim]")
 
     def _failure(self, name: str, outcome: dict[str, Any]) -> None:
+        self.surprises += 1
         reasons = "\n".join(outcome["failures"])
         self._console.print(f"  [red]✗[/red] {escape(name)}: {escape(reasons)}")
 
