@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from dataplatform.datasets.producer import BrokenProducer
-from dataplatform.defs.names import DEFINITION, broken_step, group_of
+from dataplatform.defs.names import DEFINITION, broken_key, broken_step, group_of
 from dataplatform.defs.tables import places_table
 
 
 def broken_asset(producer: BrokenProducer) -> dg.AssetsDefinition:
     """The asset that says what is wrong, and fails with it when it is materialized."""
-    key = dg.AssetKey([producer.namespace, producer.name])
+    key = broken_key(producer.namespace, producer.name)
     findings = places_table(producer.findings)
 
     @dg.multi_asset(

@@ -13,7 +13,7 @@ from dagster import BetaWarning
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producer import Producer
 from dataplatform.datasets.schedule import cron_of, duration_text, expected_interval
-from dataplatform.defs.automation import follow_inputs
+from dataplatform.defs.automation import follow_inputs, follow_step_before
 from dataplatform.defs.columns import table_schema
 from dataplatform.defs.names import Names, legal_tags, split_owners
 
@@ -32,8 +32,8 @@ def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.
         "owners": owners,
         "tags": legal_tags(dataset_tags(definition)),
         "code_version": producer.code_version,
-        "automation_condition": follow_inputs() if definition.inputs else None,
     }
+    follow = follow_step_before() if definition.inputs else None
     facts = dataset_facts(definition) | {"dagster/code_references": _code_references(producer)}
     candidate = dg.AssetSpec(
         names.candidate,
@@ -43,6 +43,7 @@ def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.
         kinds={"python"},
         metadata=facts,
         freshness_policy=freshness_of(definition),
+        automation_condition=follow_inputs() if definition.inputs else None,
         **shared,
     )
     release = dg.AssetSpec(
@@ -52,6 +53,7 @@ def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.
         kinds={"parquet"},
         metadata=facts,
         skippable=True,
+        automation_condition=follow,
         **shared,
     )
     published = dg.AssetSpec(
@@ -61,6 +63,7 @@ def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.
         kinds={"parquet"},
         metadata=facts | _declared_columns(definition),
         skippable=True,
+        automation_condition=follow,
         **shared,
     )
     return candidate, release, published

@@ -27,7 +27,10 @@ from opendata.wire.ids import DatasetId
 
 STEPS: Final = ("candidate", "checks", "release", "published")
 _FINE: Final = (StepEventStatus.SUCCESS, StepEventStatus.SKIPPED)
-_ENDED: Final = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_WORDS: Final = {
+    dg.DagsterRunStatus.FAILURE: ("failed", "failed"),
+    dg.DagsterRunStatus.CANCELED: ("canceled", "was canceled"),
+}
 
 
 def stale_runs_sensor() -> dg.SensorDefinition:
@@ -76,13 +79,13 @@ def lost_outcome_sensors(
 ) -> list[dg.SensorDefinition]:
     """Record failed and canceled runs in the health of data sets that were in the middle of it."""
     dataset_of = {Names(p.id).step(step): p.id for p in producers for step in STEPS}
-    return [_outcome_sensor(platform.ports, dataset_of, status) for status in _ENDED]
+    return [_outcome_sensor(platform.ports, dataset_of, status) for status in _WORDS]
 
 
 def _outcome_sensor(
     ports: ReleasePorts, dataset_of: dict[str, DatasetId], status: dg.DagsterRunStatus
 ) -> dg.SensorDefinition:
-    word = status.value.lower().replace("failure", "failed")
+    word, told = _WORDS[status]
 
     @dg.run_status_sensor(
         run_status=status,
@@ -95,7 +98,7 @@ def _outcome_sensor(
         run = context.dagster_run
         for dataset in _interrupted(context.instance, run.run_id, dataset_of):
             error = Rejected(
-                f"the run {word} before it could say how it ended",
+                f"the run {told} before it could say how it ended",
                 code="run_lost",
                 hint=f"see run {run.run_id}, then: od run {dataset} --dry-run",
             )

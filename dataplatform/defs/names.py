@@ -78,7 +78,12 @@ class Names:
 
 def group_of(namespace: str) -> str:
     """A namespace as a group; a folder that is no namespace gets a group of its own."""
-    return namespace.replace("-", "_") if is_id_part(namespace) else _unlike_an_id(namespace)
+    return _legal_part(namespace).replace("-", "_")
+
+
+def broken_key(namespace: str, name: str) -> dg.AssetKey:
+    """The asset of a folder that is no data set: at its own place, as far as that has a name."""
+    return dg.AssetKey([_legal_part(namespace), _legal_part(name)])
 
 
 def broken_step(namespace: str, name: str) -> str:
@@ -109,6 +114,10 @@ def legal_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def _is_legal_tag(key: str, value: str) -> bool:
     parts = key.split("/")
     return len(parts) <= 2 and all(_TAG.fullmatch(part) for part in [*parts, value or "-"])
+
+
+def _legal_part(part: str) -> str:
+    return part if is_id_part(part) else _unlike_an_id(part)
 
 
 def _unlike_an_id(text: str) -> str:

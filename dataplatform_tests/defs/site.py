@@ -111,10 +111,15 @@ class Site:
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
     def write(
-        self, rows: str = 'code=["a", "b"], value=[1.0, 2.0]', dataset: str = DATASET, **sections: Any
+        self,
+        rows: str = 'code=["a", "b"], value=[1.0, 2.0]',
+        dataset: str = DATASET,
+        **sections: Any,
     ) -> Path:
         """A producer that yields these columns; `sections` are added to its `opendata.yaml`."""
-        return self.write_main(f"def produce(context):\n    return pa.table(dict({rows}))", dataset, **sections)
+        return self.write_main(
+            f"def produce(context):\n    return pa.table(dict({rows}))", dataset, **sections
+        )
 
     def write_main(self, main: str, dataset: str = DATASET, **sections: Any) -> Path:
         """A producer with this `main.py`; pyarrow is imported for it as `pa`."""
@@ -151,7 +156,9 @@ class Site:
         )
         return Run(result)
 
-    def released_elsewhere(self, dataset: str = DATASET, run_id: str = "by-hand") -> Released | NothingNew:
+    def released_elsewhere(
+        self, dataset: str = DATASET, run_id: str = "by-hand"
+    ) -> Released | NothingNew:
         """What `od run --publish` does."""
         producer = self.producer(dataset)
         platform, ports = self.platform, self.platform.ports

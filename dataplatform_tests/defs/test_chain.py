@@ -62,7 +62,11 @@ def test_the_published_asset_says_what_it_holds(site: Site) -> None:
     assert shown["content_hash"] == f"sha256:{current.manifest.integrity.content_hash}"
     assert shown["dagster/uri"] == f"{site.platform.ports.store.url}/datasets/{DATASET}/"
     [code, value] = shown["dagster/column_schema"].columns
-    assert (code.type, code.constraints.nullable, code.constraints.unique) == ("string", False, True)
+    assert (code.type, code.constraints.nullable, code.constraints.unique) == (
+        "string",
+        False,
+        True,
+    )
     assert value.description == "What it costs; unit: percent"
     assert [record.data for record in metadata["preview"].records] == [
         {"code": "a", "value": 1.0},
@@ -202,7 +206,9 @@ def test_checks_that_run_alone_pass_on_what_was_released(site: Site) -> None:
 
 
 @pytest.mark.requirement("S4-10", "M-10")
-def test_the_check_of_the_published_asset_sees_a_damaged_manifest(site: Site, tmp_path: Path) -> None:
+def test_the_check_of_the_published_asset_sees_a_damaged_manifest(
+    site: Site, tmp_path: Path
+) -> None:
     site.write()
     site.run()
     [manifest] = (tmp_path / "store").glob(f"datasets/{DATASET}/releases/*.json")

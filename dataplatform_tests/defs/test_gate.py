@@ -1,4 +1,4 @@
-"""Nothing that the gates have not let through is ever published, however Dagster is asked for it."""
+"""Nothing that the gates have not let through is published, however Dagster is asked for it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,136 @@
+"""Runs that ended without being able to say so are settled: canceled, and recorded as failed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dataplatform.defs.names import Names
+from dataplatform_tests.defs.site import DATASET, Site
+from opendata.wire.ids import parse_dataset_id
+
+pytestmark = pytest.mark.platform
+
+NAMES = Names(parse_dataset_id(DATASET))
+STATUS = dg.DagsterRunStatus
+
+
+def event(run: dg.DagsterRun, kind: dg.DagsterEventType, **facts: Any) -> dg.EventLogEntry:
+    return dg.EventLogEntry(
+        error_info=None,
+        level="debug",
+        user_message="",
+        run_id=run.run_id,
+        timestamp=time.time(),
+        step_key=facts.get("step_key"),
+        dagster_event=dg.DagsterEvent(kind.value, run.job_name, **facts),
+    )
+
+
+def begun_run(site: Site, pid: int) -> dg.DagsterRun:
+    """A run as the event log shows it while it builds the candidate in process `pid`."""
+    instance = site.instance
+    job = site.defs().resolve_job_def("datasets")
+    run = instance.create_run_for_job(job, asset_selection=frozenset(NAMES.all))
+    instance.handle_new_event(event(run, dg.DagsterEventType.RUN_START))
+    engine = dg._core.events.EngineEventData.in_process(pid)  # type: ignore[attr-defined]
+    instance.handle_new_event(
+        event(run, dg.DagsterEventType.ENGINE_EVENT, event_specific_data=engine)
+    )
+    instance.handle_new_event(
+        event(run, dg.DagsterEventType.STEP_START, step_key=NAMES.step("candidate"))
+    )
+    return run
+
+
+def sensor(site: Site, name: str) -> Any:
+    return next(s for s in site.defs().sensors or () if s.name == name)
+
+
+def settle_stale_runs(site: Site) -> None:
+    with dg.build_sensor_context(instance=site.instance) as context:
+        sensor(site, "stale_runs").evaluate_tick(context)
+
+
+def status_of(site: Site, run: dg.DagsterRun) -> dg.DagsterRunStatus:
+    found = site.instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found.status
+
+
+def tell_status_sensor(site: Site, run: dg.DagsterRun, name: str) -> None:
+    found = site.instance.get_run_by_id(run.run_id)
+    context = dg.build_run_status_sensor_context(
+        sensor_name=name,
+        dagster_event=dg.DagsterEvent(dg.DagsterEventType.RUN_CANCELED.value, run.job_name),
+        dagster_instance=site.instance,
+        dagster_run=found or run,
+    )
+    sensor(site, name)(context)
+
+
+@pytest.fixture
+def ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_run_whose_process_is_gone_is_canceled(site: Site, ended_process: int) -> None:
+    site.write()
+    run = begun_run(site, ended_process)
+    assert status_of(site, run) is STATUS.STARTED
+    settle_stale_runs(site)
+    assert status_of(site, run) is STATUS.CANCELED
+
+
+def test_a_run_whose_process_lives_is_left_alone(site: Site) -> None:
+    site.write()
+    run = begun_run(site, os.getpid())
+    settle_stale_runs(site)
+    assert status_of(site, run) is STATUS.STARTED
+
+
+@pytest.mark.requirement("S1-86", "S1-87")
+def test_a_run_that_could_not_say_how_it_ended_is_recorded_as_failed(
+    site: Site, ended_process: int
+) -> None:
+    site.write()
+    run = begun_run(site, ended_process)
+    settle_stale_runs(site)
+    tell_status_sensor(site, run, "canceled_runs")
+    [outcome] = site.outcomes()
+    assert (outcome.outcome, outcome.run_id) == ("failed", run.run_id)
+    assert outcome.message == "the run was canceled before it could say how it ended"
+
+
+def test_a_run_that_said_how_it_ended_is_not_recorded_twice(site: Site) -> None:
+    site.write('code=["a", "a"], value=[1.0, 2.0]')
+    failed = site.run()
+    run = site.instance.get_run_by_id(failed.id)
+    assert run is not None
+    before = site.outcomes()
+    tell_status_sensor(site, run, "failed_runs")
+    assert site.outcomes() == before
+
+
+@pytest.mark.requirement("S1-86")
+def test_a_run_that_dagster_failed_before_our_code_began_is_recorded(site: Site) -> None:
+    site.write()
+    failed = site.run(config={"start": "yesterday"})
+    run = site.instance.get_run_by_id(failed.id)
+    assert run is not None
+    tell_status_sensor(site, run, "failed_runs")
+    [outcome] = site.outcomes()
+    assert outcome.message == "the run failed before it could say how it ended"
+
+
+@pytest.mark.parametrize("name", ["stale_runs", "failed_runs", "canceled_runs"])
+def test_the_sensors_run_without_anybody_starting_them(site: Site, name: str) -> None:
+    assert sensor(site, name).default_status is dg.DefaultSensorStatus.RUNNING
