@@ -47,8 +47,10 @@ def sort_keys(schema: pa.Schema, order_by: Sequence[str]) -> SortKeys:
             bits.append((at, _float_bits))
         elif pa.types.is_nested(kind):
             bits.append((at, row_bytes))
-    leading = len(order_by) if len(order_by) < len(columns) else 0
-    return SortKeys((*columns, *bits), leading or len(columns) + len(bits))
+    every = (*columns, *bits)
+    # The shard alone tells hardly any rows apart.
+    leads = 1 < len(order_by) < len(every)
+    return SortKeys(every, len(order_by) if leads else len(every))
 
 
 class KeyedRows:
