@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from opendata.wire.manifest import Manifest
 
-_FILTER: Final = re.compile(
-    r"\s*(?P<column>.+?)\s*(?P<operator>==|!=|<=|>=|=|<|>|\s(?:not\s+in|in)\s)\s*(?P<value>.+?)\s*",
-    re.DOTALL,
+# Symbols are tried before words, because a column's name may hold the word `in`.
+_FORMS: Final = tuple(
+    re.compile(rf"\s*(?P<column>[^=<>!]+?)\s*(?P<operator>{form})\s*(?P<value>.+?)\s*", re.DOTALL)
+    for form in (r"==|!=|<=|>=|=(?!=)|<(?!=)|>(?!=)", r"\s(?:not\s+in|in)\s")
 )
 _HINT: Final = "write it like --filter 'country == US' or --filter 'country in US, CA'"
 
@@ -45,9 +46,7 @@ def split_columns(given: Iterable[str], names: Iterable[str]) -> list[str] | Non
 def _parse_filter(text: str, manifest: Manifest, schema: pa.Schema) -> tuple[str, str, Any]:
     from opendata.reading.query import resolve_column
 
-    found = _FILTER.fullmatch(text)
-    if found is None:
-        raise InvalidInput(f"{text!r} is no filter", code="invalid_filter", hint=_HINT)
+    found = _match(text)
     operator = " ".join(found["operator"].split())
     column = resolve_column(manifest, found["column"].strip("\"'`"))
     kind = schema.field(column).type
@@ -55,6 +54,13 @@ def _parse_filter(text: str, manifest: Manifest, schema: pa.Schema) -> tuple[str
         values = found["value"].strip("()[]").split(",")
         return column, operator, [_typed(value, column, kind) for value in values if value.strip()]
     return column, operator, _typed(found["value"], column, kind)
+
+
+def _match(text: str) -> re.Match[str]:
+    for form in _FORMS:
+        if found := form.fullmatch(text):
+            return found
+    raise InvalidInput(f"{text!r} is no filter", code="invalid_filter", hint=_HINT)
 
 
 def _typed(text: str, column: str, kind: pa.DataType) -> Any:

@@ -118,14 +118,13 @@ def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
 
 
 def _values(column: pa.Array) -> list[Any]:
-    # Nanoseconds would make Arrow import pandas; its text form keeps them and needs nothing.
+    # Python's times have no nanoseconds and end with the year 9999; Arrow's text form goes on.
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        text = column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.string())
-        return list(text.to_pylist())
+        return list(column.cast(pa.string()).to_pylist())
     try:
         return list(column.to_pylist())
     except (ValueError, OverflowError):
-        return [str(value) if value.is_valid else None for value in column]
+        return list(column.cast(pa.string()).to_pylist())
 
 
 @contextmanager
