@@ -1,0 +1,113 @@
+"""Runs that the daemon launches, each in a process of its own, as schedules and the UI start them.
+
+Great Expectations beside Spark once ended such a process without a word, where every run inside a
+test was green; and sensors, queue and automation only meet here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dataplatform_tests.defs.site import DATASET, Site
+from dataplatform_tests.servers.control_room import (
+    ControlRoom,
+    eventually,
+    running_control_room,
+)
+
+pytestmark = pytest.mark.real
+
+MEAN_IN_RANGE = {
+    "expectation": "expect_column_mean_to_be_between",
+    "column": "value",
+    "min_value": 0,
+    "max_value": 10,
+}
+DERIVED = "ns/derived"
+COPY = "def produce(context):\n    return context.inputs['ns/prices'].table()"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Site:
+    """What `dagster dev` in that folder works on without any setting."""
+    site = Site(folder, {"OPENDATA_STORAGE": str(folder / ".opendata" / "store")})
+    site.write(quality=[MEAN_IN_RANGE])
+    site.write('code=["a"], value=[99.0]', "ns/blocked", quality=[MEAN_IN_RANGE])
+    site.write_main(COPY, DERIVED, inputs=[DATASET], frequency="adhoc")
+    site.write(dataset="ns/by-hand")
+    return site
+
+
+@pytest.fixture(scope="module")
+def room(site: Site) -> Iterator[ControlRoom]:
+    with running_control_room(site.root) as room:
+        yield room
+
+
+def assets(dataset: str) -> list[str]:
+    return [f"{dataset}/candidate", f"{dataset}/release", dataset]
+
+
+@pytest.mark.requirement("M-4", "M-6", "M-8", "B44")
+def test_a_launched_run_records_every_check_and_publishes(site: Site, room: ControlRoom) -> None:
+    run = room.launch(*assets(DATASET))
+    assert room.status_at_end(run) == "SUCCESS"
+    recorded = room.checks(f"{DATASET}/candidate") | room.checks(f"{DATASET}/release")
+    recorded |= room.checks(DATASET)
+    assert {name: (c["status"], c["runId"]) for name, c in recorded.items()} == {
+        name: ("SUCCEEDED", run)
+        for name in ("contract", "quality", "warnings", "freeze", "published")
+    }
+    assert site.current_version() == "1.0.0"
+    assert [outcome.run_id for outcome in site.outcomes()] == [run]
+
+
+@pytest.mark.requirement("M-10", "B44", "B46")
+def test_an_expectation_that_fails_in_a_launched_run_is_recorded_and_blocks(
+    site: Site, room: ControlRoom
+) -> None:
+    run = room.launch(*assets("ns/blocked"))
+    assert room.status_at_end(run) == "FAILURE"
+    quality = room.checks("ns/blocked/candidate")["quality"]
+    assert (quality["status"], quality["runId"]) == ("FAILED", run)
+    assert quality["evaluation"]["success"] is False
+    assert "expect_column_mean_to_be_between" in quality["evaluation"]["description"]
+    assert site.current("ns/blocked") is None
+
+
+@pytest.mark.requirement("M-4", "M-5")
+def test_a_derived_data_set_follows_by_itself(site: Site, room: ControlRoom) -> None:
+    eventually(lambda: site.current_version(DERIVED), f"{DERIVED} is published")
+    [event] = eventually(lambda: room.materializations(DERIVED), f"{DERIVED} is shown")
+    assert event["release"] == "1.0.0"
+
+
+@pytest.mark.requirement("M-7")
+def test_what_is_published_by_hand_appears_by_itself(site: Site, room: ControlRoom) -> None:
+    site.released_elsewhere("ns/by-hand")
+    [event] = eventually(lambda: room.materializations("ns/by-hand"), "ns/by-hand is shown")
+    assert (event["run_id"], event["generation"]) == ("", 1)
+    assert room.checks("ns/by-hand")["published"]["status"] == "SUCCEEDED"
+
+
+@pytest.mark.requirement("M-4", "S1-90")
+def test_schedules_and_sensors_are_on_without_anybody_starting_them(room: ControlRoom) -> None:
+    query = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
+        schedules { name scheduleState { status } } sensors { name sensorState { status } } } } } }"""
+    [repository] = room.ask(query)["repositoriesOrError"]["nodes"]
+    states = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
+    states |= {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
+    assert set(states) == {
+        "ns__prices__schedule", "ns__blocked__schedule", "ns__by_hand__schedule",
+        "repair_schedule", "derived_datasets", "published_elsewhere", "stale_runs", "failed_runs",
+        "canceled_runs",
+    }  # fmt: skip
+    assert set(states.values()) == {"RUNNING"}

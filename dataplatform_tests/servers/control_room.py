@@ -1,0 +1,174 @@
+"""The real control room for tests: `dagster dev` in a folder of its own, asked through GraphQL.
+
+Its daemon launches runs in processes of their own, which is where some things happen that no run
+inside a test can show. It is stopped as a terminal would: by an interrupt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dataplatform_tests.house.tree import ROOT
+from dataplatform_tests.servers.ports import free_ports
+
+START_SECONDS = 240.0
+RUN_SECONDS = 300.0
+STOP_SECONDS = 60.0
+POLL_SECONDS = 0.5
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+Answer = TypeVar("Answer")
+
+LAUNCH = """
+mutation ($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+CHECKS = """
+query ($key: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $key) {
+    ... on AssetNode {
+      assetChecksOrError {
+        ... on AssetChecks {
+          checks { name executionForLatestMaterialization {
+            status runId evaluation { success description metadataEntries { label } } } }
+        }
+      }
+    }
+  }
+}
+"""
+MATERIALIZED = """
+query ($key: AssetKeyInput!) {
+  assetOrError(assetKey: $key) {
+    ... on Asset { assetMaterializations(limit: 10) { runId metadataEntries {
+      label ... on TextMetadataEntry { text } ... on IntMetadataEntry { intValue } } } }
+  }
+}
+"""
+
+
+@dataclass(frozen=True)
+class ControlRoom:
+    """A running `dagster dev`."""
+
+    folder: Path
+    address: str
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of one GraphQL query."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(
+            f"{self.address}/graphql", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.loads(response.read())
+        assert not answer.get("errors"), answer["errors"]
+        return answer["data"]
+
+    def launch(self, *assets: str, job: str = "datasets") -> str:
+        """Queue a run of these assets and their checks; returns its id."""
+        selector = {
+            "repositoryLocationName": "opendata",
+            "repositoryName": "__repository__",
+            "jobName": job,
+            "assetSelection": [{"path": asset.split("/")} for asset in assets],
+        }
+        answer = self.ask(LAUNCH, params={"selector": selector, "runConfigData": {}})["launchRun"]
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        return str(answer["run"]["runId"])
+
+    def status_at_end(self, run_id: str) -> str:
+        """How a run ended, once it has."""
+
+        def ended() -> str | None:
+            status = str(self.ask(STATUS, id=run_id)["runOrError"]["status"])
+            return status if status in ENDED else None
+
+        return eventually(ended, f"run {run_id} has ended")
+
+    def checks(self, asset: str) -> dict[str, dict[str, Any]]:
+        """The checks of an asset that looked at its latest materialization."""
+        node = self.ask(CHECKS, key={"path": asset.split("/")})["assetNodeOrError"]
+        found = node["assetChecksOrError"]["checks"]
+        latest = {check["name"]: check["executionForLatestMaterialization"] for check in found}
+        return {name: execution for name, execution in latest.items() if execution}
+
+    def materializations(self, asset: str) -> list[dict[str, Any]]:
+        """The last materializations of an asset, newest first, with their plain metadata."""
+        answer = self.ask(MATERIALIZED, key={"path": asset.split("/")})["assetOrError"]
+        return [
+            {"run_id": event["runId"]}
+            | {e["label"]: e.get("text", e.get("intValue")) for e in event["metadataEntries"]}
+            for event in answer.get("assetMaterializations", [])
+        ]
+
+
+def eventually(look: Callable[[], Answer | None], what: str) -> Answer:
+    """What `look` finds, as soon as it finds something."""
+    until = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < until:
+        if found := look():
+            return found
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"waited {RUN_SECONDS:.0f} s and still not: {what}")
+
+
+@contextlib.contextmanager
+def running_control_room(folder: Path, **environment: str) -> Iterator[ControlRoom]:
+    """Start `dagster dev` on the project's own workspace and instance, in another folder."""
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(ROOT / name, folder)
+    [port] = free_ports(1)
+    log_path = folder / "dagster-dev.log"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)],
+            cwd=folder,
+            env={**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1", **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        room = ControlRoom(folder, f"http://127.0.0.1:{port}")
+        try:
+            _await_start(room, process, log_path)
+            yield room
+        finally:
+            _stop(process)
+
+
+def _await_start(room: ControlRoom, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError):
+            room.ask("{ version }")
+            return
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"dagster dev did not start:\n{log.read_text()[-4000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
