@@ -116,10 +116,14 @@ imports: setup ## Check who may import whom
 .PHONY: docs
 docs: setup ## Check links, examples and generated pages of the documentation
 	@$(BIN)/python scripts/check_docs.py
+	@$(BIN)/python scripts/settings_page.py --check
+	@$(BIN)/python scripts/cli_page.py --check
 	@$(BIN)/python scripts/requirements_page.py --check
 
 .PHONY: pages
 pages: setup ## Write the generated pages of the documentation
+	@$(BIN)/python scripts/settings_page.py
+	@$(BIN)/python scripts/cli_page.py
 	@$(BIN)/python scripts/requirements_page.py
 
 .PHONY: fmt

@@ -1,7 +1,8 @@
-"""Check the Markdown of this project: links, anchors, and the code it shows.
+"""Check the Markdown of this project: links, anchors, the code it shows, and pages nobody finds.
 
-Here: what can be wrong inside the text of a page. Whether a page is complete or well written
-is not checked here, and nothing is fetched: addresses outside the project are left alone.
+Here: what can be wrong inside the text of a page, and between pages. Whether a page is complete or
+well written is not checked here, and nothing is fetched: addresses outside the project are left
+alone.
 """
 
 from __future__ import annotations
@@ -102,6 +103,24 @@ def anchors(path: Path) -> set[str]:
     return found
 
 
+def unreachable(root: Path = ROOT) -> list[str]:
+    """Pages under `docs/` that no path of links leads to from `docs/index.md`."""
+    every = {path for path in pages(root) if path.is_relative_to(root / "docs")}
+    waiting, seen = [root / "docs" / "index.md"], set[Path]()
+    while waiting:
+        page = waiting.pop()
+        if page in seen or page not in every:
+            continue
+        seen.add(page)
+        tokens = MARKDOWN.parse(page.read_text(encoding="utf-8"))
+        targets = (urlsplit(target) for _, target in links(tokens))
+        waiting += [(page.parent / unquote(t.path)).resolve() for t in targets if not t.scheme]
+    return [
+        f"{path.relative_to(root)}:1: no link leads here from docs/index.md"
+        for path in sorted(every - seen)
+    ]
+
+
 def code_problem(language: str, text: str) -> str | None:
     """Why a block that claims to be Python, YAML or JSON is none, or None."""
     try:
@@ -119,7 +138,7 @@ def code_problem(language: str, text: str) -> str | None:
 def main() -> int:
     """Print what is wrong on all pages."""
     checked = pages()
-    problems = [problem for path in checked for problem in findings(path)]
+    problems = [problem for path in checked for problem in findings(path)] + unreachable()
     print(*problems, sep="\n", end="\n" if problems else "")
     print(f"{len(checked)} pages, {len(problems)} problems")
     return 1 if problems else 0
