@@ -113,6 +113,9 @@ def _freshness(rule: MetricThreshold, profile: Profile, now_at: datetime) -> Fin
         hint = "name the time column with `time:` and deliver at least one row that has a time"
         return not_evaluated(rule.label, (), rule.severity, why, hint)
     newest_at = _instant(profile.time_max)
+    if newest_at is None:
+        why = f"the newest time, {profile.time_max}, lies beyond the calendar"
+        return not_evaluated(rule.label, (), rule.severity, why, "correct the time at its source")
     age = now_at - newest_at
     return Finding(
         rule=rule.label,
@@ -129,8 +132,11 @@ def _freshness(rule: MetricThreshold, profile: Profile, now_at: datetime) -> Fin
     )
 
 
-def _instant(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
+def _instant(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:  # a year beyond 9999, which columns can hold
+        return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

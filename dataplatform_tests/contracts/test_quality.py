@@ -65,6 +65,7 @@ def only(report: Report) -> Finding:
         ),
         ({"metric": "freshness", "max_age": "1h"}, profile(time_max="2024-01-10T10:30:00Z"), False),
         ({"metric": "freshness", "max_age": "7d"}, profile(time_max=None), False),
+        ({"metric": "freshness", "max_age": "7d"}, profile(time_max="12921-08-18"), False),
         ({"metric": "volume", "min": 100}, profile(100), True),
         ({"metric": "volume", "min": 101}, profile(100), False),
         ({"metric": "volume", "max": 99}, profile(100), False),

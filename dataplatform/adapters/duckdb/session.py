@@ -23,7 +23,6 @@ from opendata.wire.errors import InvalidInput, NotFound, Rejected, Unavailable
 FAILED: Final = "statement_failed"
 TIMED_OUT: Final = "statement_timeout"
 OUT_OF_MEMORY: Final = "out_of_memory"
-ROWS_PER_BATCH: Final = 65_536
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,6 @@ class Session:
             yield
         finally:
             self._connection.unregister(name)
-
-    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """A large result, streamed; the time limit is for its first batch."""
-        reader = self._run(sql, (), lambda cursor: cursor.to_arrow_reader(ROWS_PER_BATCH))
-        try:
-            yield from reader
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            raise _translated(error, self._limits) from error
 
     def _run(self, sql: str, parameters: Sequence[Any], fetch: Any) -> Any:
         timer = threading.Timer(self._limits.statement_seconds, self._connection.interrupt)
@@ -138,7 +129,7 @@ def readable_paths(files: Sequence[str]) -> list[str]:
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as dictionaries; a nanosecond time that Python cannot hold becomes text."""
+    """Rows as dictionaries; a time that Python cannot hold becomes text."""
     return [
         dict(zip(table.column_names, values, strict=True))
         for values in zip(*(_values(column) for column in table.columns), strict=True)
@@ -147,10 +138,12 @@ def rows_of(table: pa.Table) -> list[dict[str, Any]]:
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     kind = column.type
-    if (pa.types.is_timestamp(kind) and kind.unit == "ns") or pa.types.is_time64(kind):
-        text: list[Any] = column.cast(pa.string()).to_pylist()
-        return text
-    values: list[Any] = column.to_pylist()
+    finer = (pa.types.is_timestamp(kind) and kind.unit == "ns") or pa.types.is_time64(kind)
+    values: list[Any]
+    try:
+        values = (column.cast(pa.string()) if finer else column).to_pylist()
+    except (ValueError, OverflowError):  # a year beyond 9999, or before 1
+        values = column.cast(pa.string()).to_pylist()
     return values
 
 

@@ -131,6 +131,14 @@ def test_times_finer_than_microseconds_are_told_apart(tmp_path: Path) -> None:
     assert profile.time_min == "1970-01-01T00:00:00.000000001Z"
 
 
+def test_times_beyond_the_calendar_are_shown_as_text(tmp_path: Path) -> None:
+    rows = {"day": pa.array([4_000_000, 1], pa.date32())}
+    found = rule_finding(tmp_path, rows, {"kind": "range", "field": "day", "max": "2000-01-01"})
+    assert found.samples == ({"#row": 1, "day": "12921-08-18"},)
+    _, profile = judge(tmp_path, rows, time="day")
+    assert (profile.time_min, profile.time_max) == ("1970-01-02", "12921-08-18")
+
+
 def test_what_cannot_be_compared_exactly_is_not_evaluated(tmp_path: Path) -> None:
     rows = {
         "wide": pa.array([Decimal(1)], pa.decimal256(60, 2)),
