@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from dataplatform.contracts.explain import explain
 from dataplatform.contracts.report import Report
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import record_failure, recorded
@@ -41,10 +42,10 @@ def candidate_checks(
         with recorded(ports, names.dataset, context):
             newest = last_candidate(context.instance, names)
             digest = require_candidate(names.dataset, newest.digest)
-            for report in look(ports, names.dataset, digest, asked):
-                reports.append(report)
-                context.log.info("%s: %s", report.gate, "passed" if report.passed else "FAILED")
+            reports += look(ports, names.dataset, digest, asked)
             _record_closed(ports, names.dataset, context, reports)
+        for report in reports:
+            context.log.log("INFO" if report.passed else "ERROR", explain(report))
         for report in reports:
             if report.gate in asked:
                 yield _verdict(names, report)
@@ -90,13 +91,13 @@ def _record_closed(
 
 def _verdict(names: Names, report: Report) -> dg.AssetCheckResult:
     problem = gate_problem(names.dataset, report)
-    metadata = report_metadata(report)
+    what_to_do = {"what_to_do": problem.hint} if problem and problem.hint else {}
     return dg.AssetCheckResult(
         passed=report.passed,
         asset_key=names.candidate,
         check_name=report.gate,
-        description=problem.message if problem else None,
-        metadata=metadata | ({"what_to_do": problem.hint} if problem and problem.hint else {}),
+        description=explain(report).partition("\n")[0],
+        metadata=report_metadata(report) | what_to_do,
     )
 
 

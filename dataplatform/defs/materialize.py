@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import dagster as dg
 
+from dataplatform.defs.metadata import explanation_of
 from dataplatform.settings import read_settings
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
@@ -77,11 +78,12 @@ def materialize(defs: dg.Definitions, instance: dg.DagsterInstance, name: str) -
 
 def _check(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
     hint = evaluation.metadata.get("hint")
+    told = [evaluation.description, explanation_of(evaluation)]
     return {
         "name": evaluation.check_name,
         "passed": evaluation.passed,
         "blocking": bool(evaluation.blocking),
-        "description": evaluation.description,
+        "description": "\n".join(text for text in told if text) or None,
         "hint": str(hint.value) if hint is not None else None,
     }
 

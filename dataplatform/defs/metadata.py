@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from dataplatform.contracts.report import Finding, Report, explain
+from dataplatform.contracts.explain import explain
+from dataplatform.contracts.report import Finding, Report
 from dataplatform.defs.columns import table_schema
 from dataplatform.defs.tables import columns_of, table
 from dataplatform.releases.build import Built
@@ -27,12 +28,15 @@ from opendata.wire.pointer import Pointer
 CANDIDATE = "candidate"
 FORCED = "forced"
 RELEASE = "release"
+EXPLANATION = "explanation"
 COMMIT = "commit_id"
 PREVIEW_ROWS = 10
+CHANGE_COLUMNS = ("change", "key", "column", "old", "new")
 FINDING_COLUMNS = (
     "rule", "fields", "severity", "passed", "checked", "failing", "pass_rate", "message", "hint",
 )  # fmt: skip
 Metadata = dict[str, Any]
+_FENCE = "```"
 
 
 def candidate_metadata(ports: ReleasePorts, built: Built, *, force: bool) -> Metadata:
@@ -40,7 +44,7 @@ def candidate_metadata(ports: ReleasePorts, built: Built, *, force: bool) -> Met
     candidate = built.candidate
     key = keys.candidate_key(parse_dataset_id(candidate.id), built.digest)
     return {
-        CANDIDATE: prefixed(built.digest),
+        CANDIDATE: _named(built.digest),
         FORCED: force,
         "dagster/row_count": candidate.row_count,
         "dagster/uri": _uri(ports.store, key),
@@ -48,7 +52,7 @@ def candidate_metadata(ports: ReleasePorts, built: Built, *, force: bool) -> Met
             candidate.schema, candidate.contract.get("primary_key", ())
         ),
         "size_bytes": candidate.size_bytes,
-        "content_hash": prefixed(candidate.content_hash),
+        "content_hash": _named(candidate.content_hash),
         "shards": f"{len(candidate.files)} ({built.written} new)",
         "code": candidate.code,
         "tools": candidate.tools,
@@ -87,7 +91,7 @@ def release_metadata(ports: ReleasePorts, release: Release) -> Metadata:
     first, last = coverage(manifest)
     return {
         RELEASE: str(release.version),
-        CANDIDATE: prefixed(parse_digest(manifest.candidate)),
+        CANDIDATE: _named(manifest.candidate),
         "dagster/row_count": manifest.row_count,
         "dagster/column_schema": table_schema(
             manifest.schema, manifest.contract.get("primary_key", ())
@@ -96,9 +100,9 @@ def release_metadata(ports: ReleasePorts, release: Release) -> Metadata:
         "coverage": f"{first} … {last}" if first else "no time column",
         "schema_version": manifest.versioning.schema_version,
         "schema_hash": schema_hash(manifest),
-        "content_hash": prefixed(manifest.integrity.content_hash),
-        "hash_sha256": prefixed(manifest.integrity.hash_sha256),
-        "manifest_sha256": prefixed(release.stored_sha256),
+        "content_hash": _named(manifest.integrity.content_hash),
+        "hash_sha256": _named(manifest.integrity.hash_sha256),
+        "manifest_sha256": _named(release.stored_sha256),
         "signed_by": manifest.integrity.signed_by or "nobody: no signing key is set",
         "frozen_at": manifest.freeze.frozen_at,
         "freeze": manifest.freeze.mode,
@@ -115,10 +119,16 @@ def report_metadata(report: Report) -> Metadata:
         "rules": len(report.findings),
         "failed_rules": len(failed),
         "pass_rate": round(report.pass_rate, 4),
-        "explanation": dg.MetadataValue.md(f"```\n{explain(report)}\n```"),
+        EXPLANATION: dg.MetadataValue.md(f"{_FENCE}\n{explain(report)}\n{_FENCE}"),
         "findings": findings_table(report.findings),
     }
     return metadata | offending_rows(failed)
+
+
+def explanation_of(evaluation: dg.AssetCheckEvaluation) -> str:
+    """The explanation in a check's metadata as plain lines; empty where it has none."""
+    explanation = evaluation.metadata.get(EXPLANATION)
+    return str(explanation.value).strip("`\n") if explanation else ""
 
 
 def findings_table(findings: Iterable[Finding]) -> dg.TableMetadataValue:
@@ -179,10 +189,21 @@ def _change(manifest: Manifest) -> Metadata:
         "rows_changed": rows.get("changed", 0),
     }
     if samples := rows.get("samples"):
-        metadata["diff_samples"] = table(samples, columns_of(samples))
+        metadata["diff_samples"] = table(_changed_cells(samples), CHANGE_COLUMNS)
     if any(schema.values()):
         metadata["diff_schema"] = dg.MetadataValue.json(schema)
     return metadata
+
+
+def _changed_cells(samples: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Sample rows of a difference, one line per changed cell."""
+    for sample in samples:
+        key = ", ".join(f"{name}={value}" for name, value in sample.get("key", {}).items())
+        row = {"change": sample["change"], "key": key}
+        cells = sample.get("values", {}) if sample["change"] == "changed" else {}
+        yield from (row | {"column": name} | cell for name, cell in cells.items())
+        if not cells:
+            yield row
 
 
 def _inputs(pinned: list[dict[str, Any]]) -> Metadata:
@@ -197,6 +218,11 @@ def _preview(store: ObjectStore, key: str | None) -> Metadata:
     columns = preview["columns"]
     rows = (dict(zip(columns, row, strict=True)) for row in preview["rows"][:PREVIEW_ROWS])
     return {"preview": table(rows, columns)}
+
+
+def _named(digest: str) -> str:
+    """A digest with its algorithm, however it is stored."""
+    return prefixed(parse_digest(digest))
 
 
 def _uri(store: ObjectStore, key: str) -> str:

@@ -37,7 +37,8 @@ def test_a_broken_contract_blocks_the_release_and_names_the_rows(site: Site) -> 
     assert not run.checks["contract"]
     assert site.current() is None
     verdict = run.evaluations["contract"]
-    assert "blocked by its contract gate" in str(verdict.description)
+    assert verdict.description == "contract: 1 of 2 rules fail over 2 rows"
+    assert "code='a'" in str(verdict.metadata["explanation"].value)
     assert verdict.metadata["failed_rules"].value == 1
     [row, *_] = verdict.metadata["offending_rows"].records
     assert row.data["code"] == "a"
