@@ -25,6 +25,7 @@ from dataplatform.releases.run import build_pushed, release
 from dataplatform.releases.trace import RunReference
 from dataplatform.wiring import Platform
 from opendata.reading.resolve import Release, read_current
+from opendata.reading.suggest import did_you_mean
 from opendata.wire.errors import InvalidInput
 from opendata.wire.ids import DatasetId
 
@@ -95,6 +96,7 @@ def pushed_definition(
     Raises:
         InvalidInput: naming each field that is wrong, with did-you-mean.
     """
+    _require_known(request.metadata)
     document = _defaults(request.dataset)
     if current is not None:
         document |= current.manifest.dataset | current.manifest.definition
@@ -114,6 +116,17 @@ def pushed_definition(
         contract = _with_new_columns(definition, current, request.rows.schema)
         definition = definition.model_copy(update={"contract": contract})
     return definition
+
+
+def _require_known(metadata: Mapping[str, Any]) -> None:
+    fields = DatasetDefinition.model_fields
+    unknown = [name for name in metadata if name not in fields]
+    if unknown:
+        raise InvalidInput(
+            f"{', '.join(map(repr, unknown))} is no field of an opendata.yaml",
+            code="invalid_metadata",
+            hint=did_you_mean(unknown[0], fields) or f"fields: {', '.join(fields)}",
+        )
 
 
 def _defaults(dataset: DatasetId) -> dict[str, Any]:

@@ -6,6 +6,7 @@ own warnings, never to a terminal.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from dataplatform.cli.verbs import diff_datasets, rollback, semver_compare
 from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
+
+_OURS = ("opendata.", "dataplatform.")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,16 @@ def _pushed(result: Released | NothingNew) -> Pushed:
 
 
 def _warn(message: str, hint: str | None = None) -> None:
-    warnings.warn(f"{message} ({hint})" if hint else message, UserWarning, stacklevel=4)
+    text = f"{message} ({hint})" if hint else message
+    warnings.warn(text, UserWarning, stacklevel=_caller_level())
+
+
+def _caller_level() -> int:
+    """How far up the stack the line stands that called us, for Python to name it."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith(_OURS):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 class ReleaseVerbs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -26,20 +27,30 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def rates_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with `me/rates@1.0.0`, sharded by month; made once, to be copied."""
+    store = tmp_path_factory.mktemp("rates") / "store"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(store.parent)
+        patch.setenv("OPENDATA_STORAGE", str(store))
+        with pytest.warns(UserWarning, match="unsigned"):
+            opendata.push(
+                RATES,
+                "me/rates",
+                title="Rates",
+                license="CC0-1.0",
+                description="What a euro cost.",
+                topics=["rates", "macro"],
+                time="date",
+                contract={"primary_key": ["date", "currency"]},
+                release={"shard": "month"},
+            )
+    return store
+
+
 @pytest.fixture
-def rates(project: Path) -> str:
-    """`me/rates@1.0.0` in the working folder's store, sharded by month."""
-    (project / ".opendata" / "store").mkdir(parents=True)
-    with pytest.warns(UserWarning, match="unsigned"):
-        opendata.push(
-            RATES,
-            "me/rates",
-            title="Rates",
-            license="CC0-1.0",
-            description="What a euro cost.",
-            topics=["rates", "macro"],
-            time="date",
-            contract={"primary_key": ["date", "currency"]},
-            release={"shard": "month"},
-        )
+def rates(project: Path, rates_store: Path) -> str:
+    """`me/rates@1.0.0` in the working folder's store."""
+    shutil.copytree(rates_store, project / ".opendata" / "store")
     return "me/rates"

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from opendata.cli.cells import clean, plain
+from opendata.cli.cells import clean, counted, plain
 from opendata.cli.table import render
 
 R = TypeVar("R")
@@ -75,7 +75,8 @@ class Output:
         for line in drawn.lines:
             click.echo(line)
         if drawn.left_out:
-            self.note(f"{drawn.left_out} more columns have no room here; a pipe shows them all")
+            left_out = counted(drawn.left_out, "more column")
+            self.note(f"no room for {left_out}; a pipe shows all of them")
 
     # --- everything else, on standard error ------------------------------------------
 

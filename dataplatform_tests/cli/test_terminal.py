@@ -1,0 +1,96 @@
+"""What is drawn where a terminal is attached: steps that live, a table that fits."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import time
+from fcntl import ioctl
+from pathlib import Path
+from termios import TIOCSWINSZ
+
+import pytest
+
+from dataplatform_tests.cli.shell import od
+
+pytestmark = pytest.mark.platform
+
+
+def on_a_terminal(cwd: Path, *words: str, columns: int = 60) -> tuple[int, str]:
+    """Run `od` with a terminal on all three streams; the exit code and what was drawn."""
+    ours, theirs = pty.openpty()
+    ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from opendata.cli import main; main()", *words],
+        cwd=cwd,
+        env={**os.environ, "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    drawn = read_to_the_end(ours)
+    os.close(ours)
+    return process.wait(timeout=60), drawn
+
+
+def read_to_the_end(terminal: int) -> str:
+    """Everything until the other side closes."""
+    drawn, deadline = b"", time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if not select.select([terminal], [], [], 1)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break  # this is how Linux says that nobody holds the other side
+        if not piece:
+            break
+        drawn += piece
+    return drawn.decode()
+
+
+def test_steps_live_and_log_lines_stand_above_them(project: Path) -> None:
+    od("init", "me/weather")
+    code, drawn = on_a_terminal(project, "run", "me/weather")
+    assert code == 0
+    assert "✓" in drawn
+    assert "comparing with the current release" in drawn
+    assert "│ these are made-up sample rows" in drawn
+    assert "it would become me/weather@1.0.0" in drawn
+
+
+def test_a_table_fits_the_terminal_and_says_what_it_left_out(rates: str, project: Path) -> None:
+    code, drawn = on_a_terminal(project, "load", rates, columns=22)
+    assert code == 0
+    assert "currency" in drawn
+    assert "no room for 1 more column;" in drawn
+
+
+def test_verifying_draws_a_bar_and_ends_with_the_outcome(rates: str, project: Path) -> None:
+    code, drawn = on_a_terminal(project, "verify", rates, columns=100)
+    assert code == 0
+    assert "verifying me/rates" in drawn
+    assert "digests hold" in drawn
+
+
+def test_a_push_asks_first_and_a_no_publishes_nothing(project: Path) -> None:
+    (project / "rows.csv").write_text("n\n1\n")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from opendata.cli import main; main()"]
+    process = subprocess.Popen(
+        [*command, "push", "rows.csv", "me/rows"],
+        cwd=project, env=dict(os.environ), stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    os.write(ours, b"n\n")
+    drawn = read_to_the_end(ours)
+    os.close(ours)
+    assert process.wait(timeout=60) == 3
+    assert "publish rows.csv as me/rows in" in drawn
+    assert "nothing was published" in drawn
+    assert not (project / ".opendata" / "store").exists()
