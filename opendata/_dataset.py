@@ -54,6 +54,8 @@ class Dataset:
             try:
                 release = resolve(self._reader, self.reference)
             except NotFound as error:
+                if error.code != "unknown_dataset":
+                    raise
                 hint = dataset_hint(self._reader, self.reference.id)
                 raise NotFound(error.message, code=error.code, hint=hint or error.hint) from error
             self._verified = verify_release(release.manifest, self._settings.trust())
