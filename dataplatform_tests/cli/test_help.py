@@ -61,6 +61,16 @@ def test_a_command_whose_library_is_missing_says_what_to_install(
     assert "hint: install opendata with its extra: opendata[platform]" in answer.err
 
 
+def test_a_plain_install_says_so_before_a_command_of_the_platform_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "_PLATFORM_NEEDS", ("no_such_library",))
+    answer = od("run", "me/x")
+    assert answer.code == 4
+    assert "od run needs no_such_library" in answer.err
+    assert "hint: install opendata with its extra: opendata[platform]" in answer.err
+
+
 def test_a_mistyped_command_gets_its_nearest_one() -> None:
     answer = od("serach", "x")
     assert answer.code == 2

@@ -111,11 +111,19 @@ def load_target(target: str) -> Any:
 
 
 def _load_of_platform(name: str, target: str) -> Any:
+    # Asked before, because commands import what they need only when they run.
+    missing = next((need for need in _PLATFORM_NEEDS if find_spec(need) is None), None)
+    if missing is not None:
+        raise _needs(name, missing)
     try:
         return load_target(target)
     except ModuleNotFoundError as error:
-        raise NotFound(
-            f"od {name} needs {error.name}, which is not installed",
-            code="platform_missing",
-            hint=INSTALL_HINT,
-        ) from error
+        raise _needs(name, error.name) from error
+
+
+def _needs(name: str, module: str | None) -> NotFound:
+    return NotFound(
+        f"od {name} needs {module}, which is not installed",
+        code="platform_missing",
+        hint=INSTALL_HINT,
+    )
