@@ -203,7 +203,8 @@ def _written(
     reusable = {entry.name: entry for entry in current.manifest.files} if current else {}
     for shard in session.shards(arrangement, reusable):
         if shard.parquet is not None and shard.chunks is not None:
-            put_object_at(ports.store, shard.entry.path, shard.parquet, PARQUET)
+            entry = shard.entry
+            put_object_at(ports.store, entry.path, shard.parquet, entry.size_bytes, PARQUET)
             put_object(ports.store, shard.chunks.to_bytes(), content_type="application/json")
         yield shard
 

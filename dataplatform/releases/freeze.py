@@ -19,13 +19,14 @@ from dataplatform.releases.number import Numbers, next_numbers
 from dataplatform.releases.ports import ReleasePorts, Signer
 from dataplatform.releases.trace import RunReference, attach_provenance
 from dataplatform.releases.verdict import Decision, Gate, require_verdicts
+from opendata.reading.history import publishing_commit
 from opendata.reading.resolve import Release, read_current, read_release
-from opendata.reading.signature import release_statement
+from opendata.reading.signature import release_statement, verify_release
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import replace
 from opendata.wire.digest import digest_of, prefixed
-from opendata.wire.errors import Conflict
+from opendata.wire.errors import Conflict, Corrupt, Denied
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import (
     Adapters,
@@ -39,7 +40,8 @@ from opendata.wire.manifest import (
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version, parse_version
 
-FREEZE_TRIES = 20
+# Every failed publish of other data leaves a number behind until one succeeds.
+FREEZE_TRIES = 1000
 _UNFROZEN_HASH = "0" * 64
 
 
@@ -110,15 +112,15 @@ def _take_number(
     taken: set[Version] = set()
     for _ in range(FREEZE_TRIES):
         numbers = next_numbers(change, versioning, _declared(settings), taken)
-        existing = _frozen_already(ports.store, dataset, numbers.data_release)
-        if existing is None:
+        version = numbers.data_release
+        if ports.store.stat(keys.release_key(dataset, version)) is None:
             manifest = _seal(draft, numbers, settings, ports.now(), ports.signer)
-            if frozen := _put_manifest(ports.store, dataset, numbers.data_release, manifest):
+            if frozen := _put_manifest(ports.store, dataset, version, manifest):
                 return Frozen(frozen, change)
-            existing = read_release(ports.store, dataset, numbers.data_release)
-        if _is_same_attempt(existing.manifest, draft):
-            return Frozen(existing, change, resumed=True)
-        taken.add(numbers.data_release)
+        earlier = _resumable(ports, dataset, version, draft, current)
+        if earlier is not None:
+            return Frozen(earlier, change, resumed=True)
+        taken.add(version)
     raise Conflict(
         f"{FREEZE_TRIES} numbers of {dataset} were taken by others while freezing",
         code="numbers_taken",
@@ -126,10 +128,30 @@ def _take_number(
     )
 
 
-def _frozen_already(store: ObjectStore, dataset: DatasetId, version: Version) -> Release | None:
-    if store.stat(keys.release_key(dataset, version)) is None:
+def _resumable(
+    ports: ReleasePorts,
+    dataset: DatasetId,
+    version: Version,
+    draft: Manifest,
+    current: Release | None,
+) -> Release | None:
+    """What is frozen under a number, if it is this very candidate and was never published.
+
+    One that was published before and rolled back since does not come back under its old number;
+    one that is damaged, or signed by another key than publishing will ask for, stays as it lies.
+    """
+    try:
+        frozen = read_release(ports.store, dataset, version)
+        verify_release(frozen.manifest, ports.signer.trust() if ports.signer else None)
+    except (Corrupt, Denied):
         return None
-    return read_release(store, dataset, version)
+    same_base = frozen.manifest.versioning.prev_release == draft.versioning.prev_release
+    if not same_base or frozen.manifest.candidate != draft.candidate:
+        return None
+    head = current.pointer if current else None
+    if head is not None and publishing_commit(ports.store, frozen, head) is not None:
+        return None
+    return frozen
 
 
 def _put_manifest(
@@ -142,11 +164,6 @@ def _put_manifest(
     except AlreadyExists:
         return None
     return Release(dataset, version, manifest, data, digest_of(data))
-
-
-def _is_same_attempt(frozen: Manifest, draft: Manifest) -> bool:
-    same_base = frozen.versioning.prev_release == draft.versioning.prev_release
-    return same_base and frozen.candidate == draft.candidate
 
 
 def _draft(

@@ -9,26 +9,30 @@ a valid frozen manifest, its verdicts, its objects, and that it follows the curr
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dataplatform.releases.objects import put_object_at
 from dataplatform.releases.ports import ReleasePorts
-from opendata.reading.history import commit_at
+from opendata.reading.history import commit_at, publishing_commit
 from opendata.reading.resolve import Release, Route, read_release, read_route
 from opendata.reading.signature import verify_release
 from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.errors import Conflict, Corrupt, NotFound, Rejected, Unavailable
 from opendata.wire.ids import DatasetId
+from opendata.wire.manifest import named_objects
 from opendata.wire.pointer import NONCE_CHARS, Pointer, PointerKind, next_pointer
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version
 
+JSON = "application/json"
 _NOT_FROZEN_HINT = "od run freezes and publishes in one go"
 
 
 @dataclass(frozen=True)
 class Published:
-    """The pointer after publishing; `moved` is False if it named this release before."""
+    """The commit of a release; `moved` is False if it had been made before."""
 
     pointer: Pointer
     release: Release
@@ -38,6 +42,9 @@ class Published:
 def publish_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Published:
     """Make a frozen release the current one.
 
+    A release is published once. Asking again (because the first answer was lost, say) finds the
+    commit that did it and changes nothing, even if others published or rolled back since.
+
     Raises:
         Rejected: if there is no valid frozen manifest, or one of its objects is missing.
         Conflict: naming the winner, if another release was published since this one was frozen.
@@ -45,8 +52,8 @@ def publish_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -
     """
     release = require_frozen(ports, dataset, version)
     route = read_route(ports.store, dataset)
-    if route is not None and route.pointer.manifest_sha256 == release.stored_sha256:
-        return Published(route.pointer, release, moved=False)
+    if route is not None and (done := publishing_commit(ports.store, release, route.pointer)):
+        return Published(done, release, moved=False)
     _require_successor(release, route)
     pointer = _next_pointer(ports, release, route, "publish")
     return Published(_swap(ports.store, dataset, pointer, route), release)
@@ -56,7 +63,7 @@ def move_back(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Publ
     """Point readers at an earlier release again: a new generation that names an old release.
 
     Raises:
-        Rejected: if that release was never frozen or its objects are gone.
+        Rejected: if that release was never published or its objects are gone.
         Conflict: naming the winner, if somebody published meanwhile.
     """
     release = require_frozen(ports, dataset, version)
@@ -65,6 +72,12 @@ def move_back(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Publ
         raise NotFound(f"{dataset} was never published", hint=f"od run {dataset} --publish")
     if route.pointer.manifest_sha256 == release.stored_sha256:
         return Published(route.pointer, release, moved=False)
+    if publishing_commit(ports.store, release, route.pointer) is None:
+        raise Rejected(
+            f"{release.reference} was frozen and never published, so there is no way back to it",
+            code="never_published",
+            hint=f"od releases {dataset}",
+        )
     pointer = _next_pointer(ports, release, route, "rollback")
     return Published(_swap(ports.store, dataset, pointer, route), release)
 
@@ -86,17 +99,25 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
             hint=_NOT_FROZEN_HINT,
         ) from error
     verify_release(release.manifest, ports.signer.trust() if ports.signer else None)
-    required = {entry.path: entry.size_bytes for entry in release.manifest.files}
-    required |= dict.fromkeys((entry.chunks for entry in release.manifest.files), -1)
-    for key, size in required.items():
+    for key, size in _required_objects(release):
         stat = ports.store.stat(key)
-        if stat is None or size not in (-1, stat.size):
+        if stat is None or size not in (None, stat.size):
             raise Corrupt(
                 f"{what} cannot be published: {key} is missing or has another size",
                 code="missing_object",
-                hint=f"od run {dataset} builds it again",
+                hint=f"restore it from a copy of the store; od verify {what} names all losses",
+                details={"object": key},
             )
     return release
+
+
+def _required_objects(release: Release) -> Iterator[tuple[str, int | None]]:
+    """All that a release stands on, with sizes where they are known."""
+    for entry in release.manifest.files:
+        yield entry.path, entry.size_bytes
+        yield entry.chunks, None
+    for key in named_objects(release.manifest):
+        yield key, None
 
 
 def _require_successor(release: Release, route: Route | None) -> None:
@@ -130,17 +151,14 @@ def _next_pointer(
 
 def _swap(store: ObjectStore, dataset: DatasetId, pointer: Pointer, base: Route | None) -> Pointer:
     data = pointer.to_bytes()
-    store.put_new(
-        keys.commit_key(dataset, pointer.generation, pointer.commit_id),
-        data,
-        content_type="application/json",
-    )
+    record = keys.commit_key(dataset, pointer.generation, pointer.commit_id)
+    put_object_at(store, record, data, len(data), JSON)  # a commit's id names its content
     key = keys.pointer_key(dataset)
     try:
         if base is None:
-            store.put_new(key, data, content_type="application/json")
+            store.put_new(key, data, content_type=JSON)
         else:
-            store.put_if_match(key, data, base.token, content_type="application/json")
+            store.put_if_match(key, data, base.token, content_type=JSON)
     except (AlreadyExists, PreconditionFailed, Unavailable) as error:
         return _settle(store, dataset, pointer, error)
     return pointer
@@ -157,20 +175,29 @@ def _settle(
 
     Raises:
         Conflict: naming the commit that won this generation.
-        Unavailable: if the swap certainly did not happen, but only because the store failed.
+        Unavailable: if the swap has not happened so far, or nobody can tell.
     """
-    route = read_route(store, dataset)
-    head = route.pointer if route else None
-    winner = commit_at(store, dataset, mine.generation, head) if head else None
+    what = f"{dataset}@{mine.release}"
+    try:
+        route = read_route(store, dataset)
+        head = route.pointer if route else None
+        winner = commit_at(store, dataset, mine.generation, head) if head else None
+    except Unavailable as second:
+        raise Unavailable(
+            f"whether {what} was published is not known: {second.message}",
+            code="outcome_unknown",
+            hint="publishing again is safe and settles it",
+        ) from error
     if winner is not None and winner.manifest_sha256 == mine.manifest_sha256:
         return winner
     if winner is None:
         raise Unavailable(
-            f"{dataset}@{mine.release} was not published: {error.message}",
-            hint="publishing again is safe",
+            f"{what} was not published so far: {error.message}",
+            code="not_published",
+            hint="publishing again is safe and settles it",
         ) from error
     raise Conflict(
-        f"{dataset}@{mine.release} was not published: {winner.release} was first "
+        f"{what} was not published: {winner.release} was first "
         f"(generation {winner.generation}, commit {winner.commit_id}, {winner.updated_at})",
         code="lost_race",
         hint=f"od run {dataset} --publish compares with the winner and tries again",

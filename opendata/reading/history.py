@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from opendata.reading.resolve import read_route
+from opendata.reading.resolve import Release, read_route
 from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.errors import Corrupt, NotFound
@@ -28,9 +28,15 @@ def read_commit(
     try:
         commit = read_pointer(reader.get(key).data, key)
     except NotFound as error:
-        raise Corrupt(f"the history of {dataset} is broken: {key} is gone") from error
+        raise Corrupt(
+            f"the history of {dataset} is broken: {key} is gone",
+            code="broken_history",
+            details={"object": key},
+        ) from error
     if (commit.generation, commit.commit_id) != (generation, commit_id):
-        raise Corrupt(f"{key} is the record of another commit", code="wrong_commit")
+        raise Corrupt(
+            f"{key} is the record of another commit", code="wrong_commit", details={"object": key}
+        )
     return commit
 
 
@@ -62,5 +68,20 @@ def commit_at(
         if commit.generation == generation:
             return commit
         if commit.generation < generation:
+            return None
+    return None
+
+
+def publishing_commit(reader: ObjectReader, release: Release, head: Pointer) -> Pointer | None:
+    """The commit that published a frozen release, walking back from `head`; None if none did.
+
+    A release is published at most once, after the one that it follows: so the walk ends there,
+    and costs nothing as long as nobody published or rolled back in between.
+    """
+    base = release.manifest.versioning.prev_release
+    for commit in walk_history(reader, release.id, head):
+        if commit.manifest_sha256 == release.stored_sha256:
+            return commit
+        if commit.release == base and commit.kind != "rollback":
             return None
     return None

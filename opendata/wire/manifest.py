@@ -137,6 +137,12 @@ class Manifest(Wire):
         return next((entry for entry in self.schema if entry.name == name), None)
 
 
+def named_objects(manifest: Manifest) -> list[str]:
+    """The keys of all objects that a manifest names beside its files: reports, README, preview."""
+    reports = [value for value in manifest.reports.values() if isinstance(value, str)]
+    return [*reports, *(key for key in (manifest.readme, manifest.preview) if key is not None)]
+
+
 def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:
     """The canonical bytes that `integrity.hash_sha256` is the digest of."""
     body = {key: value for key, value in manifest.items() if key not in UNSIGNED_BLOCKS}
@@ -155,6 +161,7 @@ def read_manifest(data: bytes, what: str) -> Manifest:
             f"{what} has the format {raw.get('format')!r}; this version reads {MANIFEST_FORMAT}",
             code="unknown_format",
             hint="a newer version of opendata may be needed",
+            details={"object": what},
         )
     manifest = read_wire(Manifest, data, what)
     actual = digest_of(signed_body(raw, what))
@@ -163,5 +170,7 @@ def read_manifest(data: bytes, what: str) -> Manifest:
             f"{what} was altered: its body hashes to {actual[:12]}…, "
             f"integrity.hash_sha256 says {manifest.integrity.hash_sha256[:12]}…",
             code="manifest_altered",
+            hint="od verify lists every damaged object of a data set",
+            details={"object": what},
         )
     return manifest
