@@ -12,27 +12,30 @@ from typing import Any
 
 from dataplatform.contracts.model import ReleaseSettings, StableCopy
 from dataplatform.releases.health import read_recorded_health
-from dataplatform.releases.metadata import build_entry, build_metadata
+from dataplatform.releases.index import entry_of, join_index
+from dataplatform.releases.metadata import build_metadata
+from dataplatform.releases.objects import read_object
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.update import update_object
 from opendata.reading.resolve import Release, read_current, read_route
-from opendata.stores.port import LocalFile
+from opendata.stores.port import LocalFile, PreconditionFailed
 from opendata.wire import keys
-from opendata.wire.catalogue import (
-    Catalogue,
-    CatalogueEntry,
-    merge_entries,
-    read_catalogue,
-)
 from opendata.wire.codec import read_json
 from opendata.wire.digest import canonical_json
-from opendata.wire.errors import Conflict, Corrupt, NotFound
+from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId
-from opendata.wire.pointer import Pointer
-from opendata.wire.times import format_instant
+
+__all__ = [
+    "Derived",
+    "derive_copies",
+    "join_index",
+    "metadata_bytes",
+    "refresh_health",
+    "wants_stable_copy",
+]
 
 STABLE_COPY_AUTO_BYTES = 256 << 20
 DERIVE_TRIES = 8
+JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -47,9 +50,10 @@ class Derived:
 def derive_copies(ports: ReleasePorts, dataset: DatasetId) -> Derived:
     """Bring all derived copies of a data set to the pointer's state.
 
+    Where the pointer keeps moving, whoever moved it last derives as well.
+
     Raises:
         NotFound: if the data set was never published.
-        Conflict: if the pointer kept moving; its mover derives as well.
     """
     for _ in range(DERIVE_TRIES):
         release = read_current(ports.store, dataset)
@@ -57,27 +61,43 @@ def derive_copies(ports: ReleasePorts, dataset: DatasetId) -> Derived:
             raise NotFound(f"{dataset} was never published", hint=f"od run {dataset} --publish")
         stable_sha256 = _write_stable_copy(ports, release)
         _write_texts(ports, release, stable_sha256)
-        _join_index(ports, release, release.pointer)
+        join_index(ports, [entry_of(ports, release)])
+        derived = Derived(release.pointer.generation, stable_sha256 is not None)
         route = read_route(ports.store, dataset)
-        if route is not None and route.pointer.generation == release.pointer.generation:
-            return Derived(release.pointer.generation, stable_sha256 is not None)
-    raise Conflict(f"{dataset} was published {DERIVE_TRIES} times while its copies were derived")
+        if route is not None and route.pointer.generation == derived.generation:
+            break
+    return derived
 
 
 def refresh_health(ports: ReleasePorts, dataset: DatasetId) -> None:
     """Show a new run's outcome in `metadata.json` and `index.json`, if there is a release."""
     release = read_current(ports.store, dataset)
-    if release is None or release.pointer is None:
+    if release is None:
         return
-    metadata = _read_metadata(ports, dataset)
-    if metadata is None or metadata.get("generation") != release.pointer.generation:
+    if not _refresh_metadata(ports, release):
         derive_copies(ports, dataset)
-        return
-    metadata["health"] = read_recorded_health(ports.store, dataset).summary()
-    ports.store.put(
-        keys.metadata_key(dataset), canonical_json(metadata), content_type="application/json"
-    )
-    _join_index(ports, release, release.pointer)
+    join_index(ports, [entry_of(ports, release)])
+
+
+def _refresh_metadata(ports: ReleasePorts, release: Release) -> bool:
+    """Write the health into the metadata; False if that shows another release by now."""
+    key, pointer = keys.metadata_key(release.id), release.pointer
+    for _ in range(DERIVE_TRIES):
+        try:
+            blob = ports.store.get(key)
+            metadata = read_json(blob.data, key)
+        except (NotFound, Corrupt):
+            return False
+        if pointer is None or metadata.get("generation") != pointer.generation:
+            return False
+        metadata["health"] = read_recorded_health(ports.store, release.id).summary()
+        try:
+            # Never unconditionally: a newer release's metadata may have come in between.
+            ports.store.put_if_match(key, canonical_json(metadata), blob.token, content_type=JSON)
+        except PreconditionFailed:
+            continue
+        return True
+    return False
 
 
 def wants_stable_copy(release: Release) -> bool:
@@ -105,50 +125,28 @@ def _write_stable_copy(ports: ReleasePorts, release: Release) -> str | None:
 
 
 def _write_texts(ports: ReleasePorts, release: Release, stable_sha256: str | None) -> None:
-    store, dataset, manifest = ports.store, release.id, release.manifest
-    if manifest.readme is not None:
-        readme = store.get(manifest.readme).data
-        store.put(keys.readme_key(dataset), readme, content_type="text/markdown; charset=utf-8")
-    json_type = "application/json"
-    store.put(keys.manifest_copy_key(dataset), release.stored_bytes, content_type=json_type)
-    metadata = _metadata(ports, release, stable_sha256)
-    store.put(keys.metadata_key(dataset), canonical_json(metadata), content_type=json_type)
+    store, dataset = ports.store, release.id
+    readme, key = release.manifest.readme, keys.readme_key(dataset)
+    if readme is None:
+        store.delete(key)
+    else:
+        data = read_object(store, readme)
+        store.put(key, data, content_type="text/markdown; charset=utf-8")
+    store.put(keys.manifest_copy_key(dataset), release.stored_bytes, content_type=JSON)
+    metadata = metadata_bytes(ports, release, stable_sha256)
+    store.put(keys.metadata_key(dataset), metadata, content_type=JSON)
 
 
-def _metadata(ports: ReleasePorts, release: Release, stable_sha256: str | None) -> dict[str, Any]:
+def metadata_bytes(ports: ReleasePorts, release: Release, stable_sha256: str | None) -> bytes:
+    """What `metadata.json` should hold, with the digest of the stable copy where there is one."""
     preview: dict[str, Any] = {"columns": [], "rows": []}
     if release.manifest.preview is not None:
-        preview = read_json(ports.store.get(release.manifest.preview).data, "the preview")
+        preview_key = release.manifest.preview
+        preview = read_json(read_object(ports.store, preview_key), preview_key)
     health = read_recorded_health(ports.store, release.id)
     assert release.pointer is not None  # a current release has one
-    return build_metadata(
-        release.id, release.manifest, release.pointer, preview, health, stable_sha256
+    return canonical_json(
+        build_metadata(
+            release.id, release.manifest, release.pointer, preview, health, stable_sha256
+        )
     )
-
-
-def _read_metadata(ports: ReleasePorts, dataset: DatasetId) -> dict[str, Any] | None:
-    key = keys.metadata_key(dataset)
-    try:
-        return read_json(ports.store.get(key).data, key)
-    except (NotFound, Corrupt):
-        return None
-
-
-def _join_index(ports: ReleasePorts, release: Release, pointer: Pointer) -> None:
-    health = read_recorded_health(ports.store, release.id)
-    entry = build_entry(release.id, release.manifest, pointer, health)
-    join_index(ports, [entry])
-
-
-def join_index(ports: ReleasePorts, entries: list[CatalogueEntry]) -> None:
-    """Merge entries into `index.json`; per data set the highest generation stays."""
-
-    def join(data: bytes | None) -> bytes:
-        present = read_catalogue(data, keys.INDEX).datasets if data else ()
-        merged = merge_entries(entries, present)
-        if data and merged == present:
-            return data
-        now = format_instant(ports.now())
-        return Catalogue(generated_at=now, datasets=merged).to_bytes()
-
-    update_object(ports.store, keys.INDEX, join)

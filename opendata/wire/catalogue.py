@@ -84,13 +84,19 @@ class Catalogue(Wire):
 def merge_entries(
     ours: Iterable[CatalogueEntry], theirs: Iterable[CatalogueEntry]
 ) -> tuple[CatalogueEntry, ...]:
-    """The join of two catalogues: per id the highest generation, `ours` on a tie."""
+    """The join of two catalogues: per id the highest generation, of equal ones the last run."""
     best = {entry.id: entry for entry in theirs}
     for entry in ours:
         other = best.get(entry.id)
-        if other is None or entry.generation >= other.generation:
+        if other is None or _rank(entry) >= _rank(other):
             best[entry.id] = entry
     return tuple(best[key] for key in sorted(best))
+
+
+def _rank(entry: CatalogueEntry) -> tuple[int, str]:
+    runs = entry.health.get("last_runs")
+    last = runs[0] if isinstance(runs, list) and runs else None
+    return entry.generation, str(last.get("at", "")) if isinstance(last, dict) else ""
 
 
 def read_catalogue(data: bytes, what: str) -> Catalogue:

@@ -50,6 +50,7 @@ def read_wire(kind: type[T], data: bytes, what: str) -> T:
             f"{what} cannot be read as a {kind.__name__.lower()}: {error}",
             code="malformed_object",
             hint="od repair rebuilds derived objects; od verify names damaged ones",
+            details={"object": what},
         ) from error
 
 
@@ -62,7 +63,11 @@ def read_json(data: bytes, what: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Corrupt(f"{what} is not a JSON object: {error}", code="malformed_object") from error
+        raise Corrupt(
+            f"{what} is not a JSON object: {error}",
+            code="malformed_object",
+            details={"object": what},
+        ) from error
 
 
 def stored_canonical(value: dict[str, Any], what: str) -> bytes:
@@ -74,4 +79,8 @@ def stored_canonical(value: dict[str, Any], what: str) -> bytes:
     try:
         return canonical_json(value)
     except InvalidInput as error:
-        raise Corrupt(f"{what} is corrupt: {error.message}", code="malformed_object") from error
+        raise Corrupt(
+            f"{what} is corrupt: {error.message}",
+            code="malformed_object",
+            details={"object": what},
+        ) from error

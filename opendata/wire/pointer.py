@@ -72,6 +72,7 @@ def read_pointer(data: bytes, what: str) -> Pointer:
             f"{what} is corrupt: its contents are not those of commit {pointer.commit_id}",
             code="pointer_altered",
             hint="a commit record beside it holds the bytes that it should have",
+            details={"object": what},
         )
     return pointer
 
