@@ -112,24 +112,24 @@ def release(
     try:
         result = release_candidate(ports, dataset, make(), run, say, force=force)
     except BaseException as error:
-        record_failure(ports, dataset, run, error, say)
+        _record(ports, dataset, run, error, say)
         raise
-    record_run(ports, dataset, run, result)
+    _record(ports, dataset, run, result, say)
     return result
 
 
-def record_failure(
+def _record(
     ports: ReleasePorts,
     dataset: DatasetId,
     run: RunReference,
-    error: BaseException,
+    result: Released | NothingNew | BaseException,
     say: Progress,
 ) -> None:
-    """Write a failed run down; if even that fails, say so and let the first error be the one."""
+    """Write down how a run ended; that this fails is said, and changes nothing about the run."""
     try:
-        record_run(ports, dataset, run, error)
-    except OpenDataError as second:
-        say(f"the failure could not be recorded: {second.message}")
+        record_run(ports, dataset, run, result)
+    except OpenDataError as error:
+        say(f"how this run ended could not be recorded: {error.message}")
 
 
 def dry_run(
