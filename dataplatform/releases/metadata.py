@@ -74,6 +74,7 @@ def build_metadata(
         "data": keys.stable_copy_key(dataset) if stable_copy_sha256 else None,
         "manifest": keys.release_key(dataset, parse_version(manifest.release)),
         "definition": manifest.definition,
+        "definition_sha256": manifest.trace["method"]["code"].get("definition_sha256"),
     }
 
 
