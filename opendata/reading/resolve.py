@@ -79,7 +79,9 @@ def read_release(
     manifest = read_manifest(data, key)
     if manifest.id != str(dataset) or manifest.release != str(version):
         raise Corrupt(
-            f"{key} is the manifest of {manifest.id}@{manifest.release}", code="wrong_manifest"
+            f"{key} is the manifest of {manifest.id}@{manifest.release}",
+            code="wrong_manifest",
+            details={"object": key},
         )
     return Release(dataset, version, manifest, data, digest_of(data), pointer)
 
@@ -107,33 +109,50 @@ def read_current(reader: ObjectReader, dataset: DatasetId) -> Release | None:
             f"the pointer of {dataset} names {version}, but that manifest is gone",
             code="missing_manifest",
             hint=f"od verify {dataset}",
+            details={"object": keys.release_key(dataset, version)},
         ) from error
 
 
 def resolve(reader: ObjectReader, reference: Reference) -> Release:
     """The release that a reference means: the pinned one, or the current one.
 
+    A pinned one needs no pointer, so a damaged one does not hide it.
+
     Raises:
-        NotFound: if the data set or the version does not exist.
+        NotFound: if the store, the data set or the version does not exist.
         Corrupt: if bytes differ from their digests.
     """
+    if reference.version is not None:
+        try:
+            return read_release(reader, reference.id, reference.version)
+        except NotFound as error:
+            raise _unknown_release(reader, reference) from error
     current = read_current(reader, reference.id)
-    if reference.version is None:
-        if current is None:
-            raise NotFound(
-                f"{reference.id} is not published in {reader.url}",
-                code="unknown_dataset",
-                hint="od search lists what is published here",
-            )
-        return current
-    if current is not None and current.version == reference.version:
-        return current
+    if current is None:
+        raise _unknown_dataset(reader, reference.id)
+    return current
+
+
+def _unknown_release(reader: ObjectReader, reference: Reference) -> NotFound:
+    current = read_current(reader, reference.id)
+    if current is None:
+        return _unknown_dataset(reader, reference.id)
+    return NotFound(
+        f"{reference} does not exist in {reader.url}; the current release is {current.version}",
+        code="unknown_release",
+        hint=f"od releases {reference.id}",
+    )
+
+
+def _unknown_dataset(reader: ObjectReader, dataset: DatasetId) -> NotFound:
+    """Why there is no such data set: perhaps there is not even a store."""
     try:
-        return read_release(reader, reference.id, reference.version)
+        reader.get(keys.INDEX)
     except NotFound as error:
-        latest = f"; the current release is {current.version}" if current else ""
-        raise NotFound(
-            f"{reference} does not exist in {reader.url}{latest}",
-            code="unknown_release",
-            hint=f"od releases {reference.id}",
-        ) from error
+        if error.code != "no_object":
+            return error
+    return NotFound(
+        f"{dataset} is not published in {reader.url}",
+        code="unknown_dataset",
+        hint="od search lists what is published here",
+    )
