@@ -24,24 +24,22 @@ _GRACE = timedelta(hours=6)
 
 
 def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.AssetSpec]:
-    """Candidate, release and published asset of one producer."""
+    """Candidate, release and published asset of one producer.
+
+    What describes the data set stands on the published one only: a thousand data sets load from
+    what is said here.
+    """
     names, definition = Names(producer.id), producer.definition
-    owners, _ = split_owners(definition.owners)
-    shared: dict[str, Any] = {
-        "group_name": names.group,
-        "owners": owners,
-        "tags": legal_tags(dataset_tags(definition)),
-        "code_version": producer.code_version,
-    }
+    shared = _shared(producer)
     follow = follow_step_before() if definition.inputs else None
-    facts = dataset_facts(definition) | {"dagster/code_references": _code_references(producer)}
+    references = {"dagster/code_references": _code_references(producer)}
     candidate = dg.AssetSpec(
         names.candidate,
         deps=[Names(dataset).published for dataset in definition.inputs],
         description=f"What `main.py` of {producer.id} built last. Nobody reads it before its "
         "checks `contract` and `quality` have passed.",
         kinds={"python"},
-        metadata=facts,
+        metadata=references,
         freshness_policy=freshness_of(definition),
         automation_condition=follow_inputs() if definition.inputs else None,
         **shared,
@@ -51,7 +49,6 @@ def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.
         deps=[names.candidate],
         description=f"The last frozen release of {producer.id}: immutable, numbered, signed.",
         kinds={"parquet"},
-        metadata=facts,
         skippable=True,
         automation_condition=follow,
         **shared,
@@ -61,12 +58,22 @@ def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.
         deps=[names.release],
         description=readme_text(producer),
         kinds={"parquet"},
-        metadata=facts | _declared_columns(definition),
+        metadata=references | dataset_facts(definition) | _declared_columns(definition),
         skippable=True,
         automation_condition=follow,
         **shared,
     )
     return candidate, release, published
+
+
+def _shared(producer: Producer) -> dict[str, Any]:
+    owners, _ = split_owners(producer.definition.owners)
+    return {
+        "group_name": Names(producer.id).group,
+        "owners": owners,
+        "tags": legal_tags(dataset_tags(producer.definition)),
+        "code_version": producer.code_version,
+    }
 
 
 def readme_text(producer: Producer) -> str:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import dagster as dg
 
 from dataplatform.defs.metadata import problem_metadata
+from dataplatform.defs.names import Names
+from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.chain import record_run
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.trace import RunReference
@@ -78,6 +80,7 @@ def record_failure(
     """Record how a run failed; a store that is gone as well must not hide why."""
     try:
         record_run(ports, dataset, run_reference(context), error)
+        confirm_published(ports, Names(dataset), context.instance)
     except OpenDataError as second:
         context.log.error("the outcome could not be recorded: %s", second.message)
 

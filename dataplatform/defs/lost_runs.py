@@ -18,6 +18,7 @@ from dataplatform.adapters.processes.local import is_running
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import BY
 from dataplatform.defs.names import Names
+from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.steps import record_loss
 from dataplatform.releases.trace import RunReference
@@ -104,6 +105,7 @@ def _outcome_sensor(
             )
             try:
                 record_loss(ports, dataset, RunReference(run.run_id, BY), error)
+                confirm_published(ports, Names(dataset), context.instance)
             except OpenDataError as problem:
                 context.log.error("%s: no outcome recorded: %s", dataset, problem.message)
 

@@ -16,12 +16,12 @@ import dagster as dg
 from dataplatform.defs.history import last_commit, last_release
 from dataplatform.defs.metadata import (
     Metadata,
-    problem_metadata,
     published_metadata,
     release_metadata,
 )
 from dataplatform.defs.names import FREEZE, PUBLISHED, Names
 from dataplatform.defs.repair import REPAIR_JOB
+from dataplatform.defs.standing import evaluation
 from dataplatform.releases.moves import Move, moved_datasets, moves_since
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.steps import frozen_problem, published_problem
@@ -93,11 +93,11 @@ def _news(
         if has_producer and move.pointer.kind != "rollback" and version != shown:
             yield _event(names.release, release_metadata(ports, move.release), move)
             problem = frozen_problem(ports, names.dataset, move.release.version)
-            yield _evaluation(names, FREEZE, problem)
+            yield evaluation(names, FREEZE, problem)
             shown = version
         yield _event(names.published, published_metadata(ports, move.release, move.pointer), move)
     if moves and has_producer:
-        yield _evaluation(names, PUBLISHED, published_problem(ports, names.dataset))
+        yield evaluation(names, PUBLISHED, published_problem(ports, names.dataset))
 
 
 def _event(key: dg.AssetKey, metadata: Metadata, move: Move) -> dg.AssetMaterialization:
@@ -107,15 +107,4 @@ def _event(key: dg.AssetKey, metadata: Metadata, move: Move) -> dg.AssetMaterial
         description=f"{move.pointer.kind} of {move.release.version} outside of this Dagster",
         metadata=metadata | {"frozen_by": f"{run.get('by')} {run.get('id')}"},
         tags={_DATA_VERSION: move.release.manifest.integrity.content_hash},
-    )
-
-
-def _evaluation(names: Names, check: str, problem: OpenDataError | None) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=names.check(check).asset_key,
-        check_name=check,
-        passed=problem is None,
-        description=problem.message if problem else None,
-        metadata=problem_metadata(problem) if problem else {},
-        blocking=True,
     )

@@ -15,6 +15,7 @@ from dataplatform.defs.failures import failure_of, record_failure, recorded, run
 from dataplatform.defs.history import last_candidate, last_release
 from dataplatform.defs.metadata import frozen_metadata, problem_metadata
 from dataplatform.defs.names import FREEZE, Names
+from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.freeze import Unchanged, freeze_candidate
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.steps import frozen_problem, record_success, require_candidate
@@ -95,6 +96,7 @@ def _observe_no_change(
     for key in (names.release, names.published):
         facts = {"no_change_since": version}
         context.log_event(dg.AssetObservation(key, description="no change", metadata=facts))
+    confirm_published(ports, names, context.instance)
 
 
 def _look_again(

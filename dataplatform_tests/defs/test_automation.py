@@ -119,6 +119,50 @@ def test_an_input_whose_published_check_failed_asks_for_nothing(ticks: Ticks) ->
     assert ticks.requested() == EVERYTHING
 
 
+@pytest.fixture
+def two(site: Site) -> Ticks:
+    site.write()
+    site.write(dataset="ns/other")
+    site.write_main(SUM, DERIVED, inputs=[DATASET, "ns/other"], frequency="adhoc")
+    ticks = Ticks(site)
+    ticks.requested()
+    for dataset in (DATASET, "ns/other", DERIVED):
+        assert site.run(dataset=dataset).succeeded
+    ticks.requested()
+    return ticks
+
+
+def without_change(site: Site) -> None:
+    assert site.run().succeeded
+
+
+def blocked_by_its_contract(site: Site) -> None:
+    site.write(DUPLICATES)
+    assert not site.run().succeeded
+
+
+def failed_to_build(site: Site) -> None:
+    site.write_main("raise RuntimeError")
+    assert not site.run().succeeded
+
+
+def refused_to_freeze(site: Site) -> None:
+    site.write('code=["a"]', contract={"fields": [{"name": "code", "type": "string"}]})
+    assert not site.run().succeeded
+
+
+@pytest.mark.parametrize(
+    "first", [without_change, blocked_by_its_contract, failed_to_build, refused_to_freeze]
+)
+def test_an_input_whose_last_run_published_nothing_holds_up_nobody(two: Ticks, first: Any) -> None:
+    """Its published release stands, so the other input's new one can be used beside it."""
+    first(two.site)
+    assert two.requested() == set()
+    two.site.write(OTHER, "ns/other")
+    assert two.site.run(dataset="ns/other").succeeded
+    assert two.requested() == EVERYTHING
+
+
 def test_the_sensor_behind_it_runs_without_anybody_starting_it(site: Site) -> None:
     [sensor] = [s for s in site.defs().sensors or () if s.name == "derived_datasets"]
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING

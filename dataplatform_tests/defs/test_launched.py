@@ -27,6 +27,9 @@ MEAN_IN_RANGE = {
     "max_value": 10,
 }
 DERIVED = "ns/derived"
+CLOCKS = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
+    schedules { name scheduleState { status } }
+    sensors { name sensorState { status } } } } } }"""
 COPY = "def produce(context):\n    return context.inputs['ns/prices'].table()"
 
 
@@ -62,10 +65,9 @@ def test_a_launched_run_records_every_check_and_publishes(site: Site, room: Cont
     assert room.status_at_end(run) == "SUCCESS"
     recorded = room.checks(f"{DATASET}/candidate") | room.checks(f"{DATASET}/release")
     recorded |= room.checks(DATASET)
-    assert {name: (c["status"], c["runId"]) for name, c in recorded.items()} == {
-        name: ("SUCCEEDED", run)
-        for name in ("contract", "quality", "warnings", "freeze", "published")
-    }
+    assert {name: (c["status"], c["runId"]) for name, c in recorded.items()} == dict.fromkeys(
+        ("contract", "quality", "warnings", "freeze", "published"), ("SUCCEEDED", run)
+    )
     assert site.current_version() == "1.0.0"
     assert [outcome.run_id for outcome in site.outcomes()] == [run]
 
@@ -100,9 +102,7 @@ def test_what_is_published_by_hand_appears_by_itself(site: Site, room: ControlRo
 
 @pytest.mark.requirement("M-4", "S1-90")
 def test_schedules_and_sensors_are_on_without_anybody_starting_them(room: ControlRoom) -> None:
-    query = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
-        schedules { name scheduleState { status } } sensors { name sensorState { status } } } } } }"""
-    [repository] = room.ask(query)["repositoriesOrError"]["nodes"]
+    [repository] = room.ask(CLOCKS)["repositoriesOrError"]["nodes"]
     states = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
     states |= {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
     assert set(states) == {
