@@ -40,7 +40,7 @@ def stale_runs_sensor() -> dg.SensorDefinition:
     @dg.sensor(
         name="stale_runs",
         default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=30,
         description="Cancels runs whose process died without a word.",
     )
     def stale_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:

@@ -70,6 +70,7 @@ class ControlRoom:
 
     folder: Path
     address: str
+    process: subprocess.Popen[bytes]
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The data of one GraphQL query."""
@@ -81,6 +82,10 @@ class ControlRoom:
             answer = json.loads(response.read())
         assert not answer.get("errors"), answer["errors"]
         return answer["data"]
+
+    def pull_the_plug(self) -> None:
+        """End everything at once, as a power cut does."""
+        _kill_all(self.process)
 
     def launch(self, *assets: str, job: str = "datasets") -> str:
         """Queue a run of these assets and their checks; returns its id."""
@@ -144,19 +149,20 @@ def running_control_room(folder: Path, **environment: str) -> Iterator[ControlRo
             env={**os.environ, "DAGSTER_DISABLE_TELEMETRY": "1", **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-        room = ControlRoom(folder, f"http://127.0.0.1:{port}")
+        room = ControlRoom(folder, f"http://127.0.0.1:{port}", process)
         try:
-            _await_start(room, process, log_path)
+            _await_start(room, log_path)
             yield room
         finally:
             _stop(process)
 
 
-def _await_start(room: ControlRoom, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await_start(room: ControlRoom, log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if process.poll() is not None:
+        if room.process.poll() is not None:
             break
         with contextlib.suppress(OSError):
             room.ask("{ version }")
@@ -167,8 +173,13 @@ def _await_start(room: ControlRoom, process: subprocess.Popen[bytes], log: Path)
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGINT)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    _kill_all(process)
+
+
+def _kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Whatever is left of its process group: services, code servers and runs."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
