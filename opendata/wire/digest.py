@@ -17,6 +17,7 @@ from opendata.wire.errors import Corrupt, InvalidInput
 
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PREFIX = "sha256:"
+_EXACT_INTEGER_MAX = 2**53 - 1
 
 
 def digest_of(data: bytes) -> str:
@@ -28,12 +29,31 @@ def canonical_json(value: Any) -> bytes:
     """The RFC 8785 bytes of a JSON value: one value, one spelling, for ever.
 
     Raises:
-        InvalidInput: for what that standard cannot write (NaN, integers beyond 2^53).
+        InvalidInput: for what that standard cannot write (NaN, integers beyond 2^53 that no
+            double is written as).
     """
     try:
-        return rfc8785.dumps(value)
+        try:
+            return rfc8785.dumps(value)
+        except rfc8785.IntegerDomainError:
+            return rfc8785.dumps(_with_doubles(value))
     except rfc8785.CanonicalizationError as error:
         raise InvalidInput(f"this value has no canonical JSON form: {error}") from error
+
+
+def _with_doubles(value: Any) -> Any:
+    """The value with the doubles back that reading JSON has made integers.
+
+    The standard writes 1e18 as 1000000000000000000, which Python reads as an integer.
+    """
+    if isinstance(value, dict):
+        return {key: _with_doubles(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_doubles(item) for item in value]
+    if isinstance(value, int) and abs(value) > _EXACT_INTEGER_MAX and abs(value) < 10**21:
+        double = float(value)
+        return double if rfc8785.dumps(double).decode() == str(value) else value
+    return value
 
 
 def json_digest(value: Any) -> str:
