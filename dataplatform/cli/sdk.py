@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dataplatform.cli import release_flow
 from dataplatform.cli.frames import as_reader
 from dataplatform.cli.place import UNSIGNED, UNSIGNED_HINT, find_settings, prepare_store
 from dataplatform.cli.pushing import PushRequest, push_rows
@@ -123,8 +124,20 @@ class ReleaseVerbs:
 
 releases = ReleaseVerbs(
     {
-        "diff_datasets": diff_datasets,
-        "rollback": rollback,
-        "semver_compare": semver_compare,
+        verb.__name__: verb
+        for verb in (
+            semver_compare,
+            diff_datasets,
+            release_flow.draft,
+            release_flow.attach_provenance,
+            release_flow.bump_version,
+            release_flow.validate_dataset,
+            release_flow.assert_contract,
+            release_flow.quality_metrics,
+            release_flow.sign_data,
+            release_flow.freeze_release,
+            release_flow.publish_release,
+            rollback,
+        )
     }
 )

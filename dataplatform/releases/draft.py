@@ -1,0 +1,69 @@
+"""Draft: a staged candidate that is still being described (S4-39, S4-40, S4-85).
+
+A candidate never changes; what is added to a draft makes another candidate, and verdicts on the
+former one do not count for it. Nothing here decides; gates and freezing are the other files' verbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from dataplatform.releases.build import Built
+from dataplatform.releases.candidate import Candidate, SourceBytes, stage_candidate
+from dataplatform.releases.ports import ReleasePorts
+from opendata.wire.codec import replace
+from opendata.wire.digest import parse_digest
+from opendata.wire.errors import InvalidInput
+from opendata.wire.version import Version
+
+
+def with_provenance(ports: ReleasePorts, built: Built, trace: Mapping[str, Any]) -> Built:
+    """The draft with `source` (what was fetched) and `method` (how it was made) told.
+
+    Args:
+        trace: `{"source": [{"url", "sha256", "size_bytes"}, …], "method": {…}}`; either may be
+            left out. What the build itself recorded stays.
+
+    Raises:
+        InvalidInput: for any other key, or a source without its digest.
+    """
+    unknown = sorted(set(trace) - {"source", "method"})
+    if unknown:
+        raise InvalidInput(
+            f"a trace tells source and method, not {unknown[0]!r}",
+            code="invalid_trace",
+            hint="the artifact and the run are added when the draft is frozen",
+        )
+    candidate = built.candidate
+    told = replace(
+        candidate,
+        sources=(*candidate.sources, *_sources(trace.get("source", ()))),
+        code={**candidate.code, **trace.get("method", {})},
+    )
+    return _staged(ports, built, told)
+
+
+def with_version(ports: ReleasePorts, built: Built, version: Version) -> Built:
+    """The draft with its next version declared, as `release.version` of a YAML declares it."""
+    settings = {**built.candidate.definition.get("release", {}), "version": str(version)}
+    definition = {**built.candidate.definition, "release": settings}
+    return _staged(ports, built, replace(built.candidate, definition=definition))
+
+
+def _sources(entries: Sequence[Mapping[str, Any]]) -> tuple[SourceBytes, ...]:
+    try:
+        found = msgspec.convert(list(entries), list[SourceBytes])
+    except msgspec.ValidationError as error:
+        raise InvalidInput(
+            f"a source of a trace is not complete: {error}",
+            code="invalid_trace",
+            hint='each is {"url": …, "sha256": …, "size_bytes": …}',
+        ) from error
+    return tuple(replace(source, sha256=parse_digest(source.sha256)) for source in found)
+
+
+def _staged(ports: ReleasePorts, built: Built, candidate: Candidate) -> Built:
+    return Built(stage_candidate(ports.store, candidate), candidate, built.written)
