@@ -13,12 +13,12 @@ import dagster as dg
 from dataplatform.contracts.explain import explain
 from dataplatform.contracts.report import Report
 from dataplatform.datasets.producer import Producer
-from dataplatform.defs.failures import record_failure, recorded
+from dataplatform.defs.failures import failure_of, record_failure, recorded
 from dataplatform.defs.history import last_candidate
 from dataplatform.defs.metadata import findings_table, offending_rows, report_metadata
 from dataplatform.defs.names import CONTRACT, QUALITY, WARNINGS, Names
 from dataplatform.defs.tables import places_table
-from dataplatform.errors import SourceFinding
+from dataplatform.errors import GateClosed, SourceFinding
 from dataplatform.releases.gate import gate_candidate
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.steps import gate_problem, require_candidate
@@ -39,18 +39,21 @@ def candidate_checks(
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         asked = {key.name for key in context.selected_asset_check_keys}
         reports: list[Report] = []
+        closed: GateClosed | None = None
         with recorded(ports, names.dataset, context):
             newest = last_candidate(context.instance, names)
             digest = require_candidate(names.dataset, newest.digest)
             reports += look(ports, names.dataset, digest, asked)
-            _record_closed(ports, names.dataset, context, reports)
-        for report in reports:
-            context.log.log("INFO" if report.passed else "ERROR", explain(report))
+            closed = next(filter(None, (gate_problem(names.dataset, r) for r in reports)), None)
+            if closed is not None:
+                record_failure(ports, names.dataset, context, closed)
         for report in reports:
             if report.gate in asked:
                 yield _verdict(names, report)
         if WARNINGS in asked:
             yield _warnings(names, reports, producer.warnings)
+        if closed is not None:
+            raise failure_of(closed)
 
     return checks
 
@@ -77,18 +80,6 @@ def _specs(names: Names) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _record_closed(
-    ports: ReleasePorts,
-    dataset: DatasetId,
-    context: dg.AssetCheckExecutionContext,
-    reports: list[Report],
-) -> None:
-    for report in reports:
-        if closed := gate_problem(dataset, report):
-            record_failure(ports, dataset, context, closed)
-            return
-
-
 def _verdict(names: Names, report: Report) -> dg.AssetCheckResult:
     problem = gate_problem(names.dataset, report)
     what_to_do = {"what_to_do": problem.hint} if problem and problem.hint else {}
@@ -105,16 +96,16 @@ def _warnings(
     names: Names, reports: list[Report], advice: tuple[SourceFinding, ...]
 ) -> dg.AssetCheckResult:
     told = [finding for report in reports for finding in report.warnings]
+    metadata = {"count": len(told) + len(advice), **offending_rows(told)}
+    if told:
+        metadata["findings"] = findings_table(told)
+    if advice:
+        metadata["advice"] = places_table(advice)
     return dg.AssetCheckResult(
         passed=not told and not advice,
         asset_key=names.candidate,
         check_name=WARNINGS,
         severity=dg.AssetCheckSeverity.WARN,
         description="\n".join([*(f.message for f in told), *(str(a) for a in advice)]) or None,
-        metadata={
-            "count": len(told) + len(advice),
-            "findings": findings_table(told),
-            "advice": places_table(advice),
-            **offending_rows(told),
-        },
+        metadata=metadata,
     )

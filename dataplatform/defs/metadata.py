@@ -147,15 +147,13 @@ def offending_rows(failed: Iterable[Finding]) -> Metadata:
 
 
 def problem_metadata(error: OpenDataError) -> Metadata:
-    """An error: its code, what to do, and its facts."""
+    """An error: its code, what to do, and its facts; a report is shown by the check it is of."""
     metadata: Metadata = {"code": error.code, "category": error.category}
     if error.hint:
         metadata["hint"] = error.hint
-    if error.details:
-        metadata["details"] = dg.MetadataValue.json(error.details)
-    report = error.details.get("report")
-    if isinstance(report, dict):
-        metadata |= report_metadata(Report.from_json(report))
+    facts = {name: fact for name, fact in error.details.items() if name != "report"}
+    if facts:
+        metadata["details"] = dg.MetadataValue.json(facts)
     return metadata
 
 
