@@ -85,18 +85,25 @@ def index_problem(ports: ReleasePorts, release: Release) -> str | None:
 
 def _update(ports: ReleasePorts, change: Callable[[Entries], Entries]) -> None:
     def changed(data: bytes | None) -> bytes:
-        try:
-            present = read_catalogue(data, keys.INDEX).datasets if data else ()
-        except Corrupt:
-            # Damaged: joining into nothing would lose the entries of all other data sets.
-            present, data = tuple(_entries_of_pointers(ports)[0]), None
+        present = _read(data)
+        if present is None:
+            # Joining into nothing would lose the entries of all other data sets.
+            data, present = None, tuple(_entries_of_pointers(ports)[0])
         datasets = change(present)
-        if data and datasets == present:
+        if data is not None and datasets == present:
             return data
         now = format_instant(ports.now())
         return Catalogue(generated_at=now, datasets=datasets).to_bytes()
 
     update_object(ports.store, keys.INDEX, changed)
+
+
+def _read(data: bytes | None) -> Entries | None:
+    """The entries of an index; None where it is lost or damaged."""
+    try:
+        return read_catalogue(data, keys.INDEX).datasets if data is not None else None
+    except Corrupt:
+        return None
 
 
 def _entries_of_pointers(ports: ReleasePorts) -> tuple[list[CatalogueEntry], list[Finding]]:
