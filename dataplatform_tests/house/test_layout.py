@@ -34,7 +34,8 @@ def test_the_top_level_is_the_one_that_the_design_names(name: str) -> None:
 @pytest.mark.requirement("M-1", "M-2")
 def test_the_packages_of_the_design_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    extras = project["optional-dependencies"].values()
+    declared = [*project["dependencies"], *(name for extra in extras for name in extra)]
     for package in (
         "dagster",
         "dagster-webserver",
