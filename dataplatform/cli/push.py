@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from opendata.cli.output import Mode, Output, with_output
-from opendata.wire.errors import Denied
+from opendata.wire.errors import Denied, InvalidInput
+from opendata.wire.ids import DatasetId, parse_dataset_id
 
 
 @click.command()
@@ -51,10 +52,9 @@ def push(
     from dataplatform.cli.run import show_nothing_new, show_released
     from dataplatform.releases.chain import Released
     from dataplatform.wiring import from_settings
-    from opendata.wire.ids import parse_dataset_id
 
     settings = find_settings()
-    identity = parse_dataset_id(dataset)
+    identity = _identity(file, dataset)
     request = PushRequest(
         identity,
         as_reader(file),
@@ -72,6 +72,17 @@ def push(
         show_released(out, result)
     else:
         show_nothing_new(out, str(identity), result)
+
+
+def _identity(file: Path, dataset: str) -> DatasetId:
+    """The id, with a word about the order of the two where they were swapped."""
+    if Path(dataset).expanduser().is_file() and not file.is_file():
+        raise InvalidInput(
+            f"FILE comes first, then NS/NAME: {dataset} is a file",
+            code="swapped_arguments",
+            hint=f"od push {dataset} {file}",
+        )
+    return parse_dataset_id(dataset)
 
 
 def metadata_of(

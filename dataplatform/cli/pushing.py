@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from dataplatform.cli.push_words import require_columns, reworded, with_rows
 from dataplatform.contracts.infer import infer_contract
 from dataplatform.contracts.model import Contract
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.parse import parse_definition
-from dataplatform.errors import GateClosed, InvalidDefinition
+from dataplatform.errors import InvalidDefinition
 from dataplatform.releases.build import effective_contract
 from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.releases.run import build_pushed, release
@@ -26,14 +27,11 @@ from dataplatform.releases.trace import RunReference
 from dataplatform.wiring import Platform
 from opendata.reading.resolve import Release, read_current
 from opendata.reading.suggest import did_you_mean
-from opendata.wire.errors import InvalidInput
+from opendata.wire.errors import InvalidInput, OpenDataError
 from opendata.wire.ids import DatasetId
 
 UNKNOWN_LICENSE: Final = "LicenseRef-Unknown"
 UNKNOWN_REPO: Final = "unpublished"
-NEW_COLUMNS_HINT: Final = (
-    "if the new columns are meant: --new-columns (in Python: new_columns=True)"
-)
 Tell = Callable[[str, str | None], None]
 Step = Callable[[str], None]
 
@@ -59,13 +57,14 @@ def push_rows(
     """Check, freeze and publish the rows.
 
     Raises:
-        InvalidInput: if the metadata makes no definition.
+        InvalidInput: if the metadata makes no definition, or there are no rows.
         GateClosed: if contract or quality say no; the published release stays as it is.
     """
     ports = platform.ports
     current = read_current(ports.store, request.dataset)
     definition = pushed_definition(request, current, tell)
     readme = request.readme or _readme_of(platform, current)
+    rows = with_rows(request.dataset, request.rows)
     step("reading the rows")
     try:
         return release(
@@ -74,7 +73,7 @@ def push_rows(
             lambda: build_pushed(
                 ports,
                 definition,
-                request.rows,
+                rows,
                 readme=readme,
                 preview_rows=platform.settings.preview_rows,
             ),
@@ -82,9 +81,8 @@ def push_rows(
             step,
             force=request.force,
         )
-    except GateClosed as closed:
-        if closed.code == "contract_failed" and not request.new_columns:
-            closed.hint = f"correct the rows; {NEW_COLUMNS_HINT}"
+    except OpenDataError as error:
+        reworded(error, new_columns=request.new_columns)
         raise
 
 
@@ -94,7 +92,8 @@ def pushed_definition(
     """The definition of a push: what is said now, before what was said last, before defaults.
 
     Raises:
-        InvalidInput: naming each field that is wrong, with did-you-mean.
+        InvalidInput: naming each field that is wrong, and a key or time column that the rows
+            do not have, with did-you-mean.
     """
     _require_known(request.metadata)
     document = _defaults(request.dataset)
@@ -112,10 +111,19 @@ def pushed_definition(
             "license=… (in the shell: --license), in SPDX's words: CC0-1.0, CC-BY-4.0, MIT",
         )
     definition = _parsed(document)
+    _require_columns(definition, current, request.rows.schema)
     if request.new_columns:
         contract = _with_new_columns(definition, current, request.rows.schema)
         definition = definition.model_copy(update={"contract": contract})
     return definition
+
+
+def _require_columns(
+    definition: DatasetDefinition, current: Release | None, schema: pa.Schema
+) -> None:
+    key = definition.contract.primary_key if definition.contract else ()
+    contract = effective_contract(definition, current)
+    require_columns(definition.time, key, contract, schema)
 
 
 def _require_known(metadata: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from dataplatform.cli import release_flow
 from dataplatform.cli.frames import as_reader
 from dataplatform.cli.place import UNSIGNED, UNSIGNED_HINT, find_settings, prepare_store
+from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushing import PushRequest, push_rows
 from dataplatform.cli.verbs import diff_datasets, rollback, semver_compare
 from dataplatform.releases.chain import NothingNew, Released
@@ -64,6 +65,7 @@ def push(
         metadata: Fields and sections of `opendata.yaml`; what is left out is taken from the
             current release.
     """
+    require_order(data, reference)
     settings = find_settings()
     request = PushRequest(
         parse_dataset_id(reference),

@@ -37,7 +37,7 @@ def infer_contract(schema: pa.Schema, *, primary_key: Sequence[str] = ()) -> Con
         raise InvalidInput(
             f"the table's columns make no contract: {reasons(error)}",
             code="invalid_schema",
-            hint="rename or drop the columns in main.py",
+            hint="rename or drop the columns",
         ) from error
 
 
@@ -60,7 +60,7 @@ def complete_contract(declared: Contract, schema: pa.Schema) -> Contract:
         raise InvalidInput(
             f"the contract does not fit the table's columns: {reasons(error)}",
             code="invalid_contract",
-            hint="correct `contract` in opendata.yaml, then od check",
+            hint="correct the `contract` section",
         ) from error
 
 
@@ -70,7 +70,7 @@ def _field_spec(field: pa.Field) -> FieldSpec:
         name_of_type = type_name(field.type)
     except ValueError as error:
         raise InvalidInput(
-            f"column {field.name!r}: {error}", code="invalid_schema", hint="cast it in main.py"
+            f"column {field.name!r}: {error}", code="invalid_schema", hint="convert it to another type"
         ) from error
     return FieldSpec(
         name=field.name,

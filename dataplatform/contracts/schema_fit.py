@@ -109,9 +109,9 @@ def _missing(field: FieldSpec, extra: list[str]) -> Finding:
         (field.name,),
         f"column {field.name!r} ({field.type}) is missing",
         hint=(
-            f"main.py delivers {near!r}; rename it to {field.name!r}"
+            f"{near!r} is there instead; rename it to {field.name!r}"
             if near
-            else "deliver it from main.py, or take it out of the contract"
+            else "deliver it, or take it out of the contract"
         ),
     )
 
@@ -122,7 +122,7 @@ def _wrong_type(field: FieldSpec, actual: pa.DataType) -> Finding:
         f"field({field.name})",
         (field.name,),
         f"column {field.name!r} is {shown}, declared as {field.type}",
-        hint=f"cast it in main.py, or declare `type: {shown}`",
+        hint=f"convert the values, or declare `type: {shown}`",
     )
 
 

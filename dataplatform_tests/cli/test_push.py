@@ -214,6 +214,69 @@ def test_rows_that_repeat_their_key_are_refused() -> None:
         opendata.push(twice, "me/rates", contract={"primary_key": ["date", "currency"]})
 
 
+@pytest.mark.parametrize(
+    ("time", "told", "hint"),
+    [
+        ("dat", "no column 'dat', which is named as the time column", "did you mean 'date'?"),
+        ("nope", "no column 'nope'", "columns with dates or timestamps: date"),
+        ("currency", "'currency' holds string, not dates", "columns with dates or timestamps: date"),
+    ],
+)
+def test_a_time_column_has_to_be_a_column_that_tells_time(time: str, told: str, hint: str) -> None:
+    with pytest.raises(InvalidInput, match=told) as caught:
+        opendata.push(RATES, "me/rates", time=time)
+    assert hint in (caught.value.hint or "")
+    with pytest.raises(NotFound):
+        opendata.dataset("me/rates").info
+
+
+def test_where_nothing_tells_time_the_hint_says_so() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        opendata.push(pa.table({"zip": ["1"]}), "me/zips", time="zip")
+    assert (caught.value.hint or "").startswith("no column holds dates or timestamps")
+
+
+def test_a_key_has_to_be_of_columns() -> None:
+    with pytest.raises(InvalidInput, match="no column 'nope', which is named as part of the key"):
+        opendata.push(RATES, "me/rates", contract={"primary_key": ["date", "nope"]})
+
+
+def test_no_rows_are_nothing_to_push() -> None:
+    for empty in (pd.DataFrame(), RATES.slice(0, 0)):
+        with pytest.raises(InvalidInput, match="no rows to push as me/rates"):
+            opendata.push(empty, "me/rates")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        RATES.drop_columns(["rate"]),
+        RATES.set_column(2, "rate", pa.array(["a", "b", "c"])),
+        pa.concat_tables([RATES, RATES]),
+    ],
+)
+def test_a_refused_push_speaks_of_rows_and_not_of_a_producers_files(rows: pa.Table) -> None:
+    opendata.push(RATES, "me/rates", contract={"primary_key": ["date", "currency"]})
+    with pytest.raises(Rejected) as caught:
+        opendata.push(rows, "me/rates")
+    told = f"{caught.value.message} {caught.value.hint}"
+    assert "correct the rows" in told
+    for word in ("main.py", "opendata.yaml", "od run"):
+        assert word not in told
+
+
+def test_swapped_arguments_get_the_right_order(project: Path) -> None:
+    frame = RATES.to_pandas()
+    with pytest.raises(InvalidInput, match="the rows come first") as caught:
+        opendata.push("me/df", frame)
+    assert caught.value.hint == "od.push(rows, 'me/df')"
+    (project / "rows.csv").write_text("n\n1\n")
+    answer = od("push", "me/rows", "rows.csv")
+    assert answer.code == 2
+    assert "FILE comes first" in answer.err
+    assert "hint: od push rows.csv me/rows" in answer.err
+
+
 def test_an_index_with_a_name_is_a_column_and_one_without_is_not() -> None:
     named = pd.DataFrame({"x": [1, 2]}, index=pd.Index(["a", "b"], name="key"))
     opendata.push(named, "me/named")

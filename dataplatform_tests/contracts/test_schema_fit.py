@@ -37,7 +37,7 @@ def test_missing_extra_and_mistyped_columns_are_named() -> None:
         (
             "field(y10)",
             "column 'y10' (float64) is missing",
-            "deliver it from main.py, or take it out of the contract",
+            "deliver it, or take it out of the contract",
         )
     ]
     [(_, message, _)] = told(DATE, Y10, ("dates", pa.string()))
@@ -49,7 +49,7 @@ def test_missing_extra_and_mistyped_columns_are_named() -> None:
 
 def test_a_former_name_is_recognised() -> None:
     hints = [hint for _, _, hint in told(DATE, ("10Y", pa.float64()))]
-    assert hints[0] == "main.py delivers '10Y'; rename it to 'y10'"
+    assert hints[0] == "'10Y' is there instead; rename it to 'y10'"
 
 
 def test_names_that_differ_in_case_only_are_one_name() -> None:

@@ -21,7 +21,7 @@ def travel_schema(schema: pa.Schema) -> pa.Schema:
         if _is_unstorable(field.type):
             raise InvalidInput(
                 f"column {field.name!r} is {field.type}, which Parquet cannot hold",
-                hint="convert the column in main.py",
+                hint="convert the column",
                 code="unstorable_type",
             )
     return pa.schema([field.with_type(_travel_type(field.type)) for field in schema])

@@ -18,7 +18,7 @@ from dataplatform.adapters.duckdb.text import name, names
 from dataplatform.contracts.model import MonotonicRule, Severity, UniqueRule
 from dataplatform.contracts.report import SAMPLES_MAX, Finding, counted
 
-KEY_HINT: Final = "drop repeated rows in main.py, or name the fields that tell rows apart"
+KEY_HINT: Final = "drop repeated rows, or name the fields that tell rows apart"
 
 
 def primary_key(session: Session, table: Table, key: tuple[str, ...], rows: int) -> Finding:

@@ -68,7 +68,7 @@ def _not_null(label: str, fields: tuple[str, ...], severity: Severity) -> RowRul
         breaks=" OR ".join(f"{name(field)} IS NULL" for field in fields),
         looks_at="count(*)",
         fault="null",
-        hint="fill or drop these rows in main.py, or declare `nullable: true`",
+        hint="fill or drop these rows, or declare `nullable: true`",
     )
 
 

@@ -154,7 +154,7 @@ def _finding(table: Table, rule: SqlRule, outcome: Outcome, rows: int) -> Findin
         checked=checked,
         failing=outcome.failing,
         message=_message(rule, outcome, checked),
-        hint="correct these rows in main.py, or the rule" if broken else None,
+        hint="correct these rows, or the rule" if broken else None,
         samples=tuple(_with_file_name(table, sample) for sample in outcome.samples),
     )
 
