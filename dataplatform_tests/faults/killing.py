@@ -11,7 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -173,3 +173,14 @@ def run(act: Callable[..., None], *args: Any) -> int | None:
     child.join(120)
     assert not child.is_alive(), "the child neither ended nor was killed"
     return child.exitcode
+
+
+def in_parallel(act: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> list[int | None]:
+    """Run `act` in as many children as there are arguments, all at once; their exit codes."""
+    children = [fork_server().Process(target=act, args=args) for args in arguments]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(300)
+    assert not any(child.is_alive() for child in children)
+    return [child.exitcode for child in children]
