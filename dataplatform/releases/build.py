@@ -26,11 +26,12 @@ from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
 from dataplatform.releases.interval import Interval, asked_interval
-from dataplatform.releases.objects import put_object, put_object_at
+from dataplatform.releases.objects import put_object, put_object_at, read_object
 from dataplatform.releases.ports import Arrangement, ReleasePorts, WorkSession, WrittenShard
 from dataplatform.releases.preview import PreviewRows
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
+from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.manifest import FileEntry
 
 PARQUET = "application/vnd.apache.parquet"
@@ -202,11 +203,32 @@ def _written(
     """The shards of what was received, each stored as soon as it is written."""
     reusable = {entry.name: entry for entry in current.manifest.files} if current else {}
     for shard in session.shards(arrangement, reusable):
+        if shard.earlier is not None and _is_whole(ports, shard.earlier):
+            yield WrittenShard(shard.earlier, None, None, shard.head)
+            continue
         if shard.parquet is not None and shard.chunks is not None:
             entry = shard.entry
             put_object_at(ports.store, entry.path, shard.parquet, entry.size_bytes, PARQUET)
             put_object(ports.store, shard.chunks.to_bytes(), content_type="application/json")
         yield shard
+
+
+def _is_whole(ports: ReleasePorts, entry: FileEntry) -> bool:
+    """Whether a shard of the current release can be used again; a damaged one is written anew.
+
+    In a folder its bytes are hashed (once per change of the file); of a remote object, which has a
+    checksum of its store's own, only the size is asked, so that an append costs the append.
+    """
+    stat = ports.store.stat(entry.path)
+    if stat is None or stat.size != entry.size_bytes:
+        return False
+    try:
+        if ports.store.local_path(entry.path) is not None:
+            ports.shard_path(entry)
+        read_object(ports.store, entry.chunks)
+    except (Corrupt, NotFound):
+        return False
+    return True
 
 
 def _keep_outside(

@@ -15,6 +15,7 @@ from dataplatform.contracts.model import Contract
 from dataplatform.releases.candidate import Candidate
 from dataplatform.releases.differ import RowDiff
 from dataplatform.releases.ports import ReleasePorts
+from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.manifest import FileEntry, Manifest
 from opendata.wire.version import Bump
 
@@ -25,7 +26,8 @@ _NO_INDEX_CHANGE: dict[str, list[str]] = {"Index_add": [], "Index_drop": [], "In
 class Comparison:
     """A candidate against its predecessor; without one, everything is new.
 
-    `about` lists changed descriptive fields (title, licence, README …).
+    `about` lists changed descriptive fields (title, licence, README …). `not_compared` says why
+    rows were not counted: a damaged predecessor must not keep its successor from coming out.
     """
 
     first: bool
@@ -34,6 +36,7 @@ class Comparison:
     partition: tuple[str, str] | None = None
     about: tuple[str, ...] = ()
     content_changed: bool = True
+    not_compared: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -68,15 +71,19 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """The diff in the pinned form of `diff_datasets`."""
         return {
-            "diff_R": self.rows.to_json()
-            if self.rows
-            else {"added": 0, "removed": 0, "changed": 0},
+            "diff_R": self._rows_json(),
             "diff_S": self.schema.to_json(),
             "diff_I": {key: list(value) for key, value in _NO_INDEX_CHANGE.items()},
             "breaking": self.breaking,
             "bump": str(self.data_bump),
             "about": list(self.about),
         }
+
+    def _rows_json(self) -> dict[str, Any]:
+        if self.rows is not None:
+            return self.rows.to_json()
+        counts = {"added": 0, "removed": 0, "changed": 0}
+        return {**counts, "not_compared": self.not_compared} if self.not_compared else counts
 
 
 @dataclass(frozen=True)
@@ -108,13 +115,19 @@ def compare_candidate(
     delta = shard_delta(current.files, candidate.files)
     changed = bool(delta.old or delta.new)
     resharded = (current.shard, candidate.shard) if current.shard != candidate.shard else None
+    rows = not_compared = None
+    try:
+        rows = _diff_rows(ports, candidate, current, contract, delta) if changed else None
+    except (Corrupt, NotFound) as damage:
+        not_compared = damage.message
     return Comparison(
         first=False,
         schema=diff_schema(released, contract, same_dimension=ports.same_dimension),
-        rows=_diff_rows(ports, candidate, current, contract, delta) if changed else None,
+        rows=rows,
         partition=resharded,
         about=_changed_fields(candidate, current),
         content_changed=changed,
+        not_compared=not_compared,
     )
 
 

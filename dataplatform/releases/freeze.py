@@ -15,18 +15,22 @@ from typing import Any
 from dataplatform.contracts.model import ReleaseSettings
 from dataplatform.releases.candidate import Candidate, read_candidate
 from dataplatform.releases.compare import Comparison, compare_candidate
+from dataplatform.releases.earlier import (
+    is_resumable,
+    readable_release,
+    refuse_what_was_rolled_back,
+)
 from dataplatform.releases.number import Numbers, next_numbers
 from dataplatform.releases.ports import ReleasePorts, Signer
 from dataplatform.releases.trace import RunReference, attach_provenance
 from dataplatform.releases.verdict import Decision, Gate, require_verdicts
-from opendata.reading.history import publishing_commit
-from opendata.reading.resolve import Release, read_current, read_release
-from opendata.reading.signature import release_statement, verify_release
+from opendata.reading.resolve import Release, read_current
+from opendata.reading.signature import release_statement
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import replace
 from opendata.wire.digest import digest_of, prefixed
-from opendata.wire.errors import Conflict, Corrupt, Denied
+from opendata.wire.errors import Conflict
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import (
     Adapters,
@@ -81,7 +85,7 @@ def freeze_candidate(
         change = dataclasses.replace(change, about=("forced",))
     draft = _draft(candidate, digest, current, change, decisions, run)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
-    return _take_number(ports, dataset, draft, current, change, settings)
+    return _take_number(ports, dataset, draft, current, change, settings, force=force)
 
 
 def preview_freeze(
@@ -107,6 +111,8 @@ def _take_number(
     current: Release | None,
     change: Comparison,
     settings: ReleaseSettings,
+    *,
+    force: bool,
 ) -> Frozen:
     versioning = current.manifest.versioning if current else None
     taken: set[Version] = set()
@@ -117,41 +123,17 @@ def _take_number(
             manifest = _seal(draft, numbers, settings, ports.now(), ports.signer)
             if frozen := _put_manifest(ports.store, dataset, version, manifest):
                 return Frozen(frozen, change)
-        earlier = _resumable(ports, dataset, version, draft, current)
-        if earlier is not None:
+        earlier = readable_release(ports, dataset, version)
+        if earlier is not None and is_resumable(ports, earlier, draft, current):
             return Frozen(earlier, change, resumed=True)
+        if earlier is not None and not force:
+            refuse_what_was_rolled_back(ports, earlier, draft, current)
         taken.add(version)
     raise Conflict(
         f"{FREEZE_TRIES} numbers of {dataset} were taken by others while freezing",
         code="numbers_taken",
         hint=f"od repair {dataset} lists releases that were frozen and never published",
     )
-
-
-def _resumable(
-    ports: ReleasePorts,
-    dataset: DatasetId,
-    version: Version,
-    draft: Manifest,
-    current: Release | None,
-) -> Release | None:
-    """What is frozen under a number, if it is this very candidate and was never published.
-
-    One that was published before and rolled back since does not come back under its old number;
-    one that is damaged, or signed by another key than publishing will ask for, stays as it lies.
-    """
-    try:
-        frozen = read_release(ports.store, dataset, version)
-        verify_release(frozen.manifest, ports.signer.trust() if ports.signer else None)
-    except (Corrupt, Denied):
-        return None
-    same_base = frozen.manifest.versioning.prev_release == draft.versioning.prev_release
-    if not same_base or frozen.manifest.candidate != draft.candidate:
-        return None
-    head = current.pointer if current else None
-    if head is not None and publishing_commit(ports.store, frozen, head) is not None:
-        return None
-    return frozen
 
 
 def _put_manifest(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from opendata.stores.port import AlreadyExists, ObjectReader, ObjectStore, Payload
 from opendata.wire import keys
 from opendata.wire.digest import check_digest, digest_of
@@ -23,15 +25,35 @@ def put_object_at(
     """Store bytes (or a file) whose digest the caller has computed, under its key.
 
     The key names the content, so finding it taken means that the work is done already: by others,
-    or by an earlier attempt whose answer was lost. An object that was cut short is written anew.
+    or by an earlier attempt whose answer was lost. What lies there is hashed; if it was cut short
+    or damaged, it is written anew, and every release that names it is whole again.
     """
     try:
         store.put_new(key, data, content_type=content_type)
     except AlreadyExists:
-        stat = store.stat(key)
-        if stat is not None and stat.size != size_bytes:
+        expected = digest_of(data) if isinstance(data, bytes) else keys.digest_of_object_key(key)
+        if not is_intact(store, key, expected, size_bytes):
             store.put(key, data, content_type=content_type)
     return key
+
+
+def is_intact(
+    reader: ObjectReader, key: str, expected: str | None = None, size_bytes: int | None = None
+) -> bool:
+    """Whether the stored bytes are those that they should be; all of them are read.
+
+    Args:
+        expected: Their digest, where the key does not name it.
+        size_bytes: Their size, where it is known; another one is seen without reading.
+    """
+    expected = expected or keys.digest_of_object_key(key)
+    stat = reader.stat(key)
+    if stat is None or size_bytes not in (None, stat.size):
+        return False
+    sha = hashlib.sha256()
+    for piece in reader.stream(key):
+        sha.update(piece)
+    return sha.hexdigest() == expected
 
 
 def read_object(reader: ObjectReader, key: str) -> bytes:

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dataplatform.releases.objects import put_object_at
+from dataplatform.releases.objects import is_intact, put_object_at
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.history import commit_at, publishing_commit
 from opendata.reading.resolve import Release, Route, read_release, read_route
@@ -78,6 +78,7 @@ def move_back(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Publ
             code="never_published",
             hint=f"od releases {dataset}",
         )
+    _require_whole(ports, release)
     pointer = _next_pointer(ports, release, route, "rollback")
     return Published(_swap(ports.store, dataset, pointer, route), release)
 
@@ -109,6 +110,27 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
                 details={"object": key},
             )
     return release
+
+
+def _require_whole(ports: ReleasePorts, release: Release) -> None:
+    """Hash what readers would be sent back to, before they are.
+
+    Raises:
+        Corrupt: naming the damaged object; nothing has moved then.
+    """
+    files = release.manifest.files
+    damaged = [
+        *(e.path for e in files if not is_intact(ports.store, e.path, e.sha256, e.size_bytes)),
+        *(e.chunks for e in files if not is_intact(ports.store, e.chunks)),
+        *(key for key in named_objects(release.manifest) if not is_intact(ports.store, key)),
+    ]
+    if damaged:
+        raise Corrupt(
+            f"{release.reference} is damaged, so nothing has moved: {', '.join(damaged)}",
+            code="damaged_release",
+            hint=f"od releases {release.id} lists others to go back to",
+            details={"objects": damaged},
+        )
 
 
 def _required_objects(release: Release) -> Iterator[tuple[str, int | None]]:

@@ -8,7 +8,8 @@ are reported and left alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from dataplatform.releases.derive import derive_copies, metadata_bytes, wants_stable_copy
@@ -55,18 +56,30 @@ def repair(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
     if keys.INDEX in wrong and (release := read_current(ports.store, dataset)) is not None:
         replace_entry(ports, entry_of(ports, release))
     if wrong - {keys.INDEX}:
-        derive_copies(ports, dataset)
+        try:
+            derive_copies(ports, dataset)
+        except Corrupt as error:
+            lost = str(error.details.get("object", dataset))
+            findings.append(Finding(str(dataset), lost, error.message, repairable=False))
     return findings
 
 
 def _damaged_sources(ports: ReleasePorts, release: Release) -> Iterator[Finding]:
-    """What copies are made of and is lost or damaged itself, so that no copy can be made."""
-    for key in (release.manifest.readme, release.manifest.preview):
+    """What the release itself stands on and is lost or damaged, so that no copy can be made."""
+    cure = f"od run {release.id} --publish writes it anew while the source still has it"
+    checks: list[tuple[str, Callable[[], object]]] = [
+        (entry.path, partial(ports.shard_path, entry)) for entry in release.manifest.files
+    ]
+    checks += [
+        (key, partial(read_object, ports.store, key))
+        for key in (release.manifest.readme, release.manifest.preview)
+        if key is not None
+    ]
+    for key, check in checks:
         try:
-            if key is not None:
-                read_object(ports.store, key)
+            check()
         except (NotFound, Corrupt) as error:
-            yield Finding(str(release.id), key or "", error.message, repairable=False)
+            yield Finding(str(release.id), key, f"{error.message}; {cure}", repairable=False)
 
 
 def _stale_copies(ports: ReleasePorts, release: Release) -> Iterator[Finding]:

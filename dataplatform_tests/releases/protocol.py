@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dataplatform.releases.freeze import Unchanged, freeze_candidate
+from dataplatform.releases.freeze import Frozen, Unchanged, freeze_candidate
 from dataplatform.releases.publish import move_back, publish_release
 from dataplatform.releases.repair import inspect
 from dataplatform_tests.fakes.stores import FaultyStore, Pause
@@ -237,13 +237,48 @@ class ReleaseProtocol:
             move_back(bench.ports, bench.dataset, V1)
 
     @pytest.mark.requirement("S4-54", "S4-55")
-    def test_after_a_rollback_the_same_data_is_a_new_release(self, bench: Bench) -> None:
+    def test_what_was_rolled_back_returns_only_when_it_is_forced(self, bench: Bench) -> None:
         bench.publish(rates(1))
         bench.publish(rates(2))
         move_back(bench.ports, bench.dataset, V1)
-        again = bench.publish(rates(2))
+        digest = bench.stage(rates(2))
+        with pytest.raises(Rejected, match=r"@1\.0\.1, which was rolled back to 1\.0\.0"):
+            freeze_candidate(bench.ports, bench.dataset, digest, RUN)
+        forced = freeze_candidate(bench.ports, bench.dataset, digest, RUN, force=True)
+        assert isinstance(forced, Frozen)
+        again = publish_release(bench.ports, bench.dataset, forced.release.version)
         assert (again.pointer.release, again.pointer.generation) == ("1.0.2", 4)
         assert again.release.manifest.versioning.prev_release == "1.0.0"
+
+    @pytest.mark.requirement("S4-54", "S4-55")
+    def test_after_a_rollback_other_data_is_released_as_ever(self, bench: Bench) -> None:
+        bench.publish(rates(1))
+        bench.publish(rates(2))
+        move_back(bench.ports, bench.dataset, V1)
+        assert bench.publish(rates(3)).pointer.release == "1.0.2"
+
+    @pytest.mark.requirement("S4-55", "B1")
+    def test_nobody_is_sent_back_to_damaged_bytes(self, bench: Bench) -> None:
+        first = bench.release(rates(1))
+        second = bench.release(rates(2)).pointer
+        entry = first.release.manifest.files[0]
+        bench.store.put(entry.path, b"x" * entry.size_bytes)
+        with pytest.raises(Corrupt, match=entry.path) as refused:
+            move_back(bench.ports, bench.dataset, V1)
+        assert "nothing has moved" in refused.value.message
+        assert bench.current.pointer == second
+
+    # --- damage and its cure -------------------------------------------------------
+
+    @pytest.mark.requirement("B1", "B14")
+    def test_building_the_same_rows_again_mends_a_damaged_object(self, bench: Bench) -> None:
+        release = bench.release(rates(1)).release
+        entry = release.manifest.files[0]
+        whole = bench.store.get(entry.path).data
+        in_a_folder = bench.store.local_path(entry.path) is not None
+        bench.store.put(entry.path, b"x" * (entry.size_bytes if in_a_folder else 10))
+        bench.stage(rates(1))
+        assert bench.store.get(entry.path).data == whole
 
     @pytest.mark.requirement("S4-55")
     def test_asking_again_for_a_publish_does_not_undo_a_rollback(self, bench: Bench) -> None:

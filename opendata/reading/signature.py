@@ -54,7 +54,7 @@ class TrustRoot:
             raise Denied(
                 f"{what} is no trust file: {error}",
                 code="bad_trust_root",
-                hint="od doctor shows the expected form",
+                hint="od key create writes one; it holds the public keys by their ids",
             ) from error
 
 
@@ -85,7 +85,11 @@ def verify_envelope(
     from securesystemslib.exceptions import VerificationError
 
     if envelope is None:
-        raise Denied(f"{what} is not signed, and a trust root is configured", code="unsigned")
+        raise Denied(
+            f"{what} is not signed, and a trust root is configured",
+            code="unsigned",
+            hint="ask its publisher to sign it, or unset OPENDATA_TRUST to check digests alone",
+        )
     try:
         parsed = Envelope.from_dict(json.loads(json.dumps(envelope)))
         accepted = parsed.verify(list(trust.keys.values()), threshold=1)
@@ -112,7 +116,11 @@ def verify_release(manifest: Manifest, trust: TrustRoot | None) -> Trusted:
         manifest, manifest.freeze.to_json(), manifest.integrity.hash_sha256
     )
     what = f"{manifest.id}@{manifest.release}"
-    verify_envelope(manifest.integrity.signature, expected, trust, what)
+    signed_by = verify_envelope(manifest.integrity.signature, expected, trust, what)
+    if signed_by != manifest.integrity.signed_by:
+        raise Denied(
+            f"{what} is signed by another key than its manifest says", code="signature_mismatch"
+        )
     return Trusted.SIGNATURE
 
 

@@ -49,6 +49,8 @@ class OpenDataError(Exception):
         self.hint = hint
         self.code = code or self.category
         self.details = details or {}
+        if hint:
+            self.add_note(f"hint: {hint}")  # so that a notebook shows it below the message
 
     def to_json(self) -> dict[str, Any]:
         """The error as the API answers it and as `--json` prints it."""

@@ -1,0 +1,60 @@
+"""Earlier: what is frozen already under the number that a candidate would get.
+
+Here belongs telling an interrupted attempt, which is resumed, from another candidate's release,
+whose number is taken, and from one that was rolled back, which does not come back by itself.
+"""
+
+from __future__ import annotations
+
+from dataplatform.releases.ports import ReleasePorts
+from opendata.reading.history import publishing_commit
+from opendata.reading.resolve import Release, read_release
+from opendata.reading.signature import verify_release
+from opendata.wire.errors import Corrupt, Denied, Rejected
+from opendata.wire.ids import DatasetId
+from opendata.wire.manifest import Manifest
+from opendata.wire.version import Version
+
+
+def readable_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Release | None:
+    """What is frozen under a number; None if it is damaged, or signed by another key than
+    publishing will ask for: then it stays as it lies and its number is taken."""
+    try:
+        frozen = read_release(ports.store, dataset, version)
+        verify_release(frozen.manifest, ports.signer.trust() if ports.signer else None)
+    except (Corrupt, Denied):
+        return None
+    return frozen
+
+
+def is_resumable(
+    ports: ReleasePorts, frozen: Release, draft: Manifest, current: Release | None
+) -> bool:
+    """Whether it is this very candidate on the same predecessor, and was never published."""
+    same_base = frozen.manifest.versioning.prev_release == draft.versioning.prev_release
+    same_candidate = frozen.manifest.candidate == draft.candidate
+    return same_base and same_candidate and not _was_published(ports, frozen, current)
+
+
+def _was_published(ports: ReleasePorts, frozen: Release, current: Release | None) -> bool:
+    head = current.pointer if current else None
+    return head is not None and publishing_commit(ports.store, frozen, head) is not None
+
+
+def refuse_what_was_rolled_back(
+    ports: ReleasePorts, frozen: Release, draft: Manifest, current: Release | None
+) -> None:
+    """A schedule must not undo a rollback: the same rows come back only when a person says so.
+
+    Raises:
+        Rejected: naming the release that was rolled back.
+    """
+    same_rows = frozen.manifest.integrity.content_hash == draft.integrity.content_hash
+    if not same_rows or current is None or not _was_published(ports, frozen, current):
+        return
+    raise Rejected(
+        f"these are the rows of {frozen.reference}, which was rolled back to {current.version}",
+        code="rolled_back",
+        hint=f"correct the data; if it is meant after all: od run {frozen.id} --publish --force",
+        details={"rolled_back": str(frozen.version), "current": str(current.version)},
+    )
