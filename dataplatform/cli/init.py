@@ -55,7 +55,7 @@ def _show(out: Output, identity: DatasetId, paths: list[str]) -> None:
     for path in paths:
         out.line(f"✓ {path}", fg="green")
     out.line()
-    out.line(f"od check {identity}              find what is missing")
+    out.line(f"od check {identity}              what is left to write, before it is published")
     out.line(f"od run {identity}                make and check it, publish nothing")
     out.line(f"od run {identity} --publish      release it")
 

@@ -73,19 +73,29 @@ def run(
     settings = find_settings()
     producer = find_producer(settings, target)
     asked = Asked(start, end, force)
+    _show_advice(out, producer, publish)
     if publish:
         _publish(out, settings, producer, asked)
     else:
         _rehearse(out, settings, producer, asked)
 
 
+def _show_advice(out: Output, producer: Producer, publish: bool) -> None:
+    """What is worth a word about the definition; a publish will refuse placeholders by itself."""
+    for finding in producer.warnings:
+        if not publish or finding not in producer.placeholders:
+            out.warn(finding, finding.hint)
+
+
 def _publish(out: Output, settings: Settings, producer: Producer, asked: Asked) -> None:
     from dataplatform.cli.place import prepare_store
+    from dataplatform.datasets.producer import require_written
     from dataplatform.releases.chain import Released
     from dataplatform.releases.run import build, release
     from dataplatform.releases.trace import RunReference
     from dataplatform.wiring import from_settings
 
+    require_written(producer)
     platform = from_settings(settings)
     options = asked.options(platform, producer)
     prepare_store(settings, out.note)

@@ -70,7 +70,9 @@ def _field_spec(field: pa.Field) -> FieldSpec:
         name_of_type = type_name(field.type)
     except ValueError as error:
         raise InvalidInput(
-            f"column {field.name!r}: {error}", code="invalid_schema", hint="convert it to another type"
+            f"column {field.name!r}: {error}",
+            code="invalid_schema",
+            hint="convert it to another type",
         ) from error
     return FieldSpec(
         name=field.name,

@@ -1,7 +1,7 @@
 """What is no error in a definition, but worth a word before it is published.
 
 Here belong licences, countries, placeholders and the recommended fields (S1-32, S1-38 to S1-43,
-B15). Advice never stops a release; what has to stop one belongs to the definition itself.
+B15). Advice never stops a run; placeholders alone keep a definition from being published.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from license_expression import ExpressionError, get_spdx_licensing
 from dataplatform.contracts.problems import Place
 from dataplatform.datasets.countries import COUNTRY_CODES, USED_INSTEAD
 from dataplatform.datasets.definition import DatasetDefinition, GeoScope
+from dataplatform.datasets.scaffold_text import DESCRIPTION
 
 RECOMMENDED: Final = {
     "topics": "topics: [rates, macro]",
@@ -45,7 +46,8 @@ def advise(definition: DatasetDefinition) -> list[Tip]:
     return [
         *_license_tips(definition.license),
         *_country_tips(definition),
-        *_placeholder_tips(definition),
+        *placeholders(definition),
+        *_repo_tips(definition.repo),
         *_recommendations(definition),
     ]
 
@@ -91,7 +93,18 @@ def _country_tips(definition: DatasetDefinition) -> Iterator[Tip]:
         yield Tip(("geo",), "the scope is a country, but none is named", "countries: [US]")
 
 
-def _placeholder_tips(definition: DatasetDefinition) -> Iterator[Tip]:
+def placeholders(definition: DatasetDefinition) -> list[Tip]:
+    """What the template left to be said and nobody has said: no reader should ever see it."""
+    return list(_placeholders(definition))
+
+
+def _placeholders(definition: DatasetDefinition) -> Iterator[Tip]:
+    if definition.description.strip() == DESCRIPTION:
+        yield Tip(
+            ("description",),
+            "the description is still the template's",
+            "say what one row is, and where it comes from",
+        )
     named: list[tuple[Place, str]] = [
         (("title",), definition.title),
         (("license",), definition.license),
@@ -101,8 +114,11 @@ def _placeholder_tips(definition: DatasetDefinition) -> Iterator[Tip]:
     for place, text in named:
         if found := _PLACEHOLDER.search(text):
             yield Tip(place, f"{found.group()} is still a placeholder", "write the real one")
-    if not definition.repo.startswith(("https://", "http://")):
-        message = f"{definition.repo!r} is no web address that a reader could follow"
+
+
+def _repo_tips(repo: str) -> Iterator[Tip]:
+    if not repo.startswith(("https://", "http://")):
+        message = f"{repo!r} is no web address that a reader could follow"
         yield Tip(("repo",), message, "repo: https://github.com/<org>/<repo>")
 
 

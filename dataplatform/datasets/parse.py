@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from dataplatform.contracts.model import Contract, FieldSpec, MetricThreshold, ReleaseSettings
 from dataplatform.contracts.rules import RULE_MODELS
-from dataplatform.datasets.advice import advise
+from dataplatform.datasets.advice import Tip, advise, placeholders
 from dataplatform.datasets.complaint import complaint
 from dataplatform.datasets.cron import ScheduleSettings
 from dataplatform.datasets.definition import DatasetDefinition, Geo, Source
@@ -35,11 +35,15 @@ _SECTIONS: Final[dict[str, type[BaseModel]]] = {
 
 @dataclass(frozen=True)
 class CheckedDefinition:
-    """What checking a file gave: the definition unless there are errors, and advice."""
+    """What checking a file gave: the definition unless there are errors, and advice.
+
+    `placeholders` are those of the warnings that keep it from being published.
+    """
 
     definition: DatasetDefinition | None
     errors: tuple[SourceFinding, ...]
     warnings: tuple[SourceFinding, ...]
+    placeholders: tuple[SourceFinding, ...] = ()
 
 
 def parse_definition(
@@ -67,7 +71,8 @@ def check_definition(
         definition = _validated(document, expected_id)
     except InvalidDefinition as error:
         return CheckedDefinition(None, error.findings, ())
-    return CheckedDefinition(definition, (), tuple(_advice(definition, document)))
+    unwritten = tuple(_at_place(tip, document) for tip in placeholders(definition))
+    return CheckedDefinition(definition, (), tuple(_advice(definition, document)), unwritten)
 
 
 def definition_warnings(
@@ -117,7 +122,7 @@ def _first_of_each_place(
 
 def _advice(definition: DatasetDefinition, document: YamlDocument) -> Iterator[SourceFinding]:
     for tip in advise(definition):
-        yield document.finding(tip.place, tip.message, hint=tip.hint)
+        yield _at_place(tip, document)
     fields = definition.contract.fields if definition.contract else ()
     for at in range(len(fields)):
         place: Path = ("contract", "fields", at, "type")
@@ -127,6 +132,10 @@ def _advice(definition: DatasetDefinition, document: YamlDocument) -> Iterator[S
                 "`float` is Arrow's name of a 32-bit float; Python's own has 64 bits",
                 hint="write float32 or float64",
             )
+
+
+def _at_place(tip: Tip, document: YamlDocument) -> SourceFinding:
+    return document.finding(tip.place, tip.message, hint=tip.hint)
 
 
 def _text_at(document: YamlDocument, place: Path) -> str:

@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dataplatform.datasets.definition import DatasetDefinition
-from dataplatform.errors import SourceFinding
+from dataplatform.errors import InvalidDefinition, SourceFinding
 from opendata.wire.digest import json_digest
 from opendata.wire.ids import DatasetId
 
 
 @dataclass(frozen=True)
 class Producer:
-    """A producer that can run. Digests are bare sha256 of the files' bytes."""
+    """A producer that can run. Digests are bare sha256 of the files' bytes.
+
+    `placeholders` are the warnings that keep its rows from being published.
+    """
 
     definition: DatasetDefinition
     folder: str
@@ -25,6 +28,7 @@ class Producer:
     yaml_sha256: str
     readme: bytes | None
     warnings: tuple[SourceFinding, ...] = ()
+    placeholders: tuple[SourceFinding, ...] = ()
 
     @property
     def id(self) -> DatasetId:
@@ -35,6 +39,19 @@ class Producer:
     def code_version(self) -> str:
         """Changes whenever `main.py` or `opendata.yaml` does."""
         return json_digest([self.main_sha256, self.yaml_sha256])[:16]
+
+
+def require_written(producer: Producer) -> None:
+    """See that nothing of the template would be published in the place of a real word.
+
+    Raises:
+        InvalidDefinition: naming each placeholder as file:line:column.
+    """
+    if producer.placeholders:
+        raise InvalidDefinition(
+            producer.placeholders,
+            hint=f"write the real ones; until then: od run {producer.id} --dry-run",
+        )
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
+#: Stands for a description that nobody has written yet; it is never published.
+DESCRIPTION: Final = "Say in a sentence or two what one row is, and where it comes from."
+
 DEFINITION: Final = """\
 # What $id is. Two commands help while you edit:
 #   od check                     what is missing or wrong, with its line
 #   od run $id --dry-run         produce and check it, publish nothing
 id: $id
 title: $title
-description: Say in a sentence or two what one row is, and where it comes from.
+description: $description
 license: CC0-1.0               # SPDX, spdx.org/licenses; take the licence of your source
 repo: $repo
 
@@ -28,7 +31,7 @@ topics: []                     # such as [rates, macro]
 owners: [$owner]
 frequency: daily               # hourly, daily, weekly, monthly or adhoc
 
-# schedule: "0 6 * * 1-5"      # cron in UTC; left out, it follows the frequency
+schedule: {enabled: false}     # true: runs as often as `frequency` says; or a cron, "0 6 * * 1-5"
 time: date                     # the time column: coverage, od.load(start=…, end=…)
 timeout: 10m
 # inputs: [other/data-set]     # data sets that this one is derived from
@@ -126,7 +129,7 @@ TABLE_DEFINITION: Final = """\
 # What $id is, as guessed from the file's $row_count rows: read it before you publish.
 id: $id
 title: $title
-description: Say in a sentence or two what one row is, and where it comes from.
+description: $description
 license: <licence of the source>     # in SPDX's words, spdx.org/licenses
 repo: $repo
 
@@ -136,6 +139,7 @@ topics: []                     # such as [rates, macro]
 # geo: {scope: country, countries: [US]}     # scope: global, region, country or multi
 owners: [$owner]
 frequency: adhoc               # hourly, daily, weekly, monthly or adhoc
+schedule: {enabled: false}     # true: runs as often as `frequency` says; or a cron, "0 6 * * 1-5"
 
 $time
 

@@ -35,6 +35,19 @@ def od(*words: str, answer: str | None = None) -> Answer:
     return Answer(result.exit_code, result.stdout, result.stderr)
 
 
+def fill_in(folder: Path) -> None:
+    """Write what the template of a new producer leaves to say, as its author would."""
+    path = folder / "opendata.yaml"
+    text = path.read_text()
+    for left, said in (
+        ("Say in a sentence or two what one row is, and where it comes from.", "Made up rain."),
+        ("https://github.com/<org>/<repo>", "https://example.org/rain"),
+        ("<licence of the source>", "CC0-1.0"),
+    ):
+        text = text.replace(left, said)
+    path.write_text(text)
+
+
 def od_process(*words: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
     """Start a command in a process of its own."""
     return subprocess.Popen(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import opendata
-from dataplatform_tests.cli.shell import Answer, od, od_process
+from dataplatform_tests.cli.shell import Answer, fill_in, od, od_process
 from dataplatform_tests.servers.static_http import serving
 from opendata.stores import FolderStore
 from opendata.wire import keys
@@ -23,9 +23,10 @@ WEATHER = Path("producers/me/weather")
 
 
 def started(*words: str) -> Answer:
-    """`od init me/weather …`, which has to work."""
+    """`od init me/weather …`, which has to work, with what it leaves to say filled in."""
     answer = od("init", "me/weather", *words)
     assert answer.code == 0, answer.err
+    fill_in(WEATHER)
     return answer
 
 
@@ -174,6 +175,29 @@ def test_init_from_an_address_fetches_it_again_in_every_run(
 
 
 # --- mistakes that people make --------------------------------------------------------
+
+
+def test_what_the_template_left_to_say_is_never_published(project: Path) -> None:
+    (project / "rain.csv").write_text(CSV)
+    od("init", "me/weather", "--from", "rain.csv")
+    rehearsed = od("run", "me/weather")
+    assert rehearsed.code == 0
+    assert "warning: producers/me/weather/opendata.yaml:" in rehearsed.err
+    assert od("check", "me/weather").code == 0
+    answer = od("run", "me/weather", "--publish")
+    assert answer.code == 2
+    for told in (
+        "opendata.yaml:4:14: the description is still the template's",
+        "opendata.yaml:5:10: <licence of the source> is still a placeholder",
+        "opendata.yaml:6:7: <org> is still a placeholder",
+    ):
+        assert told in answer.err
+    assert not (project / ".opendata" / "store").exists()
+
+
+def test_a_new_producer_does_not_run_by_itself(project: Path) -> None:
+    od("init", "me/weather")
+    assert "schedule: {enabled: false} " in (WEATHER / "opendata.yaml").read_text()
 
 
 def test_init_never_overwrites(project: Path) -> None:

@@ -219,7 +219,7 @@ def test_rows_that_repeat_their_key_are_refused() -> None:
     [
         ("dat", "no column 'dat', which is named as the time column", "did you mean 'date'?"),
         ("nope", "no column 'nope'", "columns with dates or timestamps: date"),
-        ("currency", "'currency' holds string, not dates", "columns with dates or timestamps: date"),
+        ("currency", "'currency' holds string, not dates", "dates or timestamps: date"),
     ],
 )
 def test_a_time_column_has_to_be_a_column_that_tells_time(time: str, told: str, hint: str) -> None:
@@ -227,7 +227,7 @@ def test_a_time_column_has_to_be_a_column_that_tells_time(time: str, told: str, 
         opendata.push(RATES, "me/rates", time=time)
     assert hint in (caught.value.hint or "")
     with pytest.raises(NotFound):
-        opendata.dataset("me/rates").info
+        opendata.load("me/rates")
 
 
 def test_where_nothing_tells_time_the_hint_says_so() -> None:
@@ -337,5 +337,6 @@ def test_releases_is_a_namespace_that_says_what_it_has() -> None:
 
     assert releases.semver_compare("1.2.0", "1.10.0") == -1
     assert releases.semver_compare("v2.0.0", "2.0.0") == 0
-    with pytest.raises(AttributeError, match="it has assert_contract, .*diff_datasets, .*rollback, semver_compare"):
+    told = r"it has assert_contract, .*diff_datasets, .*rollback, semver_compare"
+    with pytest.raises(AttributeError, match=told):
         _ = releases.no_such_verb

@@ -14,7 +14,7 @@ import opendata
 from dataplatform.cli.init import web_address
 from dataplatform.cli.registry import Registry
 from dataplatform_tests.cli.conftest import RATES
-from dataplatform_tests.cli.shell import od
+from dataplatform_tests.cli.shell import fill_in, od
 from opendata import releases
 from opendata.reading.history import walk_history
 from opendata.stores import FolderStore
@@ -209,6 +209,7 @@ def test_the_catalogue_is_made_anew_from_what_is_published(rates: str, project: 
 @pytest.mark.requirement("S1-60", "S1-61")
 def test_adding_a_definition_checks_it_and_refreshes_its_entry(project: Path) -> None:
     od("init", "me/weather")
+    fill_in(Path("producers/me/weather"))
     before = od("registry", "add", "producers/me/weather")
     assert before.code == 0
     assert "it is not published yet" in before.out
@@ -222,6 +223,7 @@ def test_adding_a_definition_checks_it_and_refreshes_its_entry(project: Path) ->
 @pytest.mark.requirement("S1-60", "S1-61")
 def test_programs_register_from_a_file(project: Path) -> None:
     od("init", "me/weather")
+    fill_in(Path("producers/me/weather"))
     assert od("run", "me/weather", "--publish").code == 0
     registry = Registry.from_environment()
     registered = registry.register_from_file("producers/me/weather/opendata.yaml")

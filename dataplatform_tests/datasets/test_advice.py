@@ -118,6 +118,16 @@ def test_placeholders_are_found_where_they_stand() -> None:
     ]
 
 
+def test_placeholders_stand_apart_from_mere_advice() -> None:
+    checked = check_definition(TREASURY, "f")
+    assert [str(one) for one in checked.placeholders] == [
+        "f:5:7: <org> is still a placeholder",
+        "f:16:10: <github_handle> is still a placeholder",
+    ]
+    assert set(checked.placeholders) < set(checked.warnings)
+    assert check_definition(MINIMAL, "f").placeholders == ()
+
+
 def test_arrows_float_is_not_pythons() -> None:
     text = MINIMAL + RECOMMENDED + "contract: {fields: [{name: x, type: float}]}"
     assert advice(text) == {

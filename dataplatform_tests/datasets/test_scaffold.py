@@ -83,6 +83,7 @@ def test_only_what_nobody_can_know_is_left_to_say() -> None:
     checked = check_definition(scaffold(ME)["opendata.yaml"], "f")
     told = {one.message for one in checked.warnings}
     assert told == {
+        "the description is still the template's",
         "<org> is still a placeholder",
         "`topics` is recommended",
         "`geo` is recommended",

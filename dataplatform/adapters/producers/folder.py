@@ -96,6 +96,7 @@ def load_producer(folder: Path) -> Producer:
         yaml_sha256=hashlib.sha256(text).hexdigest(),
         readme=readme.read_bytes() if readme.is_file() else None,
         warnings=checked.warnings,
+        placeholders=checked.placeholders,
     )
 
 
