@@ -152,6 +152,8 @@ def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:
 def read_manifest(data: bytes, what: str) -> Manifest:
     """Read a stored manifest and check that its body is the one that was hashed.
 
+    The content hash stands outside of the body too, where people look for it; both must agree.
+
     Raises:
         Corrupt: if it is malformed, of an unknown format, or its body hash differs.
     """
@@ -169,6 +171,13 @@ def read_manifest(data: bytes, what: str) -> Manifest:
         raise Corrupt(
             f"{what} was altered: its body hashes to {actual[:12]}…, "
             f"integrity.hash_sha256 says {manifest.integrity.hash_sha256[:12]}…",
+            code="manifest_altered",
+            hint="od verify lists every damaged object of a data set",
+            details={"object": what},
+        )
+    if manifest.trace.get("artifact", {}).get("content_hash") != manifest.integrity.content_hash:
+        raise Corrupt(
+            f"{what} was altered: its trace names another content than integrity.content_hash",
             code="manifest_altered",
             hint="od verify lists every damaged object of a data set",
             details={"object": what},
