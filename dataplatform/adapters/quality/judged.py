@@ -60,7 +60,10 @@ def _message(spec: ExpectationSpec, result: Mapping[str, Any]) -> str:
         share = result.get("unexpected_percent_total") or result.get("unexpected_percent") or 0
         unexpected = counted(result["unexpected_count"], "unexpected value")
         return f"{unexpected} ({share:.4g}%); asked: {asked}"
-    if "observed_value" in result:
+    if missing := result.get("partial_missing_list"):
+        listed = ", ".join(repr(_cell(value)) for value in missing)[:SHOWN_MAX_CHARS]
+        return f"{counted(result['missing_count'], 'value')} missing: {listed}; asked: {asked}"
+    if result.get("observed_value") is not None:
         observed = str(_cell(result["observed_value"]))[:SHOWN_MAX_CHARS]
         return f"observed {observed}; asked: {asked}"
     return f"asked: {asked}"

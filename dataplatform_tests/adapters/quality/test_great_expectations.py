@@ -215,3 +215,19 @@ assert GreatExpectations().run(["nowhere.parquet"], []) == []
 assert "great_expectations" not in sys.modules and "pandas" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.requirement("B44")
+def test_values_that_a_column_lacks_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"country": ["BR", "CN"]}), path)
+    spec = ExpectationSpec.model_validate(
+        {
+            "expectation": "expect_column_distinct_values_to_contain_set",
+            "column": "country",
+            "value_set": ["BR", "ZA"],
+        }
+    )
+    (finding,) = GreatExpectations().run([str(path)], [spec])
+    assert not finding.passed
+    assert finding.message.startswith("1 value missing: 'ZA'")
