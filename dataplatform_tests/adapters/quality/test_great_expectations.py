@@ -219,8 +219,7 @@ assert "great_expectations" not in sys.modules and "pandas" not in sys.modules
 
 @pytest.mark.requirement("B44")
 def test_values_that_a_column_lacks_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "rows.parquet"
-    pq.write_table(pa.table({"country": ["BR", "CN"]}), path)
+    path = written(tmp_path / "rows.parquet", pa.table({"country": ["BR", "CN"]}))
     spec = ExpectationSpec.model_validate(
         {
             "expectation": "expect_column_distinct_values_to_contain_set",
@@ -228,6 +227,6 @@ def test_values_that_a_column_lacks_are_named(tmp_path: Path) -> None:
             "value_set": ["BR", "ZA"],
         }
     )
-    (finding,) = GreatExpectations().run([str(path)], [spec])
+    (finding,) = GreatExpectations().run([path], [spec])
     assert not finding.passed
     assert finding.message.startswith("1 value missing: 'ZA'")
