@@ -219,7 +219,7 @@ assert "great_expectations" not in sys.modules and "pandas" not in sys.modules
 
 @pytest.mark.requirement("B44")
 def test_values_that_a_column_lacks_are_named(tmp_path: Path) -> None:
-    path = written(tmp_path / "rows.parquet", pa.table({"country": ["BR", "CN"]}))
+    path = written(tmp_path, {"country": ["BR", "CN"]})
     spec = ExpectationSpec.model_validate(
         {
             "expectation": "expect_column_distinct_values_to_contain_set",
