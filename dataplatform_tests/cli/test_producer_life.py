@@ -46,7 +46,7 @@ def edit(file: str, old: str, new: str) -> None:
 # --- the way of a newcomer ------------------------------------------------------------
 
 
-@pytest.mark.requirement("S1-4", "S1-10", "S1-13", "S1-14", "S1-54", "S1-66", "S1-67", "S1-90")
+@pytest.mark.requirement("S1-4", "S1-10", "S1-13", "S1-14", "S1-54", "S1-66", "S1-67", "S1-90", "B48")
 def test_init_check_run_publish_load(project: Path) -> None:
     answer = started()
     assert {path.name for path in WEATHER.iterdir()} == {"opendata.yaml", "main.py", "README.md"}
@@ -293,6 +293,8 @@ def test_a_broken_main_is_one_sentence_with_its_line(project: Path) -> None:
     answer = od("run", "me/weather", "--publish")
     assert answer.code == 6
     assert "parse failure in producers/me/weather/main.py:2: ZeroDivisionError" in answer.err
+    assert "│ producers/me/weather/main.py:2: return 1 / 0" in answer.err
+    assert "hint: see its log above, then try again" in answer.err
     assert "Traceback" not in answer.err
     assert "Traceback" in od("run", "me/weather", "-v").err
     assert "failing" in od("info", "me/weather").out
@@ -343,6 +345,7 @@ def test_a_closed_gate_shows_the_rows_and_leaves_the_release(project: Path) -> N
         assert "2024-01-03" in answer.err
         assert "-5" in answer.err
     assert od("releases", "me/weather", "-q").out == "1.0.0\n"
+    assert "(refused by contract)" in od("info", "me/weather").out
 
 
 def test_a_breaking_change_names_the_major_to_declare(project: Path) -> None:

@@ -333,6 +333,7 @@ class ReleaseProtocol:
 
     # --- reading -----------------------------------------------------------------
 
+    @pytest.mark.requirement("S1-3", "B1")
     def test_a_pinned_release_needs_no_pointer(self, bench: Bench) -> None:
         bench.release(rates(1))
         bench.store.put(keys.pointer_key(bench.dataset), b"damaged")

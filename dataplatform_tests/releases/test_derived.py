@@ -64,7 +64,7 @@ def broken(bench: Bench) -> list[str]:
 # --- what they hold ------------------------------------------------------------------
 
 
-@pytest.mark.requirement("S1-23", "S1-24", "S1-25", "S1-26", "B1", "S4-91")
+@pytest.mark.requirement("S1-8", "S1-23", "S1-24", "S1-25", "S1-26", "B1", "S4-91")
 def test_the_stable_keys_show_the_current_release(bench: Bench) -> None:
     release = bench.release(TWO_MONTHS).release
     copy = bench.store.get(keys.stable_copy_key(bench.dataset)).data

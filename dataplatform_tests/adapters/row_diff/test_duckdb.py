@@ -136,6 +136,7 @@ def test_null_and_repeated_keys_are_refused_counted_and_named(
     canonical_json(refused.value.to_json())
 
 
+@pytest.mark.requirement("B40", "S4-28")
 def test_without_a_key_rows_are_a_multiset(tmp_path: Path) -> None:
     old = {"k": [1, 1, 2, None], "v": [NAN, NAN, 2.0, None]}
     new = {"k": [1, 2, 2, None], "v": [NAN, 2.0, 2.5, None]}
