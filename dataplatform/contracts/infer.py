@@ -49,11 +49,17 @@ def complete_contract(declared: Contract, schema: pa.Schema) -> Contract:
     """
     if declared.fields:
         return declared
-    inferred = infer_contract(schema)
+    return with_fields_of(declared, infer_contract(schema))
+
+
+def with_fields_of(declared: Contract, other: Contract) -> Contract:
+    """`declared`, with the fields of another contract in place of its own.
+
+    Raises:
+        InvalidInput: when key or rules name columns that the other contract does not have.
+    """
     stated = declared.model_dump(mode="json", exclude_none=True)
-    stated["fields"] = [
-        field.model_dump(mode="json", exclude_none=True) for field in inferred.fields
-    ]
+    stated["fields"] = [field.model_dump(mode="json", exclude_none=True) for field in other.fields]
     try:
         return Contract.model_validate(stated)
     except ValidationError as error:

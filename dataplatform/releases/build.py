@@ -16,7 +16,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from dataplatform.contracts.infer import complete_contract
+from dataplatform.contracts.infer import complete_contract, with_fields_of
 from dataplatform.contracts.model import Contract
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producing import ProduceRequest
@@ -143,14 +143,18 @@ def _asked(
 
 
 def effective_contract(definition: DatasetDefinition, current: Release | None) -> Contract | None:
-    """The declared contract, else the one of the current release, else None (yet)."""
+    """The declared contract, else the one of the current release, else None (yet).
+
+    Raises:
+        InvalidInput: if a contract that leaves its fields open has rules for unreleased columns.
+    """
     declared = definition.contract
     if declared is not None and declared.fields:
         return declared
     if current is None:
         return None
     released = Contract.model_validate(current.manifest.contract)
-    return declared.model_copy(update={"fields": released.fields}) if declared else released
+    return with_fields_of(declared, released) if declared else released
 
 
 def settled_contract(

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from dataplatform.contracts.evolve import diff_schema
-from dataplatform.contracts.infer import complete_contract, infer_contract
+from dataplatform.contracts.infer import complete_contract, infer_contract, with_fields_of
 from dataplatform.contracts.model import Contract
 from opendata.wire.errors import InvalidInput
 
@@ -74,3 +74,11 @@ def test_a_key_that_the_table_does_not_have_is_refused() -> None:
     with pytest.raises(InvalidInput) as refused:
         complete_contract(Contract(primary_key=("dat",)), SCHEMA)
     assert "did you mean 'date'?" in refused.value.message
+
+
+def test_rules_for_columns_that_were_never_released_are_told_as_such() -> None:
+    rule = {"kind": "range", "field": "c", "min": 0}
+    declared = Contract.model_validate({"rules": [rule]})
+    released = infer_contract(pa.schema([("a", pa.int64())]))
+    with pytest.raises(InvalidInput, match="'c'"):
+        with_fields_of(declared, released)
