@@ -7,6 +7,7 @@ style sheet, no image: a card can be saved and sent on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
@@ -17,6 +18,8 @@ from opendata.wire.manifest import Manifest
 README_MAX_CHARS = 4_000
 DESCRIPTION_MAX_CHARS = 2_000
 
+# A run's record has no word for the gate that refused it, but its first sentence names it.
+_GATE = re.compile(r"^\S+ is blocked by its (\w+) gate")
 _STYLE = (
     "border:1px solid rgba(128,128,128,.4);border-radius:6px;padding:12px 16px;max-width:60em;"
     "font-family:system-ui,sans-serif;font-size:14px;line-height:1.45"
@@ -104,7 +107,17 @@ def health_of(info: dict[str, Any]) -> str | None:
     failure = health.get("last_failure")
     if status != "failing" or not isinstance(failure, dict):
         return status
-    return f"failing since {failure.get('at')} ({failure.get('failure_class')})"
+    return f"failing since {failure.get('at')} ({_cause(failure)})"
+
+
+def _cause(failure: dict[str, Any]) -> str:
+    """What the last run failed by: a gate, main.py itself, or the class of its failure."""
+    message = str(failure.get("message") or "")
+    if gate := _GATE.search(message):
+        return f"refused by {gate[1]}"
+    if message.startswith("producer failure"):
+        return "producer failure"
+    return str(failure.get("failure_class"))
 
 
 def _card_facts(info: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, str]]:

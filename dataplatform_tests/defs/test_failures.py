@@ -43,7 +43,7 @@ def test_a_main_py_that_fails_on_import_is_named_with_its_line(site: Site) -> No
 @pytest.mark.requirement("S1-86")
 def test_a_failure_says_what_to_type_next(site: Site) -> None:
     site.write_main("def produce(context):\n    return None")
-    assert f"→ see the log, then try again: od run {DATASET}" in site.run().failures[STEP]
+    assert f"→ see its log above, then try again: od run {DATASET}" in site.run().failures[STEP]
 
 
 @pytest.mark.requirement("S1-86")

@@ -18,6 +18,15 @@ from dataplatform.errors import FailureClass, ProducerFailed, SourceUnavailable
 from opendata.wire.errors import OpenDataError
 
 _MESSAGE_MAX_CHARS = 500
+_FRAMES_MAX = 10
+#: What main.py did wrong by itself, whatever its source answered: no row was ever parsed.
+_OF_THE_PRODUCER = frozenset(
+    {
+        "AttributeError", "EOFError", "ImportError", "IndentationError", "MemoryError",
+        "ModuleNotFoundError", "NameError", "NoRows", "NotImplementedError", "RecursionError",
+        "SyntaxError", "SystemExit", "TabError", "UnboundLocalError",
+    }
+)  # fmt: skip
 _CRASH_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
 
@@ -48,6 +57,8 @@ class _Problem:
     file: str | None = None
     line: int | None = None
     hint: str | None = None
+    kind: str | None = None
+    """How the sentence calls it where the class alone would mislead."""
 
 
 def error_of(ending: Ending, request: ProduceRequest) -> OpenDataError | None:
@@ -56,8 +67,8 @@ def error_of(ending: Ending, request: ProduceRequest) -> OpenDataError | None:
     if problem is None:
         return None
     where = _place(problem, request)
-    message = f"{problem.failure_class} failure in {where}: {problem.what}"
-    hint = problem.hint or f"see the log, then try again: od run {request.id} --dry-run"
+    message = f"{problem.kind or problem.failure_class} failure in {where}: {problem.what}"
+    hint = problem.hint or f"see its log above, then try again: od run {request.id} --dry-run"
     details = {
         "class": problem.failure_class.value,
         "file": where.partition(":")[0],
@@ -67,6 +78,19 @@ def error_of(ending: Ending, request: ProduceRequest) -> OpenDataError | None:
     if problem.failure_class is FailureClass.NETWORK:
         return SourceUnavailable(message, hint=hint, details=details)
     return ProducerFailed(message, failure_class=problem.failure_class, hint=hint, details=details)
+
+
+def producer_frames(trace: str, main_path: str) -> list[str]:
+    """The lines of a traceback that stand beside main.py, each as `file:line: code`."""
+    folder = os.path.dirname(os.path.abspath(main_path)) + os.sep
+    lines = trace.splitlines()
+    frames = []
+    for line, code in zip(lines, [*lines[1:], ""], strict=True):
+        found = _CRASH_LINE.search(line)
+        if found and found["file"].startswith(folder):
+            text = "" if _CRASH_LINE.search(code) else code.strip()
+            frames.append(f"{shown_place(found['file'], int(found['line']))}: {text}")
+    return frames[-_FRAMES_MAX:]
 
 
 def shown_place(path: str, line: int | None) -> str:
@@ -128,7 +152,13 @@ def _reported(report: Mapping[str, Any]) -> _Problem:
         file=report.get("file"),
         line=report.get("line"),
         hint=hint,
+        kind=_kind(report),
     )
+
+
+def _kind(report: Mapping[str, Any]) -> str | None:
+    own_fault = report.get("error") in _OF_THE_PRODUCER
+    return "producer" if own_fault and report.get("class") == FailureClass.PARSE else None
 
 
 def _ended_early(ending: Ending) -> _Problem:
@@ -140,11 +170,11 @@ def _ended_early(ending: Ending) -> _Problem:
         why = ": most often the machine ran out of memory" if number == signal.SIGKILL else ""
         what = f"its process was ended by {name}{why}"
         hint = "yield the table in parts instead of building it whole" if why else None
-        return _Problem(FailureClass.PARSE, what, file=file, line=line, hint=hint)
+        return _Problem(FailureClass.PARSE, what, file, line, hint, kind="producer")
     code = os.waitstatus_to_exitcode(status)
     last = next((f" ({text})" for text in reversed(ending.last_lines) if code and text), "")
     what = f"its process exited with code {code} before produce had returned{last}"
-    return _Problem(FailureClass.PARSE, what, file=file, line=line)
+    return _Problem(FailureClass.PARSE, what, file, line, kind="producer")
 
 
 def _crash_place(lines: Sequence[str]) -> tuple[str | None, int | None]:

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from dataplatform.adapters.runner.answers import FetchDesk, ReleaseDesk
 from dataplatform.adapters.runner.conversation import Conversation
-from dataplatform.adapters.runner.endings import Ending, error_of
+from dataplatform.adapters.runner.endings import Ending, error_of, producer_frames
 from dataplatform.adapters.runner.environments import Environment, Environments
 from dataplatform.adapters.runner.folders import run_folder
 from dataplatform.adapters.runner.process import ProducerProcess
@@ -169,6 +169,8 @@ class _Run:
     def _raise_error_of(self, ending: Ending) -> None:
         failure: Mapping[str, Any] = ending.reports.get("failure", {})
         if "traceback" in failure:
+            for frame in producer_frames(failure["traceback"], self._request.main_path):
+                self._log.say("info", frame)
             self._log.say("debug", failure["traceback"])
         ours = self._releases.failure
         if isinstance(ours, OpenDataError) and failure.get("class") == FailureClass.UPLOAD:

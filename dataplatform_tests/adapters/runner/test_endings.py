@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dataplatform.adapters.runner.endings import Ending, error_of
+from dataplatform.adapters.runner.endings import Ending, error_of, producer_frames
 from dataplatform.datasets.producing import ProduceRequest
 from dataplatform.errors import FailureClass, failure_class_of
 from opendata.wire.ids import parse_dataset_id
@@ -70,19 +70,19 @@ def test_a_run_that_delivered_has_no_error() -> None:
         (
             Ending(signal.SIGKILL, row_count=3),
             FailureClass.PARSE,
-            f"parse failure in {MAIN}: its process was ended by SIGKILL: most often the machine "
+            f"producer failure in {MAIN}: its process was ended by SIGKILL: most often the machine "
             "ran out of memory",
         ),
         (
             Ending(None),
             FailureClass.PARSE,
-            f"parse failure in {MAIN}: its process was ended by SIGKILL: most often the machine "
+            f"producer failure in {MAIN}: its process was ended by SIGKILL: most often the machine "
             "ran out of memory",
         ),
         (
             Ending(1 << 8, last_lines=["something", "bad option"]),
             FailureClass.PARSE,
-            f"parse failure in {MAIN}: its process exited with code 1 before produce had "
+            f"producer failure in {MAIN}: its process exited with code 1 before produce had "
             "returned (bad option)",
         ),
         (
@@ -91,7 +91,7 @@ def test_a_run_that_delivered_has_no_error() -> None:
                 last_lines=["Fatal Python error", '  File "/x/main.py", line 7 in produce'],
             ),
             FailureClass.PARSE,
-            "parse failure in ",
+            "producer failure in ",
         ),
     ],
 )
@@ -121,3 +121,25 @@ def test_a_class_that_nobody_knows_is_a_parse_failure() -> None:
 
     assert error is not None
     assert failure_class_of(error) is FailureClass.PARSE
+
+
+@pytest.mark.parametrize("error", ["ModuleNotFoundError", "EOFError", "NameError"])
+def test_what_main_py_did_by_itself_is_no_matter_of_parsing(error: str) -> None:
+    ended = error_of(Ending(0, reports=failure(error=error)), REQUEST)
+    assert str(ended) == f"producer failure in {MAIN}: {error}: bad"
+    assert failure_class_of(ended) is FailureClass.PARSE  # the class of the data stays
+
+
+def test_the_frames_of_a_traceback_are_the_producers_own() -> None:
+    trace = """Traceback (most recent call last):
+  File "/usr/lib/worker.py", line 3, in run
+    produce(context)
+  File "/x/it/main.py", line 7, in produce
+    return rows(text)
+           ^^^^^^^^^^
+  File "/x/it/parts.py", line 2, in rows
+  File "/usr/lib/json.py", line 9, in loads
+    raise ValueError
+"""
+    frames = producer_frames(trace, "/x/it/main.py")
+    assert frames == ["/x/it/main.py:7: return rows(text)", "/x/it/parts.py:2: "]

