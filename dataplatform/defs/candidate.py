@@ -11,7 +11,7 @@ import dagster as dg
 from pydantic import Field, model_validator
 
 from dataplatform.datasets.moments import parse_interval
-from dataplatform.datasets.producer import Producer
+from dataplatform.datasets.producer import Producer, require_written
 from dataplatform.defs.failures import recorded
 from dataplatform.defs.metadata import candidate_metadata
 from dataplatform.defs.names import Names, pool_of
@@ -70,6 +70,7 @@ def _build(
     config: RunConfig,
     context: dg.AssetExecutionContext,
 ) -> Built:
+    require_written(producer)
     start_at, end_at = parse_interval(config.start, config.end)
     options = replace(
         platform.options(producer), start_at=start_at, end_at=end_at, force=config.force
