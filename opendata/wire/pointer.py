@@ -21,6 +21,7 @@ from opendata.wire.errors import Corrupt
 POINTER_MAX_BYTES = 4096
 NONCE_CHARS = 16
 SEAL_CHARS = 32
+CURE = "commits/ beside it holds its bytes: copy the newest record over it, then od repair"
 PointerKind = Literal["publish", "hotfix", "rollback"]
 
 
@@ -65,13 +66,16 @@ def read_pointer(data: bytes, what: str) -> Pointer:
     Raises:
         Corrupt: if the bytes are no pointer, or not the one that was written.
     """
-    pointer = read_wire(Pointer, data, what)
+    try:
+        pointer = read_wire(Pointer, data, what)
+    except Corrupt as error:
+        raise Corrupt(error.message, code=error.code, hint=CURE) from error
     nonce, seal = pointer.commit_id[:NONCE_CHARS], pointer.commit_id[NONCE_CHARS:]
     if seal != _seal(read_json(data, what), nonce, what):
         raise Corrupt(
             f"{what} is corrupt: its contents are not those of commit {pointer.commit_id}",
             code="pointer_altered",
-            hint="a commit record beside it holds the bytes that it should have",
+            hint=CURE,
             details={"object": what},
         )
     return pointer
