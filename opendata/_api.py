@@ -33,7 +33,8 @@ def load(
             the whole day; a time without a zone is UTC.
         columns: Which columns, in this order; aliases work too.
         filters: `[(column, operator, value), …]`, all of which must hold; a list of such lists
-            means any of them. Operators: == != < <= > >= in, not in.
+            means any of them. Operators: == != < <= > >= in, not in; and `(column, "is null")`,
+            `(column, "is not null")`.
         format: "pandas", "arrow" or "polars".
 
     Raises:

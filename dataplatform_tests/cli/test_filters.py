@@ -62,6 +62,8 @@ MANIFEST = Manifest(
         ("country in US, CA", ("country", "in", ["US", "CA"])),
         ("country not in (US,'CA')", ("country", "not in", ["US", "CA"])),
         ("n  in  [1, 2]", ("n", "in", [1, 2])),
+        ("country is null", ("country", "is null", None)),
+        ("lon in degrees is  not null", ("lon in degrees", "is not null", None)),
         ("lon in degrees > 5", ("lon in degrees", ">", 5.0)),
     ],
 )
@@ -79,6 +81,11 @@ def test_what_is_no_filter_is_refused_with_an_example(text: str) -> None:
 def test_a_value_of_the_wrong_type_is_named() -> None:
     with pytest.raises(InvalidInput, match="n is int32; 'many' is no such value"):
         parse_filters(["n == many"], MANIFEST, SCHEMA)
+
+
+def test_a_type_is_called_as_in_a_contract() -> None:
+    with pytest.raises(InvalidInput, match="elevation is float64; 'high' is no such value"):
+        parse_filters(["elevation > high"], MANIFEST, SCHEMA)
 
 
 def test_a_wrong_column_gets_its_nearest_one() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dataplatform.adapters.workbench.shard_writer import ShardWriter
 from dataplatform_tests.reading.columns import ORDERED, array_of, comparable, values_of
-from opendata.reading.predicates import COMPARISONS, MEMBERSHIPS, compare
+from opendata.reading.predicates import COMPARISONS, MEMBERSHIPS, NULL_TESTS, compare
 from opendata.reading.prune import may_match
 from opendata.reading.query import BoundQuery
 
@@ -35,7 +35,9 @@ def filters(draw: st.DrawFn, kind: pa.DataType, present: list[Any]) -> tuple[str
     """An operator and a value (or values) to compare with, often one that occurs."""
     known = [value for value in present if value is not None]
     one = st.one_of(values_of(kind), st.sampled_from(known)) if known else values_of(kind)
-    operator = draw(st.sampled_from([*COMPARISONS, *MEMBERSHIPS]))
+    operator = draw(st.sampled_from([*COMPARISONS, *MEMBERSHIPS, *NULL_TESTS]))
+    if operator in NULL_TESTS:
+        return operator, None
     if operator in MEMBERSHIPS:
         return operator, draw(st.lists(st.one_of(one, st.none()), max_size=3))
     return operator, draw(one)
@@ -97,6 +99,8 @@ def test_no_row_that_matches_is_ever_skipped(
 
 def plain_filter(kind: pa.DataType, operator: str, raw: Any) -> pc.Expression:
     """What pyarrow itself makes of the filter, with values of the column's own type."""
+    if operator in NULL_TESTS:
+        return pc.field("x").is_null() if operator == "is null" else ~pc.field("x").is_null()
     listed = array_of(kind, raw if operator in MEMBERSHIPS else [raw])
     field, values = pc.field("x"), comparable(listed)
     field = field if values.type == kind else field.cast(values.type)

@@ -18,7 +18,11 @@ _FORMS: Final = tuple(
     re.compile(rf"\s*(?P<column>[^=<>!]+?)\s*(?P<operator>{form})\s*(?P<value>.+?)\s*", re.DOTALL)
     for form in (r"==|!=|<=|>=|=(?!=)|<(?!=)|>(?!=)", r"\s(?:not\s+in|in)\s")
 )
-_HINT: Final = "write it like --filter 'country == US' or --filter 'country in US, CA'"
+_NULL_TEST: Final = re.compile(r"\s*(?P<column>[^=<>!]+?)\s+is\s+(?P<no>not\s+)?null\s*")
+_HINT: Final = (
+    "write it like --filter 'country == US', --filter 'country in US, CA' or "
+    "--filter 'country is null'"
+)
 
 
 def parse_filters(
@@ -46,6 +50,9 @@ def split_columns(given: Iterable[str], names: Iterable[str]) -> list[str] | Non
 def _parse_filter(text: str, manifest: Manifest, schema: pa.Schema) -> tuple[str, str, Any]:
     from opendata.reading.query import resolve_column
 
+    if tested := _NULL_TEST.fullmatch(text):
+        column = resolve_column(manifest, tested["column"].strip("\"'`"))
+        return column, "is not null" if tested["no"] else "is null", None
     found = _match(text)
     operator = " ".join(found["operator"].split())
     column = resolve_column(manifest, found["column"].strip("\"'`"))
@@ -67,6 +74,8 @@ def _typed(text: str, column: str, kind: pa.DataType) -> Any:
     """The text as a value of the column's type."""
     import pyarrow as pa
 
+    from opendata.reading.type_names import type_name
+
     text = _unquoted(text.strip())
     if pa.types.is_temporal(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return text
@@ -74,7 +83,9 @@ def _typed(text: str, column: str, kind: pa.DataType) -> Any:
         return pa.scalar(text).cast(kind).as_py()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InvalidInput(
-            f"{column} is {kind}; {text!r} is no such value", code="invalid_filter", hint=_HINT
+            f"{column} is {type_name(kind)}; {text!r} is no such value",
+            code="invalid_filter",
+            hint=_HINT,
         ) from error
 
 

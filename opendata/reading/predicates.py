@@ -20,11 +20,14 @@ from opendata.reading.bounds import (
     ordinal_scalar,
     ordinals_around,
 )
+from opendata.reading.suggest import did_you_mean
+from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 MEMBERSHIPS = ("in", "not in")
-OPERATORS = (*COMPARISONS, "=", *MEMBERSHIPS)
+NULL_TESTS = ("is null", "is not null")
+OPERATORS = (*COMPARISONS, "=", *MEMBERSHIPS, *NULL_TESTS)
 _UNCOMPARABLE = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
 
 
@@ -47,6 +50,7 @@ def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predic
     """`column operator value` for a column of type `kind`.
 
     A value that the column cannot hold (half a day, 1.5 among integers) is compared all the same.
+    `is null` and `is not null` take no value (None).
 
     Raises:
         InvalidInput: for an unknown operator, or a value that cannot be compared.
@@ -55,25 +59,52 @@ def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predic
         raise InvalidInput(
             f"{operator!r} is no filter operator: use one of {', '.join(OPERATORS)}",
             code="invalid_filter",
+            hint=did_you_mean(str(operator), OPERATORS),
         )
     predicate = _compare(column, kind, "==" if operator == "=" else operator, value)
     try:
         pa.table({column: pa.array([], kind)}).filter(predicate.expression)
     except pa.ArrowNotImplementedError as error:
         raise InvalidInput(
-            f"{column} is {kind}; Arrow cannot filter that by {operator!r}", code="invalid_filter"
+            f"{column} is {type_name(kind)}; Arrow cannot filter that by {operator!r}",
+            code="invalid_filter",
         ) from error
     return predicate
 
 
 def _compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predicate:
+    if operator in NULL_TESTS:
+        return _null_test(column, operator, value)
+    if value is None:
+        raise _compared_with_nothing(column, operator)
     if operator in MEMBERSHIPS:
         return _membership(column, kind, operator, _listed(column, operator, value))
-    if value is not None and is_counted_type(kind):
+    if is_counted_type(kind):
         return compare_ordinal(column, kind, operator, _around(column, kind, value))
     scalar = _scalar(column, kind, value)
     expression = _expression(column, operator, scalar)
     return Predicate(column, operator, _ordinals(kind, [scalar]), expression)
+
+
+def _null_test(column: str, operator: str, value: Any) -> Predicate:
+    if value is not None:
+        raise InvalidInput(
+            f"{column} {operator} {value!r}: nothing follows {operator!r}",
+            code="invalid_filter",
+            hint=f"write ({column!r}, {operator!r})",
+        )
+    valid = pc.field(column).is_valid()
+    wants_null = operator == "is null"
+    return Predicate(column, operator, None, ~valid if wants_null else valid, wants_null)
+
+
+def _compared_with_nothing(column: str, operator: str) -> InvalidInput:
+    meant = "is not null" if operator in ("!=", "not in") else "is null"
+    return InvalidInput(
+        f"{column} {operator} None: no value equals a null, so nothing would ever be found",
+        code="invalid_filter",
+        hint=f"write ({column!r}, {meant!r})",
+    )
 
 
 def compare_ordinal(
@@ -160,7 +191,8 @@ def _scalar(column: str, kind: pa.DataType, value: Any) -> pa.Scalar:
 
 def _uncomparable(column: str, kind: pa.DataType, value: Any) -> InvalidInput:
     return InvalidInput(
-        f"{column} is {kind}; it cannot be compared with {value!r}", code="invalid_filter"
+        f"{column} is {type_name(kind)}; it cannot be compared with {value!r}",
+        code="invalid_filter",
     )
 
 

@@ -34,6 +34,8 @@ def _may_satisfy(
         return True
     if predicate.matches_null and column.null_count != 0:
         return True
+    if predicate.operator == "is null":
+        return False
     if column.null_count == row_count:
         return False
     if predicate.ordinals is None or column.min is None or column.max is None:

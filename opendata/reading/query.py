@@ -6,7 +6,7 @@ is an error about words and not about bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from opendata.reading.bounds import time_ordinal
-from opendata.reading.predicates import Predicate, compare, compare_ordinal
+from opendata.reading.predicates import NULL_TESTS, Predicate, compare, compare_ordinal
 from opendata.reading.suggest import did_you_mean
 from opendata.wire.errors import InvalidInput, NotFound
 from opendata.wire.manifest import Manifest
@@ -64,6 +64,12 @@ def bind_query(
     if isinstance(columns, str):
         raise InvalidInput(
             f"columns={columns!r} is no list of columns", hint=f"write columns=[{columns!r}]"
+        )
+    if columns is not None and not len(columns):
+        raise InvalidInput(
+            "columns=[] asks for rows without any column",
+            code="no_columns",
+            hint=f"leave it out for all of them, or choose from: {', '.join(schema.names)}",
         )
     wanted = tuple(resolve_column(manifest, name) for name in columns or schema.names)
     interval = _interval(manifest, schema, start, end)
@@ -131,6 +137,10 @@ def _is_reversed(start: Moment, end: Moment) -> bool:
 
 
 def _conjunctions(filters: Iterable[Any] | None) -> list[list[Filter]]:
+    if isinstance(filters, str | Mapping) or not isinstance(filters, Iterable | None):
+        raise _no_filter(filters)
+    if isinstance(filters, tuple) and filters and isinstance(filters[0], str):
+        return [[filters]]  # one comparison needs no list around it
     items = list(filters or ())
     if not items:
         return [[]]
@@ -140,10 +150,19 @@ def _conjunctions(filters: Iterable[Any] | None) -> list[list[Filter]]:
 
 
 def _predicate(manifest: Manifest, schema: pa.Schema, item: Any) -> Predicate:
+    if isinstance(item, list | tuple) and len(item) == 2 and item[1] in NULL_TESTS:
+        item = (*item, None)
     if not isinstance(item, list | tuple) or len(item) != 3:
-        raise InvalidInput(
-            f"{item!r} is no filter: write (column, operator, value)", code="invalid_filter"
-        )
+        raise _no_filter(item)
     name, operator, value = item
     column = resolve_column(manifest, name)
     return compare(column, schema.field(column).type, operator, value)
+
+
+def _no_filter(item: Any) -> InvalidInput:
+    """What was given instead of a comparison, and how one is written."""
+    return InvalidInput(
+        f"{item!r} is no filter: write (column, operator, value)",
+        code="invalid_filter",
+        hint='filters=[("country", "==", "US"), ("rate", ">", 1.5)], or ("rate", "is null")',
+    )
