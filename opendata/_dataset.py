@@ -10,13 +10,13 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opendata._settings import Settings
-from opendata.reading.catalogue import dataset_hint
+from opendata.reading.catalogue import explain_unknown, id_hint
 from opendata.reading.listing import ReleaseInfo, list_releases
 from opendata.reading.offline import RememberingReader
 from opendata.reading.resolve import Release, resolve
 from opendata.reading.signature import verify_release
 from opendata.reading.stats import ReadStats
-from opendata.wire.errors import NotFound
+from opendata.wire.errors import InvalidInput, NotFound, OpenDataError
 from opendata.wire.ids import Reference, parse_reference
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class Dataset:
     """
 
     def __init__(self, reference: str, settings: Settings | None = None) -> None:
-        self.reference: Reference = parse_reference(reference)
-        self.stats = ReadStats()
         self._settings = settings or Settings.from_environment()
+        self.reference: Reference = self._parsed(reference)
+        self.stats = ReadStats()
         self._cache = self._settings.cache()
         self._reader = RememberingReader(self._settings.reader(), self._cache)
         self._release: Release | None = None
@@ -54,10 +54,7 @@ class Dataset:
             try:
                 release = resolve(self._reader, self.reference)
             except NotFound as error:
-                if error.code != "unknown_dataset":
-                    raise
-                hint = dataset_hint(self._reader, self.reference.id)
-                raise NotFound(error.message, code=error.code, hint=hint or error.hint) from error
+                raise self._explained(error) from error
             self._verified = verify_release(release.manifest, self._settings.trust())
             self._release = release
         return self._release
@@ -72,7 +69,10 @@ class Dataset:
     @property
     def releases(self) -> list[ReleaseInfo]:
         """All releases, newest first."""
-        return list_releases(self._reader, self.reference.id)
+        try:
+            return list_releases(self._reader, self.reference.id)
+        except NotFound as error:
+            raise self._explained(error) from error
 
     @property
     def preview(self) -> dict[str, Any]:
@@ -150,6 +150,23 @@ class Dataset:
         finally:
             access.stats.seconds = time.perf_counter() - started
             self._note_outcome()
+
+    def _parsed(self, reference: str) -> Reference:
+        try:
+            return parse_reference(reference)
+        except InvalidInput as error:
+            if isinstance(reference, str) and "/" not in reference:
+                error.hint = self._meant(reference) or error.hint
+            raise
+
+    def _meant(self, typed: str) -> str | None:
+        try:
+            return id_hint(self._settings.reader(), typed)
+        except OpenDataError:
+            return None  # the wrong id is the error to show; this was only help
+
+    def _explained(self, error: NotFound) -> NotFound:
+        return explain_unknown(self._settings.reader(), self.reference.id, error)
 
     def _access(self) -> Access:
         from opendata.reading.shard import Access

@@ -186,6 +186,8 @@ def test_csv_goes_down_a_pipe(rates: str) -> None:
         (["me/rates", "--start", "soon"], 2, "'soon' is no date"),
         (["me/rates", "--start", "2024-02-01", "--end", "2024-01-01"], 2, "before it starts"),
         (["rates"], 2, "an id is namespace/name"),
+        (["rates"], 2, "did you mean 'me/rates'?"),
+        (["rate@1.0.0"], 2, "did you mean 'me/rates'?"),
         (["me/rates", "-o", "rates.xls"], 2, "--format"),
         (["me/rates", "-o", "no-such-folder/rates.csv"], 4, "no-such-folder"),
     ],
@@ -270,3 +272,55 @@ def test_a_terminal_without_unicode_shows_substitutes(rates: str, project: Path)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "me/rates@1.0.0" in out
+
+
+# --- where nothing is found -----------------------------------------------------------
+
+READERS = [["search"], ["load", "me/rates"], ["info", "me/rates"], ["preview", "me/rates"],
+           ["releases", "me/rates"], ["changelog", "me/rates"], ["verify", "me/rates"],
+           ["verify", "--all"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", READERS)
+def test_a_store_that_does_not_exist_is_told_as_such(
+    project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("OPENDATA_STORAGE", str(project / "nowhere"))
+    answer = od(*words)
+    assert answer.code == 4
+    assert f"there is no store at {project}/nowhere: the folder does not exist" in answer.err
+
+
+@pytest.mark.parametrize("words", READERS)
+@pytest.mark.parametrize("above", [".", ".opendata"])
+def test_a_folder_around_the_store_leads_to_it(
+    rates: str, project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], above: str
+) -> None:
+    monkeypatch.setenv("OPENDATA_STORAGE", above)
+    answer = od(*words)
+    assert answer.code == 4
+    assert f"hint: export OPENDATA_STORAGE={project}/.opendata/store" in answer.err
+
+
+def test_a_lost_catalogue_is_no_empty_store(rates: str, project: Path) -> None:
+    (project / ".opendata/store/index.json").unlink()
+    for words in (["search"], ["verify", "--all"], ["load", "me/rats"]):
+        answer = od(*words)
+        assert answer.code == 4
+        assert "hint: od registry rebuild" in answer.err
+    assert "od registry rebuild" in od("doctor").out
+    assert od("registry", "rebuild").code == 0
+    assert od("search", "-q").out == "me/rates\n"
+
+
+def test_an_unknown_data_set_gets_a_hint_everywhere(rates: str) -> None:
+    for command in ("releases", "changelog", "load", "info", "verify"):
+        assert "hint: od search lists what is" in od(command, "nope/nope").err
+        assert "did you mean 'me/rates'?" in od(command, "me/rats").err
+
+
+def test_a_search_that_finds_nothing_offers_the_nearest_word(rates: str) -> None:
+    answer = od("search", "ratse")
+    assert answer.code == 0
+    assert "did you mean 'rates'?" in answer.err
+    assert od("search", "ratse", "--json").json == []

@@ -110,7 +110,9 @@ def _store(settings: Settings) -> Finding:
     assert location is not None
     try:
         amount = counted(len(load_catalogue(reader).datasets), "data set")
-    except NotFound:
+    except NotFound as error:
+        if error.code in ("store_below", "lost_catalogue"):
+            return Finding("store", State.BAD, error.message, error.hint)
         amount = "nothing published yet"
     written, fix = _writable(location, settings)
     state = State.GOOD if fix is None else State.NOTE

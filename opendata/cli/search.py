@@ -25,7 +25,7 @@ def search(
     `tag:rates` is short for --topic rates.
     """
     from opendata._settings import Settings
-    from opendata.reading.catalogue import load_catalogue, search_catalogue
+    from opendata.reading.catalogue import load_catalogue, near_words, search_catalogue
 
     catalogue = load_catalogue(Settings.from_environment().reader())
     words = " ".join(text)
@@ -35,6 +35,7 @@ def search(
     def show() -> None:
         if not found:
             out.line("nothing published here fits")
+            out.note(near_words(catalogue, words) or "od search lists everything there is")
             return
         out.table(
             ["id", "release", "rows", "coverage", "updated", "health", "title"],

@@ -10,7 +10,7 @@ import click
 from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import complete_reference
-from opendata.wire.errors import InvalidInput, Rejected
+from opendata.wire.errors import InvalidInput, NotFound, Rejected
 
 if TYPE_CHECKING:
     from opendata._settings import Settings
@@ -61,10 +61,14 @@ def _targets(reader: ObjectReader, reference: str | None, everything: bool) -> I
 def _verify(
     out: Output, settings: Settings, reader: ObjectReader, reference: Reference
 ) -> Verification:
+    from opendata.reading.catalogue import explain_unknown
     from opendata.reading.resolve import resolve
     from opendata.reading.verify import verify_dataset
 
-    manifest = resolve(reader, reference).manifest
+    try:
+        manifest = resolve(reader, reference).manifest
+    except NotFound as error:
+        raise explain_unknown(reader, reference.id, error) from error
     steps = 2 * len(manifest.files) + len(manifest.reports) + 2
     with out.progress(f"verifying {reference}", steps) as advance:
         return verify_dataset(reader, reference, settings.trust(), progress=advance)
