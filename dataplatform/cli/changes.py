@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, zip_longest
 from typing import Any
 
 from dataplatform.contracts.report import Report
@@ -25,8 +26,12 @@ def show_change(out: Output, change: Comparison, row_count: int) -> None:
         return
     diff = change.to_json()
     out.line(f"rows: {row_changes(diff['diff_R']) or 'unchanged'} (now {row_count:,})")
-    for mark, text in sample_lines(diff["diff_R"]):
+    lines = list(sample_lines(diff["diff_R"]))
+    for mark, text in lines:
         out.line(f"  {mark} {text}", fg=_COLOURS[mark])
+    hidden = sum(diff["diff_R"].get(kind) or 0 for kind in _MARKS) - len(lines)
+    if lines and hidden > 0:
+        out.line(f"  … and {hidden:,} more")
     for sentence in schema_changes(diff["diff_S"]):
         out.line(f"schema: {sentence}")
     for reason in change.breaking_reasons:
@@ -36,14 +41,22 @@ def show_change(out: Output, change: Comparison, row_count: int) -> None:
 
 
 def sample_lines(diff: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """A few changed rows: the mark, and key and cells in words."""
-    for sample in list(diff.get("samples") or ())[:SAMPLES_SHOWN]:
+    """A few changed rows, some of each kind: the mark, and key and cells in words."""
+    for sample in _mixed(list(diff.get("samples") or ())):
         key = ", ".join(
             f"{name}={shown(value)}" for name, value in (sample.get("key") or {}).items()
         )
-        values = sample.get("values") or {}
+        values = sample.get("values") or sample.get("row") or {}
         cells = ", ".join(_cell(name, value) for name, value in values.items())
         yield _MARKS[sample["change"]], ": ".join(part for part in (key, cells) if part)
+
+
+def _mixed(samples: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The samples to show: by turns of each kind that occurs, then in the order of the marks."""
+    kinds = [[one for one in samples if one["change"] == kind] for kind in _MARKS]
+    turns = (one for turn in zip_longest(*kinds) for one in turn if one is not None)
+    chosen = list(islice(turns, SAMPLES_SHOWN))
+    return sorted(chosen, key=lambda one: list(_MARKS).index(one["change"]))
 
 
 def show_warnings(out: Output, checked: Checked) -> None:

@@ -18,18 +18,22 @@ if TYPE_CHECKING:
 @click.argument("first", metavar="NS/NAME[@A]", shell_complete=complete_reference)
 @click.argument("second", required=False, metavar="[NS/NAME@B|B]",
                 shell_complete=complete_reference)  # fmt: skip
+@click.argument("third", required=False, metavar="[B]")
 @with_output
-def diff(out: Output, first: str, second: str | None) -> None:
+def diff(out: Output, first: str, second: str | None, third: str | None) -> None:
     """Compare two releases; with one, the release before it is the other.
 
     \b
     od diff ns/name                    what the current release changed
     od diff ns/name@1.0.0 1.2.0        from 1.0.0 to 1.2.0
+    od diff ns/name 1.0.0 1.2.0        the same
     """
     from dataplatform.cli.changes import show_change
     from dataplatform.cli.comparing import compare_releases
     from dataplatform.cli.place import find_settings
 
+    if third is not None:
+        first, second = f"{first.partition('@')[0]}@{second}", third
     before, after = _pair(first, second)
     change = compare_releases(find_settings(), before, after)
     names = (str(before.reference), str(after.reference))

@@ -6,24 +6,35 @@ import click
 
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import dataset_argument
+from opendata.wire.errors import InvalidInput
 
 
 @click.command()
 @dataset_argument
-@click.option(
-    "--to", "version", required=True, metavar="VERSION", help="The release to go back to."
-)
+@click.argument("release", required=False, metavar="[VERSION]")
+@click.option("--to", "version", metavar="VERSION", help="The release to go back to.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen.")
 @with_output
-def rollback(out: Output, dataset: str, version: str, dry_run: bool) -> None:
-    """Point readers at an earlier release. It is a step of its own in the history, and says who."""
+def rollback(
+    out: Output, dataset: str, release: str | None, version: str | None, dry_run: bool
+) -> None:
+    """Point readers at an earlier release. It is a step of its own in the history, and says who.
+
+    \b
+    od rollback ns/name --to 1.0.0
+    od rollback ns/name 1.0.0          the same; so is ns/name@1.0.0
+    """
     from dataplatform.cli.moving import look_ahead, move
     from dataplatform.cli.place import find_settings
     from dataplatform.wiring import from_settings
     from opendata.wire.ids import parse_dataset_id
     from opendata.wire.version import parse_version
 
-    identity, target = parse_dataset_id(dataset), parse_version(version)
+    name, _, pinned = dataset.partition("@")
+    identity, target = (
+        parse_dataset_id(name),
+        parse_version(_one_of(name, version, release, pinned)),
+    )
     ports = from_settings(find_settings()).ports
     moved = (look_ahead if dry_run else move)(ports, identity, target)
 
@@ -39,3 +50,20 @@ def rollback(out: Output, dataset: str, version: str, dry_run: bool) -> None:
             )
 
     out.result({**moved.to_json(), "dry_run": dry_run}, show, [f"{identity}@{moved.release}"])
+
+
+def _one_of(dataset: str, *given: str | None) -> str:
+    """The one version that was named, in whichever way.
+
+    Raises:
+        InvalidInput: if there is none, or more than one.
+    """
+    named = {version for version in given if version}
+    if len(named) != 1:
+        what = f"more than one: {', '.join(sorted(named))}" if named else "none is named"
+        raise InvalidInput(
+            f"to which release? {what}",
+            code="usage",
+            hint=f"od rollback {dataset} --to VERSION; od releases {dataset} lists them",
+        )
+    return named.pop()

@@ -111,6 +111,36 @@ def test_releases_and_changelog_tell_the_history(rates: str) -> None:
     assert od("changelog", rates, "--json").json[0]["prev_release"] == "1.0.0"
 
 
+def test_a_pinned_changelog_is_of_that_release_alone(rates: str) -> None:
+    opendata.push(RATES.slice(0, 2), rates)
+    told = od("changelog", f"{rates}@1.0.0").out
+    assert "## 1.0.0" in told
+    assert "## 1.0.1" not in told
+    assert "od releases me/rates" in od("changelog", f"{rates}@9.0.0").err
+
+
+def test_a_changelog_tells_what_changed_beside_rows(rates: str) -> None:
+    opendata.push(RATES, rates, title="Rates of exchange", license="CC-BY-4.0")
+    opendata.push(RATES, rates, force=True)
+    newest, titled, _ = od("changelog", rates).out.split("\n\n")[:3]
+    assert "- released by force: nothing changed" in newest
+    assert "- rows: unchanged\n- changed: license, title" in titled
+    assert od("changelog", rates, "--json").json[1]["about"] == ["license", "title"]
+
+
+def test_a_rollback_is_told_and_keeps_the_first_time_of_publication(rates: str) -> None:
+    first = od("releases", rates, "--json").json[0]["published_at"]
+    opendata.push(RATES.slice(0, 2), rates)
+    assert od("rollback", rates, "--to", "1.0.0").code == 0
+    listed = od("releases", rates, "--json").json
+    assert [(one["release"], one["state"]) for one in listed] == [
+        ("1.0.1", "published"), ("1.0.0", "current"),
+    ]  # fmt: skip
+    assert listed[1]["published_at"] == first
+    assert len(listed[1]["rolled_back_at"]) == 1
+    assert "made the current release again by a rollback" in od("changelog", rates).out
+
+
 # --- loading --------------------------------------------------------------------------
 
 

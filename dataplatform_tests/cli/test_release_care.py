@@ -24,6 +24,7 @@ from opendata.wire.ids import parse_dataset_id
 pytestmark = [
     pytest.mark.platform,
     pytest.mark.filterwarnings("ignore:the release is unsigned:UserWarning"),
+    pytest.mark.filterwarnings("ignore:no store is in reach:UserWarning"),
 ]
 
 CHANGED = pa.table(
@@ -56,6 +57,7 @@ def store_of(project: Path) -> Path:
         ["me/rates@1.0.1"],
         ["me/rates@1.0.0", "1.0.1"],
         ["me/rates@1.0.0", "me/rates@1.0.1"],
+        ["me/rates", "1.0.0", "1.0.1"],
     ],
 )
 def test_two_releases_differ_in_one_cell(two_releases: str, words: list[str]) -> None:
@@ -65,6 +67,42 @@ def test_two_releases_differ_in_one_cell(two_releases: str, words: list[str]) ->
     assert "rows: ~1 (now 3)" in answer.out
     assert "~ date=2024-01-03, currency=USD: rate 1.1 → 1.2" in answer.out
     assert "a patch step" in answer.out
+
+
+def test_many_changes_are_shown_by_kind_and_counted(project: Path) -> None:
+    def numbers(first: int, last: int, value: int) -> pa.Table:
+        n = list(range(first, last))
+        return pa.table({"n": n, "x": [value if one < 30 else 0 for one in n]})
+
+    opendata.push(numbers(0, 60, 1), "me/n", license="MIT", contract={"primary_key": ["n"]})
+    opendata.push(numbers(10, 75, 2), "me/n")
+    told = od("diff", "me/n").out
+    assert "rows: +15 -10 ~20" in told
+    for mark in "+-~":
+        assert f"\n  {mark} n=" in told
+    assert "… and 40 more" in told
+
+
+def test_without_a_key_the_rows_themselves_are_shown(project: Path) -> None:
+    opendata.push(pa.table({"a": [1, 2]}), "me/n", license="MIT")
+    opendata.push(pa.table({"a": [1, 3]}), "me/n")
+    assert "+ a=3" in od("diff", "me/n").out
+
+
+@pytest.mark.parametrize(
+    "words", [["me/rates", "1.0.0"], ["me/rates@1.0.0"], ["me/rates", "--to", "1.0.0"]]
+)
+def test_a_rollback_takes_its_release_in_three_ways(two_releases: str, words: list[str]) -> None:
+    answer = od("rollback", *words)
+    assert answer.code == 0, answer.err
+    assert "me/rates is at 1.0.0 again (was 1.0.1)" in answer.out
+
+
+def test_a_rollback_to_nowhere_says_how_to_name_one(two_releases: str) -> None:
+    for words in (["me/rates"], ["me/rates@1.0.0", "--to", "1.0.1"]):
+        answer = od("rollback", *words)
+        assert answer.code == 2
+        assert "od rollback me/rates --to VERSION" in answer.err
 
 
 def test_a_difference_is_one_document_for_programs(two_releases: str) -> None:

@@ -13,6 +13,7 @@ from opendata.cli.references import dataset_argument
 from opendata.cli.releases import row_changes
 
 if TYPE_CHECKING:
+    from opendata.reading.listing import ReleaseInfo
     from opendata.wire.manifest import Manifest
 
 _CHANGES: Final = {
@@ -28,28 +29,44 @@ _CHANGES: Final = {
 @dataset_argument
 @with_output
 def changelog(out: Output, dataset: str) -> None:
-    """Tell the history of a data set, newest release first, as Markdown."""
+    """Tell the history of a data set, newest release first, as Markdown; of one release with @."""
     from opendata._dataset import Dataset
 
+    handle = Dataset(dataset)
+    name, pinned = str(handle.reference.id), handle.reference.version
+    if pinned is not None:
+        _ = handle.release  # an unknown one is an error that names `od releases`
+    found = [one for one in handle.releases if pinned is None or one.release == str(pinned)]
     entries = []
-    for release in Dataset(dataset).releases:
-        manifest = Dataset(f"{dataset.partition('@')[0]}@{release.release}").release.manifest
-        entries.append(_entry(manifest, release.state, release.published_at))
+    for release in found:
+        manifest = Dataset(f"{name}@{release.release}").release.manifest
+        before = manifest.versioning.prev_release
+        previous = Dataset(f"{name}@{before}").release.manifest if before else None
+        entries.append(_entry(manifest, previous, release))
     out.result(entries, lambda: _show(out, entries), (entry["release"] for entry in entries))
 
 
-def _entry(manifest: Manifest, state: str, published_at: str | None) -> dict[str, Any]:
+def _entry(manifest: Manifest, previous: Manifest | None, release: ReleaseInfo) -> dict[str, Any]:
     return {
         "release": manifest.release,
         "schema_version": manifest.versioning.schema_version,
         "prev_release": manifest.versioning.prev_release,
-        "state": state,
-        "published_at": published_at,
+        "state": release.state,
+        "published_at": release.published_at,
+        "rolled_back_at": list(release.rolled_back_at),
         "frozen_at": manifest.freeze.frozen_at,
         "notes": manifest.versioning.notes,
         "row_count": manifest.row_count,
+        "about": changed_words(previous, manifest) if previous else [],
         **manifest.changelog.to_json(),
     }
+
+
+def changed_words(before: Manifest, after: Manifest) -> list[str]:
+    """Which of the fields that tell about a data set read otherwise than in the release before."""
+    old = {**before.dataset, **before.definition, "README": before.readme}
+    new = {**after.dataset, **after.definition, "README": after.readme}
+    return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
 def _show(out: Output, entries: list[dict[str, Any]]) -> None:
@@ -69,9 +86,20 @@ def _changes(entry: dict[str, Any]) -> Iterator[str]:
     if entry["prev_release"] is None:
         yield f"first release: {counted(entry['row_count'], 'row')}"
     else:
-        yield f"rows: {row_changes(entry['diff_R']) or 'unchanged'}"
+        yield from _later_changes(entry)
     if entry["notes"]:
         yield str(entry["notes"])
+    for moment in entry["rolled_back_at"]:
+        yield f"made the current release again by a rollback, {str(moment)[:10]}"
+
+
+def _later_changes(entry: dict[str, Any]) -> Iterator[str]:
+    rows = row_changes(entry["diff_R"])
+    yield f"rows: {rows or 'unchanged'}"
+    if entry["about"]:
+        yield f"changed: {', '.join(entry['about'])}"
+    elif not rows and not any(entry["diff_S"].values()) and not entry["breaking"]:
+        yield "released by force: nothing changed"
 
 
 def schema_changes(diff: dict[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from opendata.reading.history import walk_history
@@ -30,6 +30,8 @@ class ReleaseInfo:
     changes: dict[str, Any]
     content_hash: str
     signed_by: str | None
+    rolled_back_at: tuple[str, ...] = ()
+    """When a rollback made it the current one again, newest first."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name."""
@@ -44,15 +46,22 @@ def list_releases(reader: ObjectReader, dataset: DatasetId) -> list[ReleaseInfo]
         NotFound: if the data set was never published.
     """
     published: dict[Version, str] = {}
+    returned: dict[Version, list[str]] = {}
     current = None
     for commit in walk_history(reader, dataset):
         current = current or commit.release
-        published.setdefault(parse_version(commit.release), commit.updated_at)
+        version = parse_version(commit.release)
+        if commit.kind == "rollback":
+            returned.setdefault(version, []).append(commit.updated_at)
+        published[version] = commit.updated_at  # the walk ends with the first time
     versions = set(published) | set(_frozen_versions(reader, dataset))
     if not versions:
         raise NotFound(f"{dataset} was never published in {reader.url}", code="unknown_dataset")
     return [
-        _info(reader, dataset, version, current, published.get(version))
+        replace(
+            _info(reader, dataset, version, current, published.get(version)),
+            rolled_back_at=tuple(returned.get(version, ())),
+        )
         for version in sorted(versions, reverse=True)
     ]
 
