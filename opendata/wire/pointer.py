@@ -69,7 +69,7 @@ def read_pointer(data: bytes, what: str) -> Pointer:
     try:
         pointer = read_wire(Pointer, data, what)
     except Corrupt as error:
-        raise Corrupt(error.message, code=error.code, hint=CURE) from error
+        raise Corrupt(error.message, code=error.code, hint=CURE, details=error.details) from error
     nonce, seal = pointer.commit_id[:NONCE_CHARS], pointer.commit_id[NONCE_CHARS:]
     if seal != _seal(read_json(data, what), nonce, what):
         raise Corrupt(
