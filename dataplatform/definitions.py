@@ -13,7 +13,7 @@ from dataplatform.defs.automation import automation_sensor
 from dataplatform.defs.broken import broken_asset
 from dataplatform.defs.candidate import candidate_asset
 from dataplatform.defs.describe import describe_assets
-from dataplatform.defs.failures import RETRY_SECONDS, retry_policy
+from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
 from dataplatform.defs.published import published_asset
@@ -28,7 +28,7 @@ def build_defs(platform: Platform, *, retry_seconds: float = RETRY_SECONDS) -> d
     """The definitions of one platform, made anew at every call."""
     found = platform.producers.scan()
     producers = [producer for producer in found if isinstance(producer, Producer)]
-    retries = retry_policy(retry_seconds)
+    retries = Retries(retry_seconds)
     job = datasets_job()
     return dg.Definitions(
         assets=[
@@ -48,9 +48,7 @@ def build_defs(platform: Platform, *, retry_seconds: float = RETRY_SECONDS) -> d
     )
 
 
-def _assets(
-    platform: Platform, producer: Producer, retries: dg.RetryPolicy
-) -> list[dg.AssetsDefinition]:
+def _assets(platform: Platform, producer: Producer, retries: Retries) -> list[dg.AssetsDefinition]:
     candidate, release, published = describe_assets(producer)
     return [
         candidate_asset(platform, producer, candidate, retries),

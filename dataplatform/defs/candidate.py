@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from dataplatform.datasets.moments import parse_interval
 from dataplatform.datasets.producer import Producer, require_written
-from dataplatform.defs.failures import recorded
+from dataplatform.defs.failures import Retries, recorded
 from dataplatform.defs.metadata import candidate_metadata
 from dataplatform.defs.names import Names, pool_of
 from dataplatform.releases.build import Built
@@ -42,7 +42,7 @@ class RunConfig(dg.Config):
 
 
 def candidate_asset(
-    platform: Platform, producer: Producer, spec: dg.AssetSpec, retries: dg.RetryPolicy
+    platform: Platform, producer: Producer, spec: dg.AssetSpec, retries: Retries
 ) -> dg.AssetsDefinition:
     """The asset that runs the producer. Its pool lets one download at a time ask a provider."""
 
@@ -50,12 +50,11 @@ def candidate_asset(
         name=Names(producer.id).step("candidate"),
         specs=[spec],
         pool=pool_of(producer.definition.source.provider),
-        retry_policy=retries,
     )
     def candidate(
         context: dg.AssetExecutionContext, config: RunConfig
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with recorded(platform.ports, producer.id, context):
+        with recorded(platform.ports, producer.id, context, retries):
             built = _build(platform, producer, config, context)
             metadata = candidate_metadata(platform.ports, built, force=config.force)
         content = dg.DataVersion(built.candidate.content_hash)

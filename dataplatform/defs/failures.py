@@ -1,13 +1,17 @@
 """Failures: an error of ours as Dagster shows it, retried only where that can help, and recorded.
 
+Steps ask for their retries themselves and have no retry policy: with a policy, Dagster would also
+run a step again that was interrupted because somebody canceled its run.
 Whatever ends a step badly also ends up in the data set's health, once per run and with the run's
 id, so that pages and lists outside of Dagster show it too.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -17,7 +21,7 @@ from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.chain import record_run
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.trace import RunReference
-from opendata.wire.errors import OpenDataError
+from opendata.wire.errors import OpenDataError, Rejected
 from opendata.wire.ids import DatasetId
 
 MAX_RETRIES = 3
@@ -26,22 +30,28 @@ BY = "dagster"
 StepContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 
-def retry_policy(seconds: float = RETRY_SECONDS) -> dg.RetryPolicy:
-    """Back-off for what may be there again soon; every other failure forbids its retry."""
-    return dg.RetryPolicy(
-        max_retries=MAX_RETRIES,
-        delay=seconds,
-        backoff=dg.Backoff.EXPONENTIAL,
-        jitter=dg.Jitter.PLUS_MINUS,
-    )
+@dataclass(frozen=True)
+class Retries:
+    """Back-off for what may be there again soon: `seconds`, and twice as long each time."""
+
+    seconds: float = RETRY_SECONDS
+
+    def again(self, context: StepContext, error: OpenDataError) -> dg.RetryRequested | None:
+        """The request to run this step again, or None where that will not help any more."""
+        attempt = context.op_execution_context.retry_number
+        if not error.retryable or attempt >= MAX_RETRIES:
+            return None
+        wait = self.seconds * 2**attempt * random.uniform(0.8, 1.2)
+        context.log.warning("%s; trying again in %.0f s", error.message, wait)
+        return dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait)
 
 
 def failure_of(error: OpenDataError) -> dg.Failure:
-    """The error as Dagster's own: sentence, hint, facts, and whether trying again may help."""
+    """The error as Dagster's own: sentence, hint and facts."""
     return dg.Failure(
         description=f"{error.message}\n→ {error.hint}" if error.hint else error.message,
         metadata=problem_metadata(error),
-        allow_retries=error.retryable,
+        allow_retries=False,
     )
 
 
@@ -51,26 +61,29 @@ def run_reference(context: StepContext) -> RunReference:
 
 
 @contextmanager
-def recorded(ports: ReleasePorts, dataset: DatasetId, context: StepContext) -> Iterator[None]:
+def recorded(
+    ports: ReleasePorts, dataset: DatasetId, context: StepContext, retries: Retries
+) -> Iterator[None]:
     """Let a step fail in Dagster's words, with its outcome recorded when it is final.
 
     Raises:
-        dg.Failure: for every error; unexpected ones are never retried.
+        dg.RetryRequested: for what may be there again soon.
+        dg.Failure: for every other error, expected or not.
     """
     try:
         yield
     except OpenDataError as error:
-        if not _comes_back(context, error):
-            record_failure(ports, dataset, context, error)
+        if again := retries.again(context, error):
+            raise again from error
+        record_failure(ports, dataset, context, error)
         raise failure_of(error) from error
-    except dg.Failure:
-        raise
     except Exception as error:
         record_failure(ports, dataset, context, error)
         what = f"{type(error).__name__}: {error}"
         raise dg.Failure(description=what, allow_retries=False) from error
-    except BaseException as interrupt:  # a canceled run
-        record_failure(ports, dataset, context, interrupt)
+    except BaseException:  # the run is being canceled
+        canceled = Rejected("the run was canceled", code="canceled")
+        record_failure(ports, dataset, context, canceled)
         raise
 
 
@@ -83,8 +96,3 @@ def record_failure(
         confirm_published(ports, Names(dataset), context.instance)
     except OpenDataError as second:
         context.log.error("the outcome could not be recorded: %s", second.message)
-
-
-def _comes_back(context: StepContext, error: OpenDataError) -> bool:
-    attempts = context.op_execution_context.retry_number
-    return error.retryable and attempts < MAX_RETRIES

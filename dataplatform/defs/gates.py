@@ -13,7 +13,7 @@ import dagster as dg
 from dataplatform.contracts.explain import explain
 from dataplatform.contracts.report import Report
 from dataplatform.datasets.producer import Producer
-from dataplatform.defs.failures import failure_of, record_failure, recorded
+from dataplatform.defs.failures import Retries, failure_of, record_failure, recorded
 from dataplatform.defs.history import last_candidate
 from dataplatform.defs.metadata import findings_table, offending_rows, report_metadata
 from dataplatform.defs.names import CONTRACT, QUALITY, WARNINGS, Names
@@ -28,19 +28,21 @@ from opendata.wire.ids import DatasetId
 
 
 def candidate_checks(
-    platform: Platform, producer: Producer, retries: dg.RetryPolicy
+    platform: Platform, producer: Producer, retries: Retries
 ) -> dg.AssetChecksDefinition:
     """`contract`, `quality` and `warnings` of one data set."""
     names, ports = Names(producer.id), platform.ports
 
     @dg.multi_asset_check(
-        name=names.step("checks"), specs=_specs(names), can_subset=True, retry_policy=retries
+        name=names.step("checks"),
+        specs=_specs(names),
+        can_subset=True,
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         asked = {key.name for key in context.selected_asset_check_keys}
         reports: list[Report] = []
         closed: GateClosed | None = None
-        with recorded(ports, names.dataset, context):
+        with recorded(ports, names.dataset, context, retries):
             newest = last_candidate(context.instance, names)
             digest = require_candidate(names.dataset, newest.digest)
             reports += look(ports, names.dataset, digest, asked)

@@ -13,6 +13,7 @@ from typing import Final
 
 import dagster as dg
 from dagster._core.execution.stats import StepEventStatus
+from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
 
 from dataplatform.adapters.processes.local import is_running
 from dataplatform.datasets.producer import Producer
@@ -26,6 +27,7 @@ from dataplatform.wiring import Platform
 from opendata.wire.errors import OpenDataError, Rejected
 from opendata.wire.ids import DatasetId
 
+_OF_ONE_MACHINE: Final = (SqliteRunStorage, InMemoryRunStorage)
 STEPS: Final = ("candidate", "checks", "release", "published")
 _FINE: Final = (StepEventStatus.SUCCESS, StepEventStatus.SKIPPED)
 _WORDS: Final = {
@@ -46,13 +48,28 @@ def stale_runs_sensor() -> dg.SensorDefinition:
     def stale_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
         started = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-        stale = [record.dagster_run for record in started if is_lost(instance, record)]
+        ours = [record for record in started if _runs_here(context, record.dagster_run)]
+        stale = [record.dagster_run for record in ours if is_lost(instance, record)]
         for run in stale:
             instance.report_run_canceled(run, message="The run's process is gone.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         return dg.SkipReason(f"{len(started)} runs under way, {len(stale)} of them lost")
 
     return stale_runs
+
+
+def _runs_here(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
+    """Whether a run's process number means something on this machine.
+
+    The default launcher starts workers beside the code server, which is where this sensor runs.
+    Runs that a terminal started are on this machine where their records are.
+    """
+    if context.instance.run_launcher.supports_check_run_worker_health:
+        return False  # this launcher looks after its own, wherever they are
+    if run.remote_job_origin is None:
+        return isinstance(context.instance.run_storage, _OF_ONE_MACHINE)
+    here = context.code_location_origin
+    return here is None or run.remote_job_origin.location_name == here.location_name
 
 
 def is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from dataplatform.datasets.producer import Producer
-from dataplatform.defs.failures import recorded, run_reference
+from dataplatform.defs.failures import Retries, recorded, run_reference
 from dataplatform.defs.history import last_candidate, last_commit, last_release
 from dataplatform.defs.metadata import problem_metadata, published_metadata
 from dataplatform.defs.names import PUBLISHED, Names
@@ -26,7 +26,7 @@ Events = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
 
 def published_asset(
-    platform: Platform, producer: Producer, spec: dg.AssetSpec, retries: dg.RetryPolicy
+    platform: Platform, producer: Producer, spec: dg.AssetSpec, retries: Retries
 ) -> dg.AssetsDefinition:
     """The asset that publishes, with its check."""
     names, ports = Names(producer.id), platform.ports
@@ -36,11 +36,10 @@ def published_asset(
         specs=[spec],
         check_specs=[published_check(names)],
         can_subset=True,
-        retry_policy=retries,
     )
     def published(context: dg.AssetExecutionContext) -> Events:
         if names.published in context.selected_asset_keys:
-            with recorded(ports, names.dataset, context):
+            with recorded(ports, names.dataset, context, retries):
                 done = _publish(ports, names, context)
                 metadata = published_metadata(ports, done.release, done.pointer)
             if done.pointer.commit_id != last_commit(context.instance, names):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 import dagster as dg
@@ -31,7 +30,7 @@ from opendata.wire.ids import DatasetId
 
 SENSOR: Final = "published_elsewhere"
 # A tick may take a minute; what is left over comes with the next one.
-DATASETS_PER_TICK: Final = 50
+DATASETS_PER_TICK: Final = 100
 _DATA_VERSION: Final = "dagster/data_version"
 _UNDERWAY: Final = [
     dg.DagsterRunStatus.STARTING,
@@ -55,22 +54,34 @@ def published_elsewhere_sensor(
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         seen: dict[str, int] = json.loads(context.cursor or "{}")
+        told: dict[str, int] = {}
         events: list[Event] = []
-        moved = list(islice(moved_datasets(ports.store, seen), DATASETS_PER_TICK))
-        underway = _underway(context.instance) if moved else frozenset()
-        for dataset, generation in moved:
-            names = Names(dataset)
-            if underway is None or names.published in underway:
-                continue  # Dagster itself may be publishing it; the next tick will know
+        for names, generation in _settled(ports, seen, context.instance):
             try:
-                events += _news(ports, names, context.instance, has_producer=dataset in known)
+                has_producer = names.dataset in known
+                events += _news(ports, names, context.instance, has_producer=has_producer)
             except OpenDataError as error:
-                context.log.error("%s cannot be shown: %s", dataset, error.message)
+                context.log.error("%s cannot be shown: %s", names.dataset, error.message)
                 continue
-            seen[str(dataset)] = generation
-        return dg.SensorResult(asset_events=events, cursor=json.dumps(seen, sort_keys=True))
+            told[str(names.dataset)] = generation
+            if len(told) == DATASETS_PER_TICK:
+                break
+        cursor = json.dumps(seen | told, sort_keys=True)
+        return dg.SensorResult(asset_events=events, cursor=cursor)
 
     return sensor
+
+
+def _settled(
+    ports: ReleasePorts, seen: dict[str, int], instance: dg.DagsterInstance
+) -> Iterator[tuple[Names, int]]:
+    """Data sets that have moved, but for those that Dagster itself may be publishing just now."""
+    moved = list(moved_datasets(ports.store, seen))
+    underway = _underway(instance) if moved else frozenset()
+    for dataset, generation in moved:
+        names = Names(dataset)
+        if underway is not None and names.published not in underway:
+            yield names, generation
 
 
 def _underway(instance: dg.DagsterInstance) -> frozenset[dg.AssetKey] | None:

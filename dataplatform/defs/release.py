@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from dataplatform.datasets.producer import Producer
-from dataplatform.defs.failures import failure_of, record_failure, recorded, run_reference
+from dataplatform.defs.failures import Retries, failure_of, record_failure, recorded, run_reference
 from dataplatform.defs.history import last_candidate, last_release
 from dataplatform.defs.metadata import frozen_metadata, problem_metadata
 from dataplatform.defs.names import FREEZE, Names
@@ -28,7 +28,7 @@ Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 def release_asset(
-    platform: Platform, producer: Producer, spec: dg.AssetSpec, retries: dg.RetryPolicy
+    platform: Platform, producer: Producer, spec: dg.AssetSpec, retries: Retries
 ) -> dg.AssetsDefinition:
     """The asset that freezes, with its check."""
     names, ports = Names(producer.id), platform.ports
@@ -46,7 +46,6 @@ def release_asset(
             )
         ],
         can_subset=True,
-        retry_policy=retries,
     )
     def release(context: dg.AssetExecutionContext) -> Iterator[Event]:
         if names.release not in context.selected_asset_keys:
@@ -54,7 +53,7 @@ def release_asset(
             return
         refusal: Rejected | None = None
         events: list[Event] = []
-        with recorded(ports, names.dataset, context):
+        with recorded(ports, names.dataset, context, retries):
             try:
                 events = _freeze(ports, names, context)
             except Rejected as error:

@@ -7,10 +7,12 @@ test was green; and sensors, queue and automation only meet here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from dataplatform.adapters.processes.local import is_running
 from dataplatform_tests.defs.site import DATASET, Site
 from dataplatform_tests.servers.control_room import (
     ControlRoom,
@@ -27,6 +29,24 @@ MEAN_IN_RANGE = {
     "max_value": 10,
 }
 DERIVED = "ns/derived"
+WAITING = """
+import os, time
+from pathlib import Path
+
+def produce(context):
+    Path(__file__).with_name("pid").write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+SLOW = """
+import time
+from pathlib import Path
+
+def produce(context):
+    begun = time.time()
+    time.sleep(3)
+    Path(__file__).with_name("times").write_text(f"{begun} {time.time()}")
+    return pa.table({"code": ["a"], "value": [1.0]})
+"""
 CLOCKS = """{ repositoriesOrError { ... on RepositoryConnection { nodes {
     schedules { name scheduleState { status } }
     sensors { name sensorState { status } } } } } }"""
@@ -46,6 +66,9 @@ def site(folder: Path) -> Site:
     site.write('code=["a"], value=[99.0]', "ns/blocked", quality=[MEAN_IN_RANGE])
     site.write_main(COPY, DERIVED, inputs=[DATASET], frequency="adhoc")
     site.write(dataset="ns/by-hand")
+    site.write_main(WAITING, "ns/waiting")
+    for name in ("ns/slow-a", "ns/slow-b"):
+        site.write_main(SLOW, name, source={"provider": "a slow source"})
     return site
 
 
@@ -85,7 +108,7 @@ def test_an_expectation_that_fails_in_a_launched_run_is_recorded_and_blocks(
     assert site.current("ns/blocked") is None
 
 
-@pytest.mark.requirement("M-4", "M-5")
+@pytest.mark.requirement("M-4")
 def test_a_derived_data_set_follows_by_itself(site: Site, room: ControlRoom) -> None:
     eventually(lambda: site.current_version(DERIVED), f"{DERIVED} is published")
     [event] = eventually(lambda: room.materializations(DERIVED), f"{DERIVED} is shown")
@@ -100,6 +123,32 @@ def test_what_is_published_by_hand_appears_by_itself(site: Site, room: ControlRo
     assert room.checks("ns/by-hand")["published"]["status"] == "SUCCEEDED"
 
 
+@pytest.mark.requirement("S1-86")
+def test_a_run_that_is_canceled_ends_its_producer_and_is_recorded(
+    site: Site, room: ControlRoom
+) -> None:
+    run = room.launch(*assets("ns/waiting"))
+    noted = site.root / "producers" / "ns/waiting" / "pid"
+    pid = int(eventually(lambda: noted.read_text() if noted.exists() else "", "main.py runs"))
+    room.cancel(run)
+    assert room.status_at_end(run) == "CANCELED"
+    eventually(lambda: not is_running(pid, datetime.now(UTC)), "main.py has ended")
+    [outcome] = eventually(lambda: site.outcomes("ns/waiting"), "the outcome is recorded")
+    assert (outcome.outcome, outcome.run_id) == ("failed", run)
+    assert outcome.message == "the run was canceled"
+
+
+def test_two_data_sets_of_one_provider_ask_it_one_after_the_other(
+    site: Site, room: ControlRoom
+) -> None:
+    names = ("ns/slow-a", "ns/slow-b")
+    runs = [room.launch(*assets(name)) for name in names]
+    assert [room.status_at_end(run) for run in runs] == ["SUCCESS", "SUCCESS"]
+    noted = [(site.root / "producers" / name / "times").read_text().split() for name in names]
+    first, second = sorted([float(begun), float(ended)] for begun, ended in noted)
+    assert first[1] <= second[0]
+
+
 @pytest.mark.requirement("M-4", "S1-90")
 def test_schedules_and_sensors_are_on_without_anybody_starting_them(room: ControlRoom) -> None:
     [repository] = room.ask(CLOCKS)["repositoriesOrError"]["nodes"]
@@ -107,6 +156,7 @@ def test_schedules_and_sensors_are_on_without_anybody_starting_them(room: Contro
     states |= {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
     assert set(states) == {
         "ns__prices__schedule", "ns__blocked__schedule", "ns__by_hand__schedule",
+        "ns__waiting__schedule", "ns__slow_a__schedule", "ns__slow_b__schedule",
         "repair_schedule", "derived_datasets", "published_elsewhere", "stale_runs", "failed_runs",
         "canceled_runs",
     }  # fmt: skip

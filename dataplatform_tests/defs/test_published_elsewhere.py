@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,6 +163,26 @@ def test_a_release_by_hand_wakes_what_is_derived_from_it(ticks: Ticks) -> None:
         defs=site.defs(), instance=site.instance, cursor=first.cursor
     )
     assert second.total_requested == 3
+
+
+def test_an_input_without_a_producer_here_wakes_what_is_derived_from_it(ticks: Ticks) -> None:
+    """Pushed from elsewhere, it is known by its pointer alone."""
+    site = ticks.site
+    site.released_elsewhere()
+    shutil.rmtree(site.root / "producers" / DATASET)
+    site.write_main(
+        "def produce(context):\n    return context.inputs['ns/prices'].table()",
+        "ns/derived",
+        inputs=[DATASET],
+        frequency="adhoc",
+    )
+    first = dg.evaluate_automation_conditions(defs=site.defs(), instance=site.instance)
+    assert ticks.releases() == [(DATASET, "1.0.0")]
+    second = dg.evaluate_automation_conditions(
+        defs=site.defs(), instance=site.instance, cursor=first.cursor
+    )
+    assert second.total_requested == 3
+    assert site.run(dataset="ns/derived").succeeded
 
 
 def test_a_damaged_history_is_told_in_the_log_and_hides_no_other_data_set(ticks: Ticks) -> None:

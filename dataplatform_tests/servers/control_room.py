@@ -39,6 +39,9 @@ mutation ($params: ExecutionParams!) {
   }
 }
 """
+TERMINATE = """
+mutation ($id: String!) { terminateRun(runId: $id) { __typename } }
+"""
 STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 CHECKS = """
 query ($key: AssetKeyInput!) {
@@ -98,6 +101,11 @@ class ControlRoom:
         answer = self.ask(LAUNCH, params={"selector": selector, "runConfigData": {}})["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a run as the button in the UI does."""
+        answer = self.ask(TERMINATE, id=run_id)["terminateRun"]
+        assert answer["__typename"] == "TerminateRunSuccess", answer
 
     def status_at_end(self, run_id: str) -> str:
         """How a run ended, once it has."""
