@@ -80,6 +80,12 @@ def _of_polars(frame: Any) -> Any:
 
 
 def _of_file(path: Path) -> pa.RecordBatchReader:
+    if path.is_dir():
+        raise InvalidInput(
+            f"{path} is a folder; push one file of it",
+            code="wrong_file",
+            hint="od push FILE NS/NAME",
+        )
     if not path.is_file():
         raise NotFound(f"there is no file {path}", code="missing_file")
     if path.suffix.lower() in (".parquet", ".pq"):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from dataplatform.settings import Settings
 from opendata.cli.output import Output, with_output
 from opendata.wire.errors import Conflict, InvalidInput, NotFound
 from opendata.wire.ids import DatasetId, parse_dataset_id
+
+if TYPE_CHECKING:
+    from dataplatform.datasets.guesses import Guess
 
 FETCH_SECONDS = 300.0
 _SSH_REMOTE = re.compile(r"(?:ssh://)?git@([^:/]+)[:/](.+?)(?:\.git)?/?")
@@ -41,20 +45,26 @@ def init(out: Output, dataset: str, source: str | None, owner: str | None) -> No
             code="exists",
             hint=f"od check {identity}, or choose another name",
         )
-    files = _files(settings, identity, source, owner)
+    files, guessed = _files(settings, identity, source, owner)
     _write(folder, files)
     paths = [shown(folder / name) for name in files]
+    columns = [guess.to_json() for guess in guessed]
     out.result(
-        {"id": str(identity), "folder": shown(folder), "files": paths},
-        lambda: _show(out, identity, paths),
+        {"id": str(identity), "folder": shown(folder), "files": paths, "columns": columns},
+        lambda: _show(out, identity, paths, guessed),
         paths,
     )
 
 
-def _show(out: Output, identity: DatasetId, paths: list[str]) -> None:
+def _show(out: Output, identity: DatasetId, paths: list[str], guessed: list[Guess]) -> None:
     for path in paths:
         out.line(f"✓ {path}", fg="green")
     out.line()
+    if guessed:
+        rows = [[one.column, one.type, one.nulls or None, one.note] for one in guessed]
+        out.table(["column", "type", "nulls", "note"], rows)
+        out.note("this is a guess: correct it in opendata.yaml and main.py before you publish")
+        out.line()
     out.line(f"od check {identity}              what is left to write, before it is published")
     out.line(f"od run {identity}                make and check it, publish nothing")
     out.line(f"od run {identity} --publish      release it")
@@ -62,23 +72,24 @@ def _show(out: Output, identity: DatasetId, paths: list[str]) -> None:
 
 def _files(
     settings: Settings, identity: DatasetId, source: str | None, owner: str | None
-) -> dict[str, bytes]:
+) -> tuple[dict[str, bytes], list[Guess]]:
+    from dataplatform.datasets.guesses import guesses
+    from dataplatform.datasets.infer import propose
     from dataplatform.datasets.scaffold import scaffold, scaffold_from_table
 
     repo = _repository(settings.root)
     if source is None:
-        return _encoded(scaffold(identity, repo=repo, owner=owner))
+        return _encoded(scaffold(identity, repo=repo, owner=owner)), []
     from dataplatform.datasets.sample import read_sample
 
     if source.startswith(("https://", "http://")):
         sample = read_sample(_fetched(settings, source), source)
         texts = scaffold_from_table(identity, sample, source=source, repo=repo, owner=owner)
-        return _encoded(texts)
+        return _encoded(texts), guesses(sample.table, propose(sample.table))
     name, data = _read(Path(source).expanduser())
-    texts = scaffold_from_table(
-        identity, read_sample(data, name), source=name, repo=repo, owner=owner
-    )
-    return {**_encoded(texts), name: data}
+    sample = read_sample(data, name)
+    texts = scaffold_from_table(identity, sample, source=name, repo=repo, owner=owner)
+    return {**_encoded(texts), name: data}, guesses(sample.table, propose(sample.table))
 
 
 def _encoded(texts: dict[str, str]) -> dict[str, bytes]:
@@ -86,6 +97,12 @@ def _encoded(texts: dict[str, str]) -> dict[str, bytes]:
 
 
 def _read(path: Path) -> tuple[str, bytes]:
+    if path.is_dir():
+        raise InvalidInput(
+            f"{path} is a folder; name one file in it",
+            code="wrong_file",
+            hint="od init NS/NAME --from FILE",
+        )
     if not path.is_file():
         raise NotFound(f"there is no file {path}", code="missing_file", hint="od init --help")
     if path.name in (DEFINITION, MAIN, README):

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 from typing import Any, Final
 
 import pyarrow as pa
@@ -52,12 +53,16 @@ class CsvShape:
 
 @dataclass(frozen=True)
 class Sample:
-    """The table in a file; `csv` is set for CSV files, `rows_under` for JSON with a named list."""
+    """The table in a file; `csv` is set for CSV files, `rows_under` for JSON with a named list.
+
+    `blank_rows` counts the lines of a CSV file that held separators alone; the table is without.
+    """
 
     table: pa.Table
     format: Format
     csv: CsvShape | None = None
     rows_under: str | None = None
+    blank_rows: int = 0
 
 
 def read_sample(data: bytes, name: str) -> Sample:
@@ -117,7 +122,16 @@ def _read_csv(data: bytes) -> Sample:
     kept = [name for name in shape.names if not _is_trailing(name, header, shape, texts)]
     codes = {name: pa.string() for name in kept if _has_leading_zeros(guessed, texts, name)}
     types = {name: codes.get(name, _some_type(guessed.schema.field(name).type)) for name in kept}
-    return Sample(_csv_table(data, shape, types).select(kept), Format.CSV, shape)
+    table = _csv_table(data, shape, types).select(kept)
+    filled = without_blank_rows(table)
+    return Sample(filled, Format.CSV, shape, blank_rows=table.num_rows - filled.num_rows)
+
+
+def without_blank_rows(table: pa.Table) -> pa.Table:
+    """The rows with a value in at least one column: spreadsheets end in lines that have none."""
+    if not table.num_columns:
+        return table
+    return table.filter(reduce(pc.or_, [column.is_valid() for column in table.columns]))
 
 
 def csv_parsing(separator: str) -> pa_csv.ParseOptions:

@@ -141,7 +141,7 @@ def _main_of(sample: Sample, proposal: Proposal, source: str, names: dict[str, s
     return Template(text.TABLE_MAIN).substitute(
         names,
         origin="the address below" if address else "the file beside it",
-        imports=_imports(sample.format, needs_path=not address),
+        imports=_imports(sample, needs_path=not address),
         source=_text(source) if address else f"Path(__file__).with_name({_text(source)})",
         types="\n".join(f"    {_text(name)}: {code}," for name, code in types),
         settings=_settings(sample),
@@ -150,8 +150,11 @@ def _main_of(sample: Sample, proposal: Proposal, source: str, names: dict[str, s
     )
 
 
-def _imports(kind: Format, *, needs_path: bool) -> str:
-    standard, arrow = _IMPORTS[kind]
+def _imports(sample: Sample, *, needs_path: bool) -> str:
+    standard, arrow = _IMPORTS[sample.format]
+    if sample.blank_rows:
+        standard = "\n".join(filter(None, [standard, "from functools import reduce"]))
+        arrow = f"import pyarrow.compute as pc\n{arrow}"
     path = "from pathlib import Path" if needs_path else ""
     lines = [standard, path, "from typing import Any", "\nimport pyarrow as pa", arrow]
     return "\n".join(line for line in lines if line)
@@ -168,11 +171,12 @@ def _settings(sample: Sample) -> str:
 
 def _read(sample: Sample) -> str:
     shape = sample.csv
-    return Template(_READS[sample.format]).substitute(
+    reading = Template(_READS[sample.format]).substitute(
         separator=_text(shape.separator) if shape else "",
         encoding=_text(shape.encoding) if shape else "",
         rows_under=f"[{_text(sample.rows_under)}]" if sample.rows_under else "",
     )
+    return reading + text.DROP_BLANK_ROWS if sample.blank_rows else reading
 
 
 def _text(value: str) -> str:

@@ -200,6 +200,9 @@ READ_CSV: Final = """\
             strings_can_be_null=True,
         ),
     )"""
+DROP_BLANK_ROWS: Final = """
+    # Lines that hold separators alone are no rows.
+    table = table.filter(reduce(pc.or_, [column.is_valid() for column in table.columns]))"""
 READ_PARQUET: Final = """\
     table = pq.read_table(path).select(list(COLUMNS)).cast(pa.schema(COLUMNS))"""
 READ_JSON: Final = """\

@@ -71,6 +71,13 @@ def test_a_plain_install_says_so_before_a_command_of_the_platform_begins(
     assert "hint: install opendata with its extra: opendata[platform]" in answer.err
 
 
+@pytest.mark.parametrize("words", [[], ["cache"], ["registry"], ["key"]])
+def test_a_group_by_its_name_alone_shows_its_help(words: list[str]) -> None:
+    answer = od(*words)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith(f"Usage: {' '.join(['od', *words])}")
+
+
 def test_a_mistyped_command_gets_its_nearest_one() -> None:
     answer = od("serach", "x")
     assert answer.code == 2

@@ -46,7 +46,9 @@ def edit(file: str, old: str, new: str) -> None:
 # --- the way of a newcomer ------------------------------------------------------------
 
 
-@pytest.mark.requirement("S1-4", "S1-10", "S1-13", "S1-14", "S1-54", "S1-66", "S1-67", "S1-90", "B48")
+@pytest.mark.requirement(
+    "S1-4", "S1-10", "S1-13", "S1-14", "S1-54", "S1-66", "S1-67", "S1-90", "B48"
+)
 def test_init_check_run_publish_load(project: Path) -> None:
     answer = started()
     assert {path.name for path in WEATHER.iterdir()} == {"opendata.yaml", "main.py", "README.md"}
@@ -160,6 +162,21 @@ def test_init_from_a_file_gives_a_producer_that_publishes_it(project: Path) -> N
     assert od("check", "me/weather").code == 0
 
 
+def test_init_shows_what_it_guessed_and_what_to_look_at(project: Path) -> None:
+    (project / "rain.csv").write_text(
+        "day;zip;mm;note\n2024-01-01;01067;1,5;\n2024-01-02;10115;;\n;;;\n"
+    )
+    answer = started("--from", "rain.csv")
+    table = [line.split(maxsplit=2) for line in answer.out.splitlines()[5:10]]
+    assert table[0] == ["column", "type", "nulls  note"]
+    assert table[1] == ["day", "date32", "key, time"]
+    assert table[3] == ["mm", "string", "1  looks like numbers with a decimal comma"]
+    assert table[4] == ["note", "string", "2  empty so far, so text"]
+    assert "this is a guess" in answer.err
+    published()
+    assert opendata.load("me/weather", format="arrow").num_rows == 2
+
+
 def test_init_from_an_address_fetches_it_again_in_every_run(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +233,7 @@ def test_init_never_overwrites(project: Path) -> None:
         (["weather"], 2, "an id is namespace/name"),
         (["me/rain", "--from", "no-such.csv"], 4, "there is no file no-such.csv"),
         (["me/rain", "--from", "main.py"], 2, "rename the data"),
+        (["me/rain", "--from", "."], 2, "is a folder"),
         (["me/rain", "--from", "empty.csv"], 2, "empty.csv"),
         (["me/rain", "--from", "sheet.xlsx"], 2, "of no format known here"),
     ],

@@ -193,6 +193,11 @@ def test_what_has_no_rows_of_columns_is_refused(data: object, told: str) -> None
         opendata.push(data, "me/things")
 
 
+def test_a_folder_is_no_file(project: Path) -> None:
+    with pytest.raises(InvalidInput, match="is a folder"):
+        opendata.push(str(project), "me/things")
+
+
 def test_a_missing_file_and_a_broken_one_are_named(project: Path) -> None:
     with pytest.raises(NotFound, match="there is no file"):
         opendata.push("no-such.csv", "me/things")

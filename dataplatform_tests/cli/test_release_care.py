@@ -105,6 +105,13 @@ def test_a_rollback_to_nowhere_says_how_to_name_one(two_releases: str) -> None:
         assert "od rollback me/rates --to VERSION" in answer.err
 
 
+def test_all_means_every_release_of_every_data_set(two_releases: str) -> None:
+    opendata.push(RATES, "me/others", license="MIT")
+    references = [one["reference"] for one in od("verify", "--all", "--json").json]
+    assert references == ["me/others@1.0.0", "me/rates@1.0.1", "me/rates@1.0.0"]
+    assert len(od("verify", two_releases, "--all", "--json").json) == 2
+
+
 def test_a_difference_is_one_document_for_programs(two_releases: str) -> None:
     found = od("diff", two_releases, "--json").json
     assert found["diff_R"]["changed"] == 1

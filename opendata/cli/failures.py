@@ -43,6 +43,9 @@ def report_failure(error: BaseException, *, as_json: bool) -> int:
     """Tell what went wrong; returns the exit code."""
     if isinstance(error, click.exceptions.Abort):
         return _interrupted(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())  # who types the name alone wants to see what it has
+        return 0
     told = _told(error)
     if as_json:
         body = {**told.to_json(), "exit_code": told.exit_code}

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @click.argument(
     "reference", required=False, metavar="[NS/NAME[@VERSION]]", shell_complete=complete_reference
 )
-@click.option("--all", "everything", is_flag=True, help="Every release of the data set; without "
-              "one, every data set of the store.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True,
+              help="All releases: of the data set, or of every data set in the store.")  # fmt: skip
 @with_output
 def verify(out: Output, reference: str | None, everything: bool) -> int:
     """Check digests and, where OPENDATA_TRUST is set, signatures; ends with 6 on damage."""
@@ -42,20 +42,24 @@ def verify(out: Output, reference: str | None, everything: bool) -> int:
 
 
 def _targets(reader: ObjectReader, reference: str | None, everything: bool) -> Iterator[Reference]:
-    from opendata.reading.catalogue import load_catalogue
+    from opendata.reading.catalogue import explain_unknown, load_catalogue
     from opendata.reading.listing import list_releases
     from opendata.wire.ids import Reference, parse_reference
     from opendata.wire.version import parse_version
 
-    if reference is None:
-        yield from (parse_reference(entry.id) for entry in load_catalogue(reader).datasets)
+    if reference is not None and not everything:
+        yield parse_reference(reference)
         return
-    asked = parse_reference(reference)
-    yield asked
-    if everything:
-        for release in list_releases(reader, asked.id):
+    named = [reference] if reference else [one.id for one in load_catalogue(reader).datasets]
+    for dataset in (parse_reference(name).id for name in named):
+        try:
+            releases = list_releases(reader, dataset)
+        except NotFound as error:
+            raise explain_unknown(reader, dataset, error) from error
+        yield Reference(dataset)
+        for release in releases:
             if release.state != "current":
-                yield Reference(asked.id, parse_version(release.release))
+                yield Reference(dataset, parse_version(release.release))
 
 
 def _verify(
