@@ -42,6 +42,10 @@ mutation ($params: ExecutionParams!) {
 TERMINATE = """
 mutation ($id: String!) { terminateRun(runId: $id) { __typename } }
 """
+RELOAD = """
+mutation { reloadRepositoryLocation(repositoryLocationName: "opendata") { __typename } }
+"""
+ASSETS = "{ assetNodes { assetKey { path } groupName description } }"
 STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 CHECKS = """
 query ($key: AssetKeyInput!) {
@@ -101,6 +105,15 @@ class ControlRoom:
         answer = self.ask(LAUNCH, params={"selector": selector, "runConfigData": {}})["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
+
+    def reload(self) -> None:
+        """Load the definitions anew, as the button in the UI does."""
+        answer = self.ask(RELOAD)["reloadRepositoryLocation"]
+        assert answer["__typename"] == "WorkspaceLocationEntry", answer
+
+    def assets(self) -> dict[str, dict[str, str]]:
+        """Group and description of every asset in the graph."""
+        return {"/".join(node["assetKey"]["path"]): node for node in self.ask(ASSETS)["assetNodes"]}
 
     def cancel(self, run_id: str) -> None:
         """Stop a run as the button in the UI does."""
