@@ -143,7 +143,8 @@ def _open_ranges(
     try:
         metadata = pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
         source = pa.PythonFile(VerifiedRanges(entry.size_bytes, parts, entry.path), mode="r")
-        return pq.ParquetFile(source, metadata=metadata)
+        # Buffering ahead would read the gaps between the ranges as well.
+        return pq.ParquetFile(source, metadata=metadata, pre_buffer=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise Corrupt(f"{entry.path} is no readable Parquet: {error}") from error
 
