@@ -1,4 +1,4 @@
-"""Reading without the store: the last pointers and manifests that were seen.
+"""Reading without the store: the last pointers, manifests and metadata that were seen.
 
 A release is immutable, so what was verified once stays true; only *which* release is the latest can
 be out of date, and whoever falls back is told so. Nothing but unavailability falls back: a store
@@ -16,7 +16,7 @@ from opendata.wire.errors import Unavailable
 
 
 class RememberingReader:
-    """A reader that remembers pointers and manifests, and answers with them when offline.
+    """A reader that remembers small documents, and answers with them when offline.
 
     `offline` turns true as soon as one answer came from memory.
     """
@@ -32,7 +32,7 @@ class RememberingReader:
         return self._reader.url
 
     def get(self, key: str) -> Blob:
-        """The object; a remembered pointer or manifest when the store is out of reach."""
+        """The object; a remembered document when the store is out of reach."""
         if not _is_memorable(key):
             return self._reader.get(key)
         try:
@@ -72,4 +72,5 @@ class RememberingReader:
 
 
 def _is_memorable(key: str) -> bool:
-    return keys.dataset_of_pointer_key(key) is not None or key == keys.INDEX or "/releases/" in key
+    """Small documents: pointers, manifests, commits, metadata and the catalogue."""
+    return key == keys.INDEX or (key.startswith(keys.DATASETS) and key.endswith(".json"))
