@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opendata._dataset import Dataset
+from opendata._search_results import SearchResults
 from opendata._settings import Settings
 from opendata.reading.catalogue import load_catalogue, search_catalogue
 from opendata.reading.verify import Verification, verify_dataset
@@ -60,15 +61,17 @@ def search(
     topic: str | None = None,
     namespace: str | None = None,
     covers: str | None = None,
-) -> list[dict[str, Any]]:
+) -> SearchResults:
     """Published data sets whose id, title, description or topics contain every word, best first.
+
+    The result is a list of dictionaries that shows itself as a table.
 
     Raises:
         NotFound: if there is no store or nothing was published.
     """
     catalogue = load_catalogue(Settings.from_environment().reader())
     found = search_catalogue(catalogue, text, topic=topic, namespace=namespace, covers=covers)
-    return [entry.to_json() for entry in found]
+    return SearchResults(entry.to_json() for entry in found)
 
 
 def verify(reference: str) -> Verification:

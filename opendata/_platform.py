@@ -7,7 +7,7 @@ is looked up here, so that a plain install says what to add instead of failing o
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, NoReturn
 
 from opendata.wire.errors import NotFound
 
@@ -41,6 +41,19 @@ class _Releases:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(platform_part("releases"), name)
+
+    def __call__(self, *given: object, **named: object) -> NoReturn:
+        which = repr(given[0]) if given and isinstance(given[0], str) else '"ns/name"'
+        raise TypeError(
+            "opendata.releases holds the release engine's verbs and is no function; "
+            f"for the releases of a data set: od.dataset({which}).releases"
+        )
+
+    def __dir__(self) -> list[str]:
+        return dir(platform_part("releases"))
+
+    def __repr__(self) -> str:
+        return "<opendata.releases: the verbs of the release engine; dir() lists them>"
 
 
 releases = _Releases()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dataplatform.cli.check import check_producer
-from dataplatform.cli.place import UNSIGNED_HINT, find_settings
+from dataplatform.cli.place import find_settings, unsigned_hint
 from dataplatform.settings import Settings
 from opendata.wire.errors import OpenDataError
 
@@ -38,7 +38,7 @@ def _signing(settings: Settings) -> Line:
     except OpenDataError as error:
         return "signing", "bad", error.message, error.hint
     if signer is None:
-        return "signing", "note", "no key: releases will be unsigned", UNSIGNED_HINT
+        return "signing", "note", "no key: releases will be unsigned", unsigned_hint(settings)
     return "signing", "good", f"key {signer.key_id[:12]}…", None
 
 

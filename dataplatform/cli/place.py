@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from dataplatform.wiring import Platform
 
 UNSIGNED = "the release is unsigned, because no signing key is set"
-UNSIGNED_HINT = "od key create makes a key and says how to set it"
 
 
 def find_settings() -> Settings:
@@ -76,6 +75,14 @@ def prepare_store(settings: Settings, tell: Callable[[str], object]) -> None:
     if settings.store is None:
         tell(f"no store is in reach: creating {settings.store_url}")
         local_folder(settings)
+
+
+def unsigned_hint(settings: Settings) -> str:
+    """What to do for signed releases: set the key that lies here already, or make one."""
+    made = sorted((settings.root / LOCAL_FOLDER / "keys").glob("*.pem"))
+    if made:
+        return f"export OPENDATA_SIGNING_KEY=file:{made[0].absolute()}"
+    return "od key create makes a key and says how to set it"
 
 
 def local_folder(settings: Settings) -> Path:

@@ -135,13 +135,13 @@ def _rehearse(out: Output, settings: Settings, producer: Producer, asked: Asked)
 def show_released(out: Output, result: Released) -> None:
     """A run that published."""
     from dataplatform.cli.changes import report_json, show_change, show_warnings
-    from dataplatform.cli.place import UNSIGNED, UNSIGNED_HINT
+    from dataplatform.cli.place import UNSIGNED, find_settings, unsigned_hint
 
     manifest = result.published.release.manifest
     reference = f"{manifest.id}@{manifest.release}"
     show_warnings(out, result.checked)
     if manifest.integrity.signed_by is None:
-        out.warn(UNSIGNED, UNSIGNED_HINT)
+        out.warn(UNSIGNED, unsigned_hint(find_settings()))
 
     def show() -> None:
         show_change(out, result.change, manifest.row_count)

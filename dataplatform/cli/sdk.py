@@ -14,7 +14,7 @@ from typing import Any
 
 from dataplatform.cli import release_flow
 from dataplatform.cli.frames import as_reader
-from dataplatform.cli.place import UNSIGNED, UNSIGNED_HINT, find_settings, prepare_store
+from dataplatform.cli.place import UNSIGNED, find_settings, prepare_store, unsigned_hint
 from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushing import PushRequest, push_rows
 from dataplatform.cli.verbs import diff_datasets, rollback, semver_compare
@@ -79,7 +79,7 @@ def push(
     prepare_store(settings, _warn)
     result = push_rows(platform, request, _warn, lambda step: None)
     if isinstance(result, Released) and platform.ports.signer is None:
-        _warn(UNSIGNED, UNSIGNED_HINT)
+        _warn(UNSIGNED, unsigned_hint(settings))
     return _pushed(result)
 
 

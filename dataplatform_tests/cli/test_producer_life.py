@@ -147,6 +147,15 @@ def test_a_signed_release_verifies_against_the_trust_file(
     assert (project / ".opendata" / "keys" / "signing.pem").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_key_that_lies_here_unset_is_named(project: Path) -> None:
+    started()
+    assert "od key create makes a key" in published().err
+    line = od("key", "create", "--quiet").out.splitlines()[0]
+    edit("main.py", "101.9", "111.9")
+    assert f"hint: {line}" in published().err
+    assert f"→ {line}" in od("doctor").out
+
+
 # --- from data at hand ----------------------------------------------------------------
 
 

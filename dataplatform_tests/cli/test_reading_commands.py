@@ -238,7 +238,9 @@ def test_everything_published_is_verified(rates: str) -> None:
     opendata.push(RATES.slice(0, 2), rates)
     answer = od("verify", "--all", "--json")
     assert answer.code == 0
-    assert [one["reference"] for one in answer.json] == ["me/other@1.0.0", "me/rates@1.0.1"]
+    assert [one["reference"] for one in answer.json] == [
+        "me/other@1.0.0", "me/rates@1.0.1", "me/rates@1.0.0",
+    ]  # fmt: skip
     every = od("verify", rates, "--all", "--json").json
     assert [one["reference"] for one in every] == ["me/rates@1.0.1", "me/rates@1.0.0"]
     assert od("verify").code == 2
@@ -354,3 +356,21 @@ def test_a_search_that_finds_nothing_offers_the_nearest_word(rates: str) -> None
     assert answer.code == 0
     assert "did you mean 'rates'?" in answer.err
     assert od("search", "ratse", "--json").json == []
+
+
+def test_what_was_found_shows_itself_as_a_table(rates: str) -> None:
+    opendata.push(RATES, "me/odd", title="<script>odd</script>", license="MIT")
+    found = opendata.search()
+    assert isinstance(found, list)
+    assert [one["id"] for one in found] == ["me/odd", "me/rates"]
+    assert repr(found).splitlines()[1] == "me/rates  1.0.0  3  Rates"
+    html = found._repr_html_()
+    assert "<td>me/rates</td>" in html
+    assert "<script>" not in html
+    assert repr(opendata.search("nowhere")) == "no data sets"
+
+
+def test_the_namespace_of_verbs_is_no_function() -> None:
+    with pytest.raises(TypeError, match=r"od\.dataset\('me/rates'\)\.releases"):
+        opendata.releases("me/rates")
+    assert "semver_compare" in dir(opendata.releases)
