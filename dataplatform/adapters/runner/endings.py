@@ -68,7 +68,7 @@ def error_of(ending: Ending, request: ProduceRequest) -> OpenDataError | None:
         return None
     where = _place(problem, request)
     message = f"{problem.kind or problem.failure_class} failure in {where}: {problem.what}"
-    hint = problem.hint or f"see its log above, then try again: od run {request.id} --dry-run"
+    hint = problem.hint or f"{_advice(ending)}, then try again: od run {request.id} --dry-run"
     details = {
         "class": problem.failure_class.value,
         "file": where.partition(":")[0],
@@ -78,6 +78,12 @@ def error_of(ending: Ending, request: ProduceRequest) -> OpenDataError | None:
     if problem.failure_class is FailureClass.NETWORK:
         return SourceUnavailable(message, hint=hint, details=details)
     return ProducerFailed(message, failure_class=problem.failure_class, hint=hint, details=details)
+
+
+def _advice(ending: Ending) -> str:
+    """Where to look; a process that ended without a word has left no log to see."""
+    spoke = ending.last_lines or "traceback" in ending.reports.get("failure", {})
+    return "see its log above" if spoke else "it said nothing: let it log its steps (context.log)"
 
 
 def producer_frames(trace: str, main_path: str) -> list[str]:

@@ -143,3 +143,10 @@ def test_the_frames_of_a_traceback_are_the_producers_own() -> None:
 """
     frames = producer_frames(trace, "/x/it/main.py")
     assert frames == ["/x/it/main.py:7: return rows(text)", "/x/it/parts.py:2: "]
+
+
+def test_a_hint_sends_nobody_to_a_log_that_is_not_there() -> None:
+    silent = error_of(Ending(3 << 8), REQUEST)
+    spoken = error_of(Ending(3 << 8, last_lines=["begun"]), REQUEST)
+    assert "context.log" in str(getattr(silent, "hint", ""))
+    assert "see its log above" in str(getattr(spoken, "hint", ""))
