@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
+from datetime import date
 
 from opendata.reading.suggest import did_you_mean
 from opendata.stores.port import ObjectReader, ObjectStore
@@ -167,8 +168,11 @@ def _score(entry: CatalogueEntry, words: list[str]) -> int | None:
 
 
 def _covers(entry: CatalogueEntry, day: str) -> bool:
-    if len(day) < 10 or day[4] != "-":
-        raise InvalidInput(f"{day!r} is no date; write 2020-01-01", code="invalid_time")
+    try:
+        day = date.fromisoformat(day).isoformat()
+    except ValueError as error:
+        message = f"{day!r} is no date; write 2020-01-01"
+        raise InvalidInput(message, code="invalid_time") from error
     if entry.min_date is None or entry.max_date is None:
         return False
     return entry.min_date[: len(day)] <= day <= entry.max_date[: len(day)]
