@@ -182,9 +182,7 @@ def fail() -> object:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_with_many_requests_failing_every_answer_is_true(
-    tmp_path: Path, seed: int
-) -> None:
+def test_with_many_requests_failing_every_answer_is_true(tmp_path: Path, seed: int) -> None:
     """Before and after the effect; each release is asked for until it is answered."""
     dice = random.Random(seed)
 

@@ -48,10 +48,13 @@ def _patterns(value: str) -> Iterator[str]:
 
 
 def _in_a_url(character: str) -> str:
-    """The character as it is or percent-encoded; libraries differ in which ones they encode."""
+    """The character percent-encoded or as it is; libraries differ in which ones they encode.
+
+    The longer form is tried first: a `%` as it is must not leave the rest of `%25` behind.
+    """
     encoded = "".join(f"%{byte:02x}" for byte in character.encode())
     plus = r"|\+" if character == " " else ""
-    return f"(?:{re.escape(character)}|(?i:{encoded}){plus})"
+    return f"(?:(?i:{encoded})|{re.escape(character)}{plus})"
 
 
 def _base64_forms(value: bytes) -> Iterator[str]:
