@@ -47,11 +47,14 @@ def publish_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -
 
     Raises:
         Rejected: if there is no valid frozen manifest, or one of its objects is missing.
+        Corrupt: if the pointer was lost, since starting anew would lose the history.
         Conflict: naming the winner, if another release was published since this one was frozen.
         Unavailable: if the outcome is unknown; publishing again settles it.
     """
     release = require_frozen(ports, dataset, version)
     route = read_route(ports.store, dataset)
+    if route is None and (loss := lost_pointer(ports.store, dataset)):
+        raise loss
     if route is not None and (done := publishing_commit(ports.store, release, route.pointer)):
         return Published(done, release, moved=False)
     _require_successor(release, route)
@@ -110,6 +113,26 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
                 details={"object": key},
             )
     return release
+
+
+def lost_pointer(store: ObjectStore, dataset: DatasetId) -> Corrupt | None:
+    """The error that a missing pointer is, where something tells that there was one.
+
+    A first commit record alone does not: whoever wrote it may have been killed before the swap.
+    """
+    prefix = keys.commit_prefix(dataset)
+    first = keys.commit_key(dataset, 1, "")[: len(prefix) + 10]
+    later = [stat.key for stat in store.list(prefix) if not stat.key.startswith(first)]
+    copy = store.stat(keys.metadata_key(dataset))
+    if not later and copy is None:
+        return None
+    key = keys.pointer_key(dataset)
+    return Corrupt(
+        f"{key} is gone, although {later[-1] if later else keys.metadata_key(dataset)} is there",
+        code="missing_pointer",
+        hint="restore it from a copy of the store; a commit record holds the bytes it should have",
+        details={"object": key},
+    )
 
 
 def _require_whole(ports: ReleasePorts, release: Release) -> None:

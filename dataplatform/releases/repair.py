@@ -23,6 +23,7 @@ from dataplatform.releases.index import (
 )
 from dataplatform.releases.objects import read_object
 from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.publish import lost_pointer
 from opendata.reading.history import walk_history
 from opendata.reading.resolve import Release, read_current, read_release
 from opendata.stores.port import ObjectReader
@@ -39,11 +40,14 @@ def inspect(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
     """What repairing would do, without doing it."""
     try:
         release = read_current(ports.store, dataset)
+        if release is None and (loss := lost_pointer(ports.store, dataset)):
+            raise loss
         if release is None:
             return list(_leftovers(ports, dataset, set()))
         published = {commit.release for commit in walk_history(ports.store, dataset)}
     except Corrupt as error:
-        return [Finding(str(dataset), keys.pointer_key(dataset), error.message, False)]
+        damaged_key = str(error.details.get("object", keys.pointer_key(dataset)))
+        return [Finding(str(dataset), damaged_key, error.message, False)]
     damaged = list(_damaged_sources(ports, release))
     stale = [] if damaged else _stale_copies(ports, release)
     return [*damaged, *stale, *_leftovers(ports, dataset, published)]

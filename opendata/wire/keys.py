@@ -44,9 +44,14 @@ def mark_key(dataset: DatasetId, version: Version, mark: str) -> str:
     return f"{dataset_prefix(dataset)}marks/{version}.{mark}.json"
 
 
+def commit_prefix(dataset: DatasetId) -> str:
+    """The commit records of one data set."""
+    return f"{dataset_prefix(dataset)}commits/"
+
+
 def commit_key(dataset: DatasetId, generation: int, commit_id: str) -> str:
     """A pointer's bytes, recorded before the swap. The generation is padded so keys sort."""
-    return f"{dataset_prefix(dataset)}commits/{generation:010d}-{commit_id}.json"
+    return f"{commit_prefix(dataset)}{generation:010d}-{commit_id}.json"
 
 
 def pointer_key(dataset: DatasetId) -> str:
