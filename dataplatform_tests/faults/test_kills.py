@@ -27,6 +27,7 @@ from dataplatform_tests.faults.killing import (
     table_of,
 )
 from dataplatform_tests.servers.seaweed import SeaweedServer
+from opendata.reading.resolve import read_current
 
 pytestmark = [pytest.mark.platform, pytest.mark.requirement("B1", "S4-8", "S1-63")]
 KILLED = -9
@@ -81,6 +82,25 @@ def kill_at_every_write(new_place: NewPlace) -> None:
         check_repair_and_go_on(place, 3)
 
 
+def kill_at_calls(new_place: NewPlace, step: int) -> None:
+    """Inside of the folder store's writes: between open, write, sync and rename."""
+    calls = CountedCalls(10**9, lambda: None)
+    bench = new_place().bench()
+    digest = bench.stage(table_of(2))
+    with calls.watching():
+        frozen = bench.freeze(digest).release
+        publish_release(bench.ports, bench.dataset, frozen.version)
+        derive_copies(bench.ports, bench.dataset)
+    assert calls.count > 50
+    for at_call in range(1, calls.count + 1, step):
+        place = new_place()
+        before = len(place.acknowledged)
+        assert run(publish_until_call, place, 2, at_call) == KILLED
+        value = check_whole(place)
+        assert value == 2 if len(place.acknowledged) > before else value in (1, 2)
+        check_repair_and_go_on(place, 3)
+
+
 def kill_at_random_moments(new_place: NewPlace, kills: int, longest_seconds: float) -> None:
     dice = random.Random(kills)
     place, value = new_place(), 2
@@ -102,24 +122,32 @@ def test_killed_at_every_write_to_a_folder(folder: NewPlace) -> None:
     kill_at_every_write(folder)
 
 
+def test_killed_at_every_write_of_the_first_release(tmp_path: Path) -> None:
+    """Before there is anything to read: no data set, or a whole one."""
+    at_write = 0
+    while True:
+        at_write += 1
+        root = tmp_path / str(at_write)
+        root.mkdir()
+        place = Place(str(root / "store"), str(root))
+        if run(publish_until_write, place, 1, at_write, False) != KILLED:
+            break
+        bench = place.bench()
+        if read_current(bench.store, bench.dataset) is None:
+            assert place.acknowledged == []
+        else:
+            assert check_whole(place) == 1
+        check_repair_and_go_on(place, 2)
+    assert at_write > 15
+
+
+def test_killed_at_every_third_call_of_a_folder_to_the_system(folder: NewPlace) -> None:
+    kill_at_calls(folder, step=3)
+
+
+@pytest.mark.long
 def test_killed_at_every_call_of_a_folder_to_the_system(folder: NewPlace) -> None:
-    calls = CountedCalls(10**9, lambda: None)
-    bench = folder().bench()
-    digest = bench.stage(table_of(2))
-    with calls.watching():
-        published = publish_release(
-            bench.ports, bench.dataset, bench.freeze(digest).release.version
-        )
-        derive_copies(bench.ports, published.release.id)
-    assert calls.count > 50
-    for at_call in range(1, calls.count + 1):
-        place = folder()
-        before = len(place.acknowledged)
-        assert run(publish_until_call, place, 2, at_call) == KILLED
-        value = check_whole(place)
-        assert value == 2 if len(place.acknowledged) > before else value in (1, 2)
-        if at_call % 5 == 0:
-            check_repair_and_go_on(place, 3)
+    kill_at_calls(folder, step=1)
 
 
 def test_killed_at_random_moments_in_a_folder(folder: NewPlace) -> None:

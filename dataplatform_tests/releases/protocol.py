@@ -207,6 +207,33 @@ class ReleaseProtocol:
         with pytest.raises(Corrupt, match="is the manifest of"):
             publish_release(bench.ports, bench.dataset, V2)
 
+    @pytest.mark.requirement("B1", "S4-8")
+    @pytest.mark.parametrize("releases", [1, 2])
+    def test_a_lost_pointer_does_not_begin_a_new_history(self, bench: Bench, releases: int) -> None:
+        for value in range(releases):
+            bench.release(rates(value))
+        key = keys.pointer_key(bench.dataset)
+        kept = bench.store.get(key).data
+        bench.store.delete(key)
+        frozen = bench.freeze(bench.stage(rates(9))).release
+        with pytest.raises(Corrupt, match="is gone, although"):
+            publish_release(bench.ports, bench.dataset, frozen.version)
+        found = inspect(bench.ports, bench.dataset)
+        assert [(one.object, one.repairable) for one in found] == [(key, False)]
+        bench.store.put(key, kept)
+        assert bench.publish(rates(9)).pointer.generation == releases + 1
+
+    def test_two_that_freeze_the_same_candidate_freeze_it_once(self, bench: Bench) -> None:
+        pause = Pause("put_new", key="*/releases/*")
+        slow = bench.on(FaultyStore(bench.store, [pause]))
+        digest = bench.stage(rates(1))
+        with in_background(lambda: slow.freeze(digest)) as outcome:
+            assert pause.reached.wait(60)
+            first = bench.freeze(digest).release
+            pause.release()
+        assert outcome.value.resumed
+        assert outcome.value.release == first
+
     # --- rolling back ------------------------------------------------------------
 
     @pytest.mark.requirement("S4-55", "B1", "B2")
