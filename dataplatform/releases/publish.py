@@ -124,9 +124,9 @@ def lost_pointer(store: ObjectStore, dataset: DatasetId) -> Corrupt | None:
     first = keys.commit_key(dataset, 1, "")[: len(prefix) + 10]
     later = [stat.key for stat in store.list(prefix) if not stat.key.startswith(first)]
     copy = store.stat(keys.metadata_key(dataset))
-    if not later and copy is None:
-        return None
     key = keys.pointer_key(dataset)
+    if (not later and copy is None) or store.stat(key) is not None:
+        return None  # the pointer may have come while these were looked for: others were first
     return Corrupt(
         f"{key} is gone, although {later[-1] if later else keys.metadata_key(dataset)} is there",
         code="missing_pointer",
