@@ -10,7 +10,6 @@ from dataplatform_tests.releases.protocol import ReleaseProtocol
 from opendata.stores import FolderStore, ObjectStore
 from opendata.stores.memory import MemoryStore
 
-
 # What the suite proves; its own marks stand in a file that is no test.
 pytestmark = pytest.mark.requirement(
     "S4-3", "S4-7", "S4-8", "S4-10", "S4-16", "S4-41", "S4-49", "S4-54", "S4-55", "S4-65", "S4-66",
