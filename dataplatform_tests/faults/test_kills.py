@@ -101,8 +101,10 @@ def kill_at_calls(new_place: NewPlace, step: int) -> None:
         check_repair_and_go_on(place, 3)
 
 
-def kill_at_random_moments(new_place: NewPlace, kills: int, longest_seconds: float) -> None:
-    dice = random.Random(kills)
+def kill_at_random_moments(
+    new_place: NewPlace, longest_seconds: float, kills: int = 20, seed: int = 0
+) -> None:
+    dice = random.Random(seed)
     place, value = new_place(), 2
     for _ in range(kills):
         child = fork_server().Process(target=publish_for_ever, args=(place, value))
@@ -151,12 +153,13 @@ def test_killed_at_every_call_of_a_folder_to_the_system(folder: NewPlace) -> Non
 
 
 def test_killed_at_random_moments_in_a_folder(folder: NewPlace) -> None:
-    kill_at_random_moments(folder, kills=20, longest_seconds=0.2)
+    kill_at_random_moments(folder, longest_seconds=0.2)
 
 
 @pytest.mark.long
 def test_killed_very_often_at_random_moments_in_a_folder(folder: NewPlace) -> None:
-    kill_at_random_moments(folder, kills=200, longest_seconds=0.5)
+    for seed in range(1, 11):
+        kill_at_random_moments(folder, longest_seconds=0.3, seed=seed)
 
 
 @pytest.mark.real
@@ -166,10 +169,11 @@ def test_killed_at_every_write_to_s3(bucket: NewPlace) -> None:
 
 @pytest.mark.real
 def test_killed_at_random_moments_on_s3(bucket: NewPlace) -> None:
-    kill_at_random_moments(bucket, kills=20, longest_seconds=0.3)
+    kill_at_random_moments(bucket, longest_seconds=0.3)
 
 
 @pytest.mark.real
 @pytest.mark.long
 def test_killed_very_often_at_random_moments_on_s3(bucket: NewPlace) -> None:
-    kill_at_random_moments(bucket, kills=200, longest_seconds=1.0)
+    for seed in range(1, 11):
+        kill_at_random_moments(bucket, longest_seconds=0.5, seed=seed)
