@@ -13,7 +13,7 @@ from opendata.wire.codec import read_json
 from opendata.wire.digest import check_digest
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId
-from opendata.wire.version import Version, parse_version
+from opendata.wire.version import Version, is_version, parse_version
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,8 @@ def _frozen_versions(reader: ObjectReader, dataset: DatasetId) -> list[Version]:
     if not isinstance(reader, ObjectStore):
         return []
     prefix = keys.release_prefix(dataset)
-    return [
-        parse_version(stat.key.removeprefix(prefix).removesuffix(".json"))
-        for stat in reader.list(prefix)
-    ]
+    names = (stat.key.removeprefix(prefix).removesuffix(".json") for stat in reader.list(prefix))
+    return [parse_version(name) for name in names if is_version(name)]
 
 
 def _info(

@@ -52,6 +52,11 @@ class Version:
 FIRST_VERSION = Version(1, 0, 0)
 
 
+def is_version(text: str) -> bool:
+    """Whether `text` is a version as it is stored, without a leading `v`."""
+    return not text.startswith("v") and _VERSION.fullmatch(text) is not None
+
+
 def parse_version(text: str) -> Version:
     """Read `1.2.3` or `v1.2.3`.
 
