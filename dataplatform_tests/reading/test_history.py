@@ -119,6 +119,12 @@ def test_every_release_is_listed_with_what_became_of_it(bench: Bench) -> None:
     assert listed[2].content_hash == bench.current.manifest.integrity.content_hash
 
 
+def test_a_stranger_s_file_among_the_releases_is_no_release(bench: Bench) -> None:
+    for name in ("1.0.0.json.bak", "v1.0.0.json", "notes.txt"):
+        bench.store.put(f"{keys.release_prefix(bench.dataset)}{name}", b"")
+    assert len(list_releases(bench.store, bench.dataset)) == 3
+
+
 def test_a_data_set_that_was_never_published_has_no_releases(tmp_path: Path) -> None:
     bench = make_bench(MemoryStore(), tmp_path)
     with pytest.raises(NotFound, match="never published"):
