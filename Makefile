@@ -115,16 +115,16 @@ imports: setup ## Check who may import whom
 
 .PHONY: docs
 docs: setup ## Check links, examples and generated pages of the documentation
-	@$(BIN)/python scripts/check_docs.py
-	@$(BIN)/python scripts/settings_page.py --check
-	@$(BIN)/python scripts/cli_page.py --check
-	@$(BIN)/python scripts/requirements_page.py --check
+	@$(BIN)/python -m scripts.check_docs
+	@$(BIN)/python -m scripts.settings_page --check
+	@$(BIN)/python -m scripts.cli_page --check
+	@$(BIN)/python -m scripts.requirements_page --check
 
 .PHONY: pages
 pages: setup ## Write the generated pages of the documentation
-	@$(BIN)/python scripts/settings_page.py
-	@$(BIN)/python scripts/cli_page.py
-	@$(BIN)/python scripts/requirements_page.py
+	@$(BIN)/python -m scripts.settings_page
+	@$(BIN)/python -m scripts.cli_page
+	@$(BIN)/python -m scripts.requirements_page
 
 .PHONY: fmt
 fmt: setup ## Format, and mend what can be mended safely

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dataplatform.releases.run import DEFAULT_PREVIEW_ROWS
 from opendata.stores import StoreLocation, find_store
 from opendata.wire.errors import InvalidInput
 
 LOCAL_FOLDER = ".opendata"
-DEFAULT_PREVIEW_ROWS = 100
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,17 @@ commands; this page is their help in one place.
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from opendata.cli.app import PROGRAM, od
 from opendata.cli.commands import SECTIONS, load_command
+from scripts.pages import ROOT, asked_to_check, write_or_check
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "cli.md"
 # Said once, at the head of the page.
 COMMON = ("--json", "--quiet")
@@ -100,17 +98,9 @@ def _cell(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page, or with --check say whether it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="fail when the page is out of date")
-    options = parser.parse_args(arguments)
+    check = asked_to_check(__doc__, arguments)
     wanted = page()
-    if not options.check:
-        PAGE.write_text(wanted, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted:
-        return 0
-    print(f"{PAGE.relative_to(ROOT)} is out of date; run: make pages", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, wanted, check=check)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ means is not here; the page is only as true as the tests it names.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import csv
 import re
@@ -15,7 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.pages import ROOT, asked_to_check, write_or_check
+
 IDS = ROOT / "docs" / "reference" / "requirements.tsv"
 PAGE = ROOT / "docs" / "reference" / "requirements.md"
 TESTS = ROOT / "dataplatform_tests"
@@ -133,20 +133,12 @@ def _ids_in(expression: ast.expr) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page, or with --check say whether it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="fail when the page is out of date")
-    options = parser.parse_args(arguments)
+    check = asked_to_check(__doc__, arguments)
     proved = marks()
     for requirement, places in comment_marks().items():
         proved.setdefault(requirement, []).extend(places)
     wanted = page(titles(), proved)
-    if not options.check:
-        PAGE.write_text(wanted, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted:
-        return 0
-    print(f"{PAGE.relative_to(ROOT)} is out of date; run: make pages", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, wanted, check=check)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ variable means is written where it is read, and nowhere else.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 import sys
@@ -14,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.pages import ROOT, asked_to_check, write_or_check
+
 PAGE = ROOT / "docs" / "reference" / "settings.md"
 PACKAGES = ("opendata", "dataplatform")
 RULE = re.compile(r"=+( +=+)+")
@@ -105,20 +105,12 @@ def _cell(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page, or with --check say whether it is up to date and complete."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="fail when the page is out of date")
-    options = parser.parse_args(arguments)
+    check = asked_to_check(__doc__, arguments)
     if missing := forgotten():
         print(f"no table explains {', '.join(missing)}", file=sys.stderr)
         return 1
     wanted = page()
-    if not options.check:
-        PAGE.write_text(wanted, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted:
-        return 0
-    print(f"{PAGE.relative_to(ROOT)} is out of date; run: make pages", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, wanted, check=check)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dataplatform.releases.derive import derive_copies, refresh_health
-from dataplatform.releases.health import record_outcome
+from dataplatform.releases.derive import derive_copies, show_outcome
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.publish import move_back
 from opendata.reading.resolve import resolve
@@ -82,5 +81,4 @@ def _record(ports: ReleasePorts, dataset: DatasetId, before: str, release: str, 
         release=release,
         message=f"rolled back from {before} to {release}",
     )
-    record_outcome(ports.store, dataset, outcome)
-    refresh_health(ports, dataset)
+    show_outcome(ports, dataset, outcome)

@@ -75,8 +75,8 @@ class Registry:
 
     def register(self, dataset: DatasetId) -> Registered:
         """Refresh one entry from the data set's pointer."""
-        from dataplatform.releases.derive import join_index
         from dataplatform.releases.health import read_recorded_health
+        from dataplatform.releases.index import join_index
         from dataplatform.releases.metadata import build_entry
         from opendata.reading.resolve import read_current
 

@@ -137,14 +137,8 @@ def quality_metrics(ds: Draft) -> dict[str, Any]:
         `{"passed", "row_count", "completeness": {column: share}, "distinct": {column: estimate},
         "findings": […]}`.
     """
-    report = gate_candidate(ds.ports, ds.dataset, ds.digest).report
-    contract = Contract.model_validate(ds.built.candidate.contract)
-    profile = ds.ports.engine.profile(
-        [ds.ports.shard_path(entry) for entry in ds.built.candidate.files],
-        contract,
-        (),
-        time=ds.built.candidate.time_column,
-    )
+    gated = gate_candidate(ds.ports, ds.dataset, ds.digest)
+    report, profile = gated.report, gated.profile
     rows = profile.row_count
     return {
         "passed": report.passed,

@@ -26,7 +26,7 @@ from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
 from dataplatform.releases.interval import Interval, asked_interval
-from dataplatform.releases.objects import put_object, put_object_at, read_object
+from dataplatform.releases.objects import JSON, PARQUET, put_object, put_object_at, read_object
 from dataplatform.releases.ports import Arrangement, ReleasePorts, WorkSession, WrittenShard
 from dataplatform.releases.preview import PreviewRows
 from opendata.reading.bounds import is_time_type
@@ -34,7 +34,6 @@ from opendata.reading.resolve import Release
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.manifest import FileEntry
 
-PARQUET = "application/vnd.apache.parquet"
 Log = Callable[[str, str], None]
 
 
@@ -205,15 +204,13 @@ def _written(
     ports: ReleasePorts, current: Release | None, session: WorkSession, arrangement: Arrangement
 ) -> Iterator[WrittenShard]:
     """The shards of what was received, each stored as soon as it is written."""
-    reusable = {entry.name: entry for entry in current.manifest.files} if current else {}
+    files = current.manifest.files if current else ()
+    reusable = {entry.name: entry for entry in files if _is_whole(ports, entry)}
     for shard in session.shards(arrangement, reusable):
-        if shard.earlier is not None and _is_whole(ports, shard.earlier):
-            yield WrittenShard(shard.earlier, None, None, shard.head)
-            continue
         if shard.parquet is not None and shard.chunks is not None:
             entry = shard.entry
             put_object_at(ports.store, entry.path, shard.parquet, entry.size_bytes, PARQUET)
-            put_object(ports.store, shard.chunks.to_bytes(), content_type="application/json")
+            put_object(ports.store, shard.chunks.to_bytes(), content_type=JSON)
         yield shard
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dataplatform.releases.objects import JSON
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import Wire, read_wire
@@ -64,7 +65,7 @@ def stage_candidate(store: ObjectStore, candidate: Candidate) -> str:
     digest = digest_of(data)
     key = keys.candidate_key(_id(candidate), digest)
     try:
-        store.put_new(key, data, content_type="application/json")
+        store.put_new(key, data, content_type=JSON)
     except AlreadyExists:
         check_digest(store.get(key).data, digest, key)
     return digest

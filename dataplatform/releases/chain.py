@@ -14,10 +14,10 @@ from dataplatform.contracts.report import Report
 from dataplatform.errors import GateClosed
 from dataplatform.releases.build import Built
 from dataplatform.releases.compare import Comparison
-from dataplatform.releases.derive import derive_copies, refresh_health
+from dataplatform.releases.derive import derive_copies, show_outcome
 from dataplatform.releases.freeze import Frozen, Unchanged, freeze_candidate, preview_freeze
 from dataplatform.releases.gate import gate_candidate
-from dataplatform.releases.health import failed_outcome, record_outcome, succeeded_outcome
+from dataplatform.releases.health import failed_outcome, succeeded_outcome
 from dataplatform.releases.number import Numbers
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.publish import Published, publish_release
@@ -163,5 +163,4 @@ def record_run(
         outcome = succeeded_outcome(run, at, version, published=True)
     else:
         outcome = succeeded_outcome(run, at, result.release, published=False)
-    record_outcome(ports.store, dataset, outcome)
-    refresh_health(ports, dataset)
+    show_outcome(ports, dataset, outcome)

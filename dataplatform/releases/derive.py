@@ -11,32 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from dataplatform.contracts.model import ReleaseSettings, StableCopy
-from dataplatform.releases.health import read_recorded_health
+from dataplatform.releases.health import read_recorded_health, record_outcome
 from dataplatform.releases.index import entry_of, join_index
 from dataplatform.releases.metadata import build_metadata
-from dataplatform.releases.objects import read_object
+from dataplatform.releases.objects import JSON, MARKDOWN, PARQUET, read_object
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.resolve import Release, read_current, read_route
 from opendata.stores.port import LocalFile, PreconditionFailed
 from opendata.wire import keys
+from opendata.wire.catalogue import RunOutcome
 from opendata.wire.codec import read_json
 from opendata.wire.digest import canonical_json
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId
 
-__all__ = [
-    "Derived",
-    "derive_copies",
-    "join_index",
-    "metadata_bytes",
-    "refresh_health",
-    "wants_stable_copy",
-]
-
 STABLE_COPY_AUTO_BYTES = 256 << 20
 DERIVE_TRIES = 8
-JSON = "application/json"
-PARQUET = "application/vnd.apache.parquet"
 
 
 @dataclass(frozen=True)
@@ -69,14 +59,21 @@ def derive_copies(ports: ReleasePorts, dataset: DatasetId) -> Derived:
     return derived
 
 
+def show_outcome(ports: ReleasePorts, dataset: DatasetId, outcome: RunOutcome) -> None:
+    """Record how a run ended, and show it wherever the data set's health is shown."""
+    record_outcome(ports.store, dataset, outcome)
+    refresh_health(ports, dataset)
+
+
 def refresh_health(ports: ReleasePorts, dataset: DatasetId) -> None:
     """Show a new run's outcome in `metadata.json` and `index.json`, if there is a release."""
     release = read_current(ports.store, dataset)
     if release is None:
         return
-    if not _refresh_metadata(ports, release):
+    if _refresh_metadata(ports, release):
+        join_index(ports, [entry_of(ports, release)])
+    else:
         derive_copies(ports, dataset)
-    join_index(ports, [entry_of(ports, release)])
 
 
 def _refresh_metadata(ports: ReleasePorts, release: Release) -> bool:
@@ -131,7 +128,7 @@ def _write_texts(ports: ReleasePorts, release: Release, stable_sha256: str | Non
         store.delete(key)
     else:
         data = read_object(store, readme)
-        store.put(key, data, content_type="text/markdown; charset=utf-8")
+        store.put(key, data, content_type=MARKDOWN)
     store.put(keys.manifest_copy_key(dataset), release.stored_bytes, content_type=JSON)
     metadata = metadata_bytes(ports, release, stable_sha256)
     store.put(keys.metadata_key(dataset), metadata, content_type=JSON)

@@ -20,7 +20,7 @@ from dataplatform.datasets.definition import (
 )
 from dataplatform.datasets.producing import FetchedSource
 from dataplatform.releases.candidate import Candidate, InputRelease, SourceBytes
-from dataplatform.releases.objects import put_object
+from dataplatform.releases.objects import JSON, MARKDOWN, put_object
 from dataplatform.releases.ports import Arrangement
 from dataplatform.releases.preview import PreviewRows
 from opendata.reading.canonical_rows import combined_hash
@@ -72,7 +72,7 @@ def describe_candidate(
         content_hash=combined_hash((e.name, e.row_count, e.content_hash) for e in entries),
         row_count=sum(entry.row_count for entry in entries),
         size_bytes=sum(entry.size_bytes for entry in entries),
-        preview=put_object(store, preview.to_bytes(), content_type="application/json"),
+        preview=put_object(store, preview.to_bytes(), content_type=JSON),
         code=dict(ingredients.code),
         tools=origin.tools,
         sources=origin.sources,
@@ -119,4 +119,4 @@ def _input_release(release: Release) -> InputRelease:
 def _store_readme(store: ObjectStore, readme: bytes | None) -> str | None:
     if not readme:
         return None
-    return put_object(store, readme, content_type="text/markdown; charset=utf-8")
+    return put_object(store, readme, content_type=MARKDOWN)

@@ -21,6 +21,7 @@ from dataplatform.releases.earlier import (
     refuse_what_was_rolled_back,
 )
 from dataplatform.releases.number import Numbers, next_numbers
+from dataplatform.releases.objects import JSON
 from dataplatform.releases.ports import ReleasePorts, Signer
 from dataplatform.releases.trace import RunReference, attach_provenance
 from dataplatform.releases.verdict import Decision, Gate, require_verdicts
@@ -142,7 +143,7 @@ def _put_manifest(
     """Store the frozen bytes; None where somebody else was first."""
     data = manifest.to_bytes()
     try:
-        store.put_new(keys.release_key(dataset, version), data, content_type="application/json")
+        store.put_new(keys.release_key(dataset, version), data, content_type=JSON)
     except AlreadyExists:
         return None
     return Release(dataset, version, manifest, data, digest_of(data))

@@ -34,9 +34,10 @@ _RULES: Final = TypeAdapter(tuple[QualityRule, ...])
 
 @dataclass(frozen=True)
 class Gated:
-    """The quality gate's report on a candidate and the stored verdict."""
+    """The quality gate's report on a candidate, the profile it judged, and the stored verdict."""
 
     report: Report
+    profile: Profile
     verdict: Verdict
 
 
@@ -58,12 +59,9 @@ def gate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> Gate
     """
     candidate = read_candidate(ports.store, dataset, digest)
     files = [ports.shard_path(entry) for entry in candidate.files]
-    report = check_quality(
-        metric_thresholds(candidate),
-        _profile(ports, dataset, digest, candidate, files),
-        _previous_profile(ports, dataset),
-        ports.now(),
-    )
+    profile = _profile(ports, dataset, digest, candidate, files)
+    previous = _previous_profile(ports, dataset)
+    report = check_quality(metric_thresholds(candidate), profile, previous, ports.now())
     rules = quality_rules(candidate)
     if expectations := [rule for rule in rules if isinstance(rule, ExpectationSpec)]:
         found = tuple(ports.expectations.run(files, expectations))
@@ -71,7 +69,7 @@ def gate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> Gate
     verdict = record_verdict(
         ports.store, dataset, digest, report, decided_at=ports.now(), signer=ports.signer
     )
-    return Gated(report, verdict)
+    return Gated(report, profile, verdict)
 
 
 def _profile(

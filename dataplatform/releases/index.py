@@ -17,7 +17,7 @@ from opendata.reading.resolve import Release, read_current
 from opendata.wire import keys
 from opendata.wire.catalogue import Catalogue, CatalogueEntry, merge_entries, read_catalogue
 from opendata.wire.errors import Corrupt, NotFound, OpenDataError
-from opendata.wire.ids import DatasetId, is_id_part, parse_dataset_id
+from opendata.wire.ids import DatasetId, is_dataset_id, parse_dataset_id
 from opendata.wire.times import format_instant
 
 Entries = tuple[CatalogueEntry, ...]
@@ -26,7 +26,7 @@ Entries = tuple[CatalogueEntry, ...]
 def published_ids(ports: ReleasePorts) -> list[DatasetId]:
     """Every data set that has a pointer."""
     names = (keys.dataset_of_pointer_key(stat.key) for stat in ports.store.list(keys.DATASETS))
-    return [parse_dataset_id(name) for name in names if name is not None and _is_id(name)]
+    return [parse_dataset_id(name) for name in names if name is not None and is_dataset_id(name)]
 
 
 def entry_of(ports: ReleasePorts, release: Release) -> CatalogueEntry:
@@ -120,10 +120,7 @@ def _entries_of_pointers(ports: ReleasePorts) -> tuple[list[CatalogueEntry], lis
 
 
 def _has_pointer(ports: ReleasePorts, name: str) -> bool:
-    return _is_id(name) and ports.store.stat(keys.pointer_key(parse_dataset_id(name))) is not None
-
-
-def _is_id(name: str) -> bool:
-    """Whether a name that stands in a store (where anybody may have put it) is an id at all."""
-    parts = name.split("/")
-    return len(parts) == 2 and all(is_id_part(part) for part in parts)
+    return (
+        is_dataset_id(name)
+        and ports.store.stat(keys.pointer_key(parse_dataset_id(name))) is not None
+    )

@@ -1,12 +1,17 @@
-"""Immutable objects: bytes stored once under their own digest."""
+"""Immutable objects: bytes stored once under their own digest; and the types of all contents."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 from opendata.stores.port import AlreadyExists, ObjectReader, ObjectStore, Payload
 from opendata.wire import keys
 from opendata.wire.digest import check_digest, digest_of
+
+JSON: Final = "application/json"
+MARKDOWN: Final = "text/markdown; charset=utf-8"
+PARQUET: Final = "application/vnd.apache.parquet"
 
 
 def put_object(store: ObjectStore, data: bytes, *, content_type: str | None = None) -> str:

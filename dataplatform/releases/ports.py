@@ -41,15 +41,13 @@ class Arrangement:
 class WrittenShard:
     """One shard of a candidate, with its first rows for the preview.
 
-    `earlier` is the shard of the current release that has the same content, if there is one; it
-    is used instead as long as its bytes are whole. A shard that is carried over has no `parquet`.
+    `parquet` and `chunks` are None where the shard is one of the current release's.
     """
 
     entry: FileEntry
     parquet: LocalFile | None
     chunks: ChunkList | None
     head: pa.RecordBatch | None
-    earlier: FileEntry | None = None
 
 
 class Workbench(Protocol):

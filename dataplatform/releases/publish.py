@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dataplatform.releases.objects import is_intact, put_object_at
+from dataplatform.releases.objects import JSON, is_intact, put_object_at
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.history import commit_at, publishing_commit
 from opendata.reading.resolve import Release, Route, read_release, read_route
@@ -26,7 +26,6 @@ from opendata.wire.pointer import NONCE_CHARS, Pointer, PointerKind, next_pointe
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version
 
-JSON = "application/json"
 _NOT_FROZEN_HINT = "od run freezes and publishes in one go"
 
 

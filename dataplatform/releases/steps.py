@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataplatform.contracts.report import Report
 from dataplatform.errors import GateClosed
 from dataplatform.releases.chain import require_passed
-from dataplatform.releases.derive import derive_copies, refresh_health
+from dataplatform.releases.derive import derive_copies, show_outcome
 from dataplatform.releases.health import (
     failed_outcome,
     read_recorded_health,
-    record_outcome,
     succeeded_outcome,
 )
 from dataplatform.releases.ports import ReleasePorts
@@ -118,8 +117,7 @@ def record_success(
 ) -> None:
     """Write down that a run published a release, or found nothing new since one."""
     outcome = succeeded_outcome(run, ports.now(), version, published=published)
-    record_outcome(ports.store, dataset, outcome)
-    refresh_health(ports, dataset)
+    show_outcome(ports, dataset, outcome)
 
 
 def record_loss(
@@ -129,6 +127,5 @@ def record_loss(
     told = read_recorded_health(ports.store, dataset).runs
     if any(outcome.run_id == run.run_id for outcome in told):
         return False
-    record_outcome(ports.store, dataset, failed_outcome(run, ports.now(), error))
-    refresh_health(ports, dataset)
+    show_outcome(ports, dataset, failed_outcome(run, ports.now(), error))
     return True

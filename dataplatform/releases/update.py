@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dataplatform.releases.objects import JSON
 from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
 from opendata.wire.errors import Conflict, NotFound
 
@@ -30,9 +31,9 @@ def update_object(store: ObjectStore, key: str, change: Callable[[bytes | None],
             return data
         try:
             if blob is None:
-                store.put_new(key, data, content_type="application/json")
+                store.put_new(key, data, content_type=JSON)
             else:
-                store.put_if_match(key, data, blob.token, content_type="application/json")
+                store.put_if_match(key, data, blob.token, content_type=JSON)
         except (AlreadyExists, PreconditionFailed):
             continue
         return data

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from dataplatform.contracts.report import Report
 from dataplatform.errors import GateClosed
-from dataplatform.releases.objects import put_object
+from dataplatform.releases.objects import JSON, put_object
 from dataplatform.releases.ports import Signer
 from opendata.reading.signature import verdict_statement, verify_envelope
 from opendata.stores.port import ObjectStore
@@ -22,7 +22,6 @@ from opendata.wire.errors import NotFound
 from opendata.wire.ids import DatasetId
 from opendata.wire.times import format_instant
 
-JSON = "application/json"
 Gate = Literal["contract", "quality"]
 GATES: tuple[Gate, ...] = ("contract", "quality")
 

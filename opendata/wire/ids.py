@@ -53,6 +53,12 @@ def is_id_part(text: str) -> bool:
     return len(text) <= PART_MAX_CHARS and _PART.fullmatch(text) is not None
 
 
+def is_dataset_id(text: str) -> bool:
+    """Whether `text` is a legal `namespace/name`."""
+    parts = text.split("/")
+    return len(parts) == 2 and all(is_id_part(part) for part in parts)
+
+
 def parse_dataset_id(text: str) -> DatasetId:
     """Read `ns/name`.
 
@@ -65,7 +71,7 @@ def parse_dataset_id(text: str) -> DatasetId:
     for part in parts:
         if not is_id_part(part):
             legal = "/".join(_nearest_legal_part(p) for p in parts)
-            hint = f"did you mean {legal!r}?" if _is_legal(legal) else None
+            hint = f"did you mean {legal!r}?" if is_dataset_id(legal) else None
             raise InvalidInput(
                 f"{part!r} in {text!r} is not allowed: {_RULE}", code="invalid_id", hint=hint
             )
@@ -89,7 +95,3 @@ def parse_reference(text: str) -> Reference:
 
 def _nearest_legal_part(part: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", part.lower(), flags=re.ASCII).strip("-")[:PART_MAX_CHARS]
-
-
-def _is_legal(text: str) -> bool:
-    return all(is_id_part(part) for part in text.split("/"))

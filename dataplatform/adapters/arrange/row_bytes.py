@@ -15,8 +15,6 @@ import pyarrow.compute as pc
 
 from opendata.reading.type_names import plain_type
 
-_NOTHING: Final = pa.scalar(b"", pa.large_binary())
-
 
 def row_bytes(array: pa.Array) -> pa.Array:
     """One self-delimiting byte string per value; equal values have equal bytes."""
@@ -27,7 +25,7 @@ def row_bytes(array: pa.Array) -> pa.Array:
     if pa.types.is_nested(kind):
         return _struct_bytes(array) if pa.types.is_struct(kind) else _list_bytes(array)
     if _has_lengths(kind):
-        body = pc.fill_null(array.cast(pa.large_binary()), _NOTHING)
+        body = pc.fill_null(array.cast(pa.large_binary()), _nothing())
         return _joined(_presence(array, pc.binary_length(body)), body)
     return _fixed(array)
 
@@ -96,8 +94,13 @@ def _presence(array: pa.Array, lengths: pa.Array) -> pa.Array:
     return _binary_rows(np.hstack([present, counts.view(np.uint8).reshape(-1, 8)]))
 
 
+def _nothing() -> pa.Scalar:
+    """No bytes; made when it is needed, since Arrow's first scalar of a module loads pandas."""
+    return pa.scalar(b"", pa.large_binary())
+
+
 def _joined(*parts: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, _NOTHING)
+    return pc.binary_join_element_wise(*parts, _nothing())
 
 
 def _struct_bytes(array: pa.Array) -> pa.Array:

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dataplatform.adapters.duckdb.session import Session, readable_paths
@@ -83,6 +82,8 @@ class Table:
         if not self.through_arrow:
             return nullcontext()
         fields = [f.with_type(self.through_arrow.get(f.name, f.type)) for f in self.schema]
+        import pyarrow.dataset as ds  # loads pandas, which most tables do not need
+
         source = ds.dataset(list(self.files), schema=pa.schema(fields), format="parquet")
         return session.named(self.arrow_name, source)
 

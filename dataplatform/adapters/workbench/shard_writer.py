@@ -60,13 +60,14 @@ class ShardWriter:
                 writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
 
     def finish(self, previous: FileEntry | None) -> WrittenShard:
-        """The measured shard, and `previous` if that has the same content."""
+        """The measured shard; if `previous` has the same content, that is reused as it is."""
         content_hash = self._hasher.digest()
         head = self._head if self._head is not None else _no_rows(self._schema)
-        same = previous if previous and previous.content_hash == content_hash else None
+        if previous is not None and previous.content_hash == content_hash:
+            return WrittenShard(previous, None, None, head)
         chunks = describe_chunks(self._path, self._distinct)
         entry = self._entry(chunks, content_hash)
-        return WrittenShard(entry, LocalFile(str(self._path)), chunks, head, same)
+        return WrittenShard(entry, LocalFile(str(self._path)), chunks, head)
 
     def _entry(self, chunks: ChunkList, content_hash: str) -> FileEntry:
         stats = merge_stats(self._schema, self._path, chunks.row_groups)
