@@ -22,7 +22,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 def settings_of(path: Path) -> list[tuple[str, str]]:
     """Every `Key=value` line of a unit or of an environment file, in order."""
     lines = path.read_text().splitlines()
-    pairs = (line.split("=", 1) for line in lines if re.match(r"[A-Za-z_]+=", line))
+    pairs = (line.split("=", 1) for line in lines if re.match(r"[A-Za-z_]\w*=", line))
     return [(key, value) for key, value in pairs]
 
 

@@ -133,7 +133,7 @@ def installed_services(
     """An installation in a folder, with a database and buckets of its own; nothing runs yet."""
     for part in ("opt/deploy", "opt/producers", "state", "cache"):
         (folder / part).mkdir(parents=True)
-    for file in ("dagster.yaml", "workspace.yaml"):
+    for file in ("aws.config", "dagster.yaml", "workspace.yaml"):
         shutil.copy(ROOT / "deploy" / file, folder / "opt" / "deploy")
     postgres.create_database(name)
     code_port, web_port = free_ports(2)
