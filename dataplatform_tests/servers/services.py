@@ -76,6 +76,10 @@ class Services:
                 )
             eventually(lambda name=name: self._answers(name), f"{name} answers; see {log.name}")
 
+    def revive(self) -> None:
+        """Start what has ended by itself, as `Restart=always` does."""
+        self.start(*(name for name, one in self.running.items() if one.poll() is not None))
+
     def is_healthy(self, name: str) -> bool:
         """What the service's own health check says."""
         port = self.variables["OPENDATA_CODE_PORT"]
