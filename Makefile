@@ -53,7 +53,7 @@ $(VENV)/.dev: $(VENV)/.platform requirements/dev.txt
 
 .PHONY: lock
 lock: $(VENV)/.uv ## Resolve the requirements again and write them with their hashes (UPGRADE=1 takes newer ones)
-	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/platform.in --extra platform --extra aws -o requirements/platform.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/platform.in --extra platform --extra aws --extra postgres -o requirements/platform.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/dev.in --all-extras -o requirements/dev.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/build.in -o requirements/build.txt
