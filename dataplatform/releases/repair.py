@@ -29,7 +29,7 @@ from opendata.reading.resolve import Release, read_current, read_release
 from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.codec import read_json
-from opendata.wire.errors import Corrupt, NotFound, OpenDataError
+from opendata.wire.errors import Corrupt, NotFound, OpenDataError, Unavailable
 from opendata.wire.ids import DatasetId
 from opendata.wire.version import parse_version
 
@@ -154,6 +154,8 @@ def _leftovers(ports: ReleasePorts, dataset: DatasetId, published: set[str]) -> 
         try:
             manifest = read_release(ports.store, dataset, parse_version(version)).manifest
             problem = f"frozen {manifest.freeze.frozen_at} and never published; its number is taken"
+        except Unavailable:
+            raise  # what was not read is no finding
         except OpenDataError as error:
             problem = error.message
         yield Finding(str(dataset), stat.key, problem, repairable=False)

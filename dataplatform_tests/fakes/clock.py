@@ -20,21 +20,19 @@ class FakeClock:
         return self.now_at
 
 
-class VirtualTime:
-    """Seconds that pass only by sleeping, at once; what slept is noted."""
+class VirtualTime(threading.local):
+    """Seconds that pass only by sleeping, at once; what slept is noted. Each thread has its own."""
 
     def __init__(self) -> None:
         self.now_seconds = 0.0
         self.pauses: list[float] = []
-        self._lock = threading.Lock()
 
     def now(self) -> float:
         return self.now_seconds
 
     def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.pauses.append(seconds)
-            self.now_seconds += seconds
+        self.pauses.append(seconds)
+        self.now_seconds += seconds
 
     def patience(self, *, seed: int = 0, **limits: float) -> Patience:
         """The product's patience, waiting in this time."""

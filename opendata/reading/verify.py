@@ -20,7 +20,7 @@ from opendata.wire import keys
 from opendata.wire.chunks import read_chunk_list
 from opendata.wire.codec import read_json
 from opendata.wire.digest import check_digest, digest_mismatch
-from opendata.wire.errors import Corrupt, NotFound, OpenDataError
+from opendata.wire.errors import Corrupt, NotFound, OpenDataError, Unavailable
 from opendata.wire.ids import DatasetId, Reference
 from opendata.wire.manifest import named_objects
 from opendata.wire.pointer import Pointer
@@ -68,6 +68,7 @@ def verify_dataset(
     Raises:
         NotFound: if the release does not exist.
         Corrupt: if pointer or manifest cannot even be read.
+        Unavailable: if the store stops answering: what was not read is not damaged.
     """
     release = resolve(reader, reference)
     checker = _Checker(reader, progress)
@@ -173,6 +174,8 @@ class _Checker:
         self.objects += 1
         try:
             check()
+        except Unavailable:
+            raise
         except OpenDataError as error:
             self.damaged.append(Damage(error.details.get("object", what), error.message))
 
