@@ -18,6 +18,7 @@ from opendata.wire import keys
 from opendata.wire.catalogue import Catalogue, CatalogueEntry, merge_entries, read_catalogue
 from opendata.wire.errors import Corrupt, NotFound, OpenDataError, Unavailable
 from opendata.wire.ids import DatasetId, is_dataset_id, parse_dataset_id
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
 from opendata.wire.times import format_instant
 
 Entries = tuple[CatalogueEntry, ...]
@@ -68,13 +69,13 @@ def rebuild_index(ports: ReleasePorts) -> tuple[Catalogue, list[Finding]]:
         return merge_entries(entries, (entry for entry in present if stays(entry)))
 
     _update(ports, rebuilt)
-    return read_catalogue(ports.store.get(keys.INDEX).data, keys.INDEX), problems
+    return _stored(ports), problems
 
 
 def index_problem(ports: ReleasePorts, release: Release) -> str | None:
     """What is wrong with the index's entry of a current release."""
     try:
-        entries = read_catalogue(ports.store.get(keys.INDEX).data, keys.INDEX).datasets
+        entries = _stored(ports).datasets
     except (NotFound, Corrupt) as error:
         return error.message
     found = [entry for entry in entries if entry.id == str(release.id)]
@@ -97,6 +98,11 @@ def _update(ports: ReleasePorts, change: Callable[[Entries], Entries]) -> None:
         return Catalogue(generated_at=now, datasets=datasets).to_bytes()
 
     update_object(ports.store, keys.INDEX, changed)
+
+
+def _stored(ports: ReleasePorts) -> Catalogue:
+    data = ports.store.get(keys.INDEX, max_bytes=CATALOGUE_MAX_BYTES).data
+    return read_catalogue(data, keys.INDEX)
 
 
 def _read(data: bytes | None) -> Entries | None:

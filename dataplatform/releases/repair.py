@@ -31,6 +31,7 @@ from opendata.wire import keys
 from opendata.wire.codec import read_json
 from opendata.wire.errors import Corrupt, NotFound, OpenDataError, Unavailable
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.version import parse_version
 
 __all__ = ["Finding", "inspect", "published_ids", "rebuild_index", "repair"]
@@ -107,7 +108,7 @@ def _look_at_metadata(ports: ReleasePorts, release: Release) -> tuple[dict[str, 
     """The stored metadata as far as it can be read, and what is wrong with it."""
     key, generation = keys.metadata_key(release.id), _generation(release)
     try:
-        data = ports.store.get(key).data
+        data = ports.store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
         metadata = read_json(data, key)
     except (NotFound, Corrupt) as error:
         return {}, error.message

@@ -73,14 +73,14 @@ class FolderStore:
         with self._opened(key) as file, disk.explained(self._path(key)):
             found = os.fstat(file)
             check_small(found.st_size, max_bytes, key)
-            return Blob(_read_at(file, 0, found.st_size), _token(found))
+            return Blob(disk.read_at(file, 0, found.st_size), _token(found))
 
     def get_ranges(self, key: str, ranges: Sequence[Range]) -> Pieces:
         """Bytes of several ranges, each exactly as long as asked."""
         check_ranges(ranges)
         with self._opened(key) as file, disk.explained(self._path(key)):
             check_within(ranges, os.fstat(file).st_size, key)
-            return [_read_at(file, offset, length) for offset, length in ranges]
+            return [disk.read_at(file, offset, length) for offset, length in ranges]
 
     def stream(self, key: str, chunk_bytes: int = 8 << 20) -> ByteStream:
         """The object in pieces of at most `chunk_bytes`."""
@@ -278,17 +278,6 @@ def _token(found: os.stat_result) -> str:
 def _object_stat(key: str, found: os.stat_result) -> ObjectStat:
     modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
     return ObjectStat(key, found.st_size, _token(found), modified_at)
-
-
-def _read_at(file: int, offset: int, length: int) -> bytes:
-    pieces: Pieces = []
-    while length:
-        piece = os.pread(file, length, offset)
-        if not piece:
-            raise Unavailable("the file shrank while it was read")
-        pieces.append(piece)
-        offset, length = offset + len(piece), length - len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _make_later(file: int, replaced_path: str) -> None:

@@ -131,7 +131,7 @@ def _explain_silence(
 ) -> OpenDataError:
     if isinstance(error, foreign.NotSupportedError | foreign.InvalidPathError | ValueError):
         return InvalidInput(f"cannot {what} in {place.url}: the store cannot do that")
-    if status is None and "Header { source" in str(error):
+    if "Header missing from response" in str(error):
         return InvalidInput(
             f"cannot {what} in {place.url}: {place.server} answers without a length, a time or "
             "a version, as no store does",
