@@ -22,7 +22,7 @@ from dataplatform.releases.repair import inspect, repair
 from dataplatform_tests.releases.building import RUN, Bench, make_bench, rates
 from opendata.reading.cache import Cache
 from opendata.reading.history import walk_history
-from opendata.reading.resolve import read_current, resolve
+from opendata.reading.resolve import read_route, resolve
 from opendata.reading.shard import Access
 from opendata.reading.stats import ReadStats
 from opendata.reading.table import read_table
@@ -88,9 +88,8 @@ class Life:
     @property
     def state(self) -> tuple[str, str] | None:
         """What the pointer says, seen without the network between."""
-        current = read_current(self.sound.store, self.sound.dataset)
-        assert current is None or current.pointer is not None
-        return (str(current.version), current.pointer.kind) if current else None
+        route = read_route(self.sound.store, self.sound.dataset)
+        return (route.pointer.release, route.pointer.kind) if route else None
 
     def settle(self, before: tuple[str, str] | None) -> None:
         """After a failure: the move happened or it did not; take down which."""

@@ -116,6 +116,31 @@ def test_slow_answers_use_up_the_time_of_a_request(
     assert faulty.count("get") == 3  # the third ends after 150 seconds of 120
 
 
+def test_three_tries_are_made_however_long_they_take(
+    store: PatientStore, faulty: FaultyStore, time: VirtualTime
+) -> None:
+    def break_after_an_hour() -> Unavailable:
+        time.sleep(3600)
+        return Unavailable("reset", code="store_unavailable")
+
+    faulty.script.append(Fault("put", times=2, error=break_after_an_hour))
+    store.put("k", b"1")
+    faulty.script.append(Fault("put", times=3, error=break_after_an_hour))
+    with pytest.raises(Unavailable, match="reset"):
+        store.put("k", b"2")
+    assert faulty.count("put") == 6
+
+
+def test_a_busy_server_is_asked_as_long_as_there_is_time(
+    store: PatientStore, faulty: FaultyStore, time: VirtualTime
+) -> None:
+    faulty.script.append(Fault("put", times=99, error=answer(RATE_LIMITED)))
+    with pytest.raises(Unavailable):
+        store.put("k", b"1")
+    assert 100 < time.now_seconds <= 120
+    assert faulty.count("put") > 12
+
+
 def test_the_time_that_a_server_asks_for_is_waited(
     store: PatientStore, faulty: FaultyStore, time: VirtualTime
 ) -> None:

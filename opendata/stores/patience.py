@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from opendata.stores.port import LASTING, RATE_LIMITED, SLOW_DOWN, UNREACHABLE
 from opendata.wire.errors import Unavailable
 
+BUSY = frozenset({RATE_LIMITED, SLOW_DOWN})
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -28,7 +30,11 @@ class Patience:
     """
 
     tries: int = 12
+    """At most; but a server that says that it is busy is asked as long as there is time."""
+    least_tries: int = 3
+    """However long they take: an hour of uploading is not given up for one reset."""
     budget_seconds: float = 120.0
+    """After so long no other try begins."""
     first_pause_seconds: float = 0.1
     longest_pause_seconds: float = 10.0
     busy_pause_seconds: float = 1.0
@@ -42,7 +48,7 @@ class Patience:
     def pause_after(self, failures: int, error: Unavailable) -> float:
         """How long to rest after so many failures, the last being `error`."""
         pause = min(self.first_pause_seconds * 2 ** (failures - 1), self.longest_pause_seconds)
-        if error.code in (RATE_LIMITED, SLOW_DOWN):
+        if error.code in BUSY:
             pause = max(pause, self.busy_pause_seconds)
         pause *= 0.5 + self.dice()
         asked = error.details.get("retry_after_seconds")
@@ -94,16 +100,23 @@ class Request:
                 used up.
         """
         self._failures += 1
-        if error.code in LASTING or self._failures >= self._patience.tries:
+        used_up = self._failures >= self._patience.tries and error.code not in BUSY
+        if used_up or error.code in LASTING:
             raise error
-        if error.code == UNREACHABLE:
-            budget_seconds = self._contact.budget_seconds()
-        else:
+        if error.code != UNREACHABLE:
             self._contact.answered()
-            budget_seconds = self._patience.budget_seconds
         pause = self._patience.pause_after(self._failures, error)
-        if self._patience.now() - self._began_at + pause > budget_seconds:
-            if error.code == UNREACHABLE:
-                self._contact.lost()
+        if self._gives_up(error, pause):
             raise error
         self._patience.sleep(pause)
+
+    def _gives_up(self, error: Unavailable, pause: float) -> bool:
+        seconds = self._patience.now() - self._began_at + pause
+        if error.code == UNREACHABLE:
+            gives_up = seconds > self._contact.budget_seconds()
+            if gives_up:
+                self._contact.lost()
+            return gives_up
+        if self._failures < self._patience.least_tries:
+            return pause > self._patience.budget_seconds
+        return seconds > self._patience.budget_seconds

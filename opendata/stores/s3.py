@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store as S3Client
@@ -34,9 +35,8 @@ FETCHED_CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
-SMALL_WRITE_BYTES = 8 << 20
 # A conditional write may wait ten seconds for its turn on a server under contention.
-WRITE_SECONDS = 120
+WRITE_SECONDS = 40
 SLOWEST_UPLOAD_BYTES_PER_SECOND = 128 << 10
 
 
@@ -149,13 +149,14 @@ def _profile_credentials(environ: Mapping[str, str]) -> Credentials | None:
 
 
 def _clients(address: BucketAddress, settings: S3Settings, silence_seconds: float) -> Clients:
-    small = _client(address, settings, write_seconds=WRITE_SECONDS)
+    @cache
+    def writer(doublings: int) -> S3Client:
+        seconds = WRITE_SECONDS + (1 << doublings) // SLOWEST_UPLOAD_BYTES_PER_SECOND
+        return _client(address, settings, write_seconds=seconds)
 
     def bulk(size_bytes: int) -> S3Client:
-        if size_bytes <= SMALL_WRITE_BYTES:
-            return small
-        seconds = WRITE_SECONDS + size_bytes // SLOWEST_UPLOAD_BYTES_PER_SECOND
-        return _client(address, settings, write_seconds=seconds)
+        # One client for all writes of about a size, so that connections are used again.
+        return writer(max(size_bytes, 1 << 20).bit_length())
 
     usual = _client(address, settings, silence_seconds=silence_seconds)
     return Clients(usual=usual, bulk=bulk)
