@@ -76,10 +76,21 @@ def bad_network(upstream: str, choose: Choose) -> Iterator[BadNetwork]:
         server.server_close()
 
 
-def share_of_requests(share: float, seed: int, kinds: tuple[str, ...] = KINDS) -> Choose:
-    """Let a share of all requests suffer, each kind alike often."""
-    dice = random.Random(seed)
-    return lambda method, path: dice.choice(kinds) if dice.random() < share else None
+def three_of_ten(seed: int, kinds: tuple[str, ...] = KINDS) -> Choose:
+    """Of any ten requests in a row that begin a ten, three suffer; each kind has its turn."""
+    dice, lock = random.Random(seed), threading.Lock()
+    deck: list[bool] = []
+    turns: list[str] = []
+
+    def choose(method: str, path: str) -> str | None:
+        with lock:
+            if not deck:
+                deck.extend(dice.sample([True] * 3 + [False] * 7, 10))
+            if not turns:
+                turns.extend(dice.sample(kinds, len(kinds)))
+            return turns.pop() if deck.pop() else None
+
+    return choose
 
 
 class _Proxy(BaseHTTPRequestHandler):

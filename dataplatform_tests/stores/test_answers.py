@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
+from obstore import exceptions as foreign
+from obstore.store import HTTPStore as HttpClient
 
 from dataplatform_tests.fakes.clock import VirtualTime
+from dataplatform_tests.servers.ports import free_ports
 from dataplatform_tests.servers.scripted_s3 import (
     HANG_UP,
     PIECE_BYTES,
@@ -20,8 +27,10 @@ from dataplatform_tests.servers.scripted_s3 import (
 )
 from opendata.stores import ObjectReader
 from opendata.stores.addresses import parse_web_address
-from opendata.stores.http import HttpStore
+from opendata.stores.http import ONCE, HttpStore, client_options
+from opendata.stores.obstore_errors import is_unconnected
 from opendata.stores.patient import PatientReader, PatientStore
+from opendata.stores.port import UNREACHABLE
 from opendata.stores.s3 import open_s3
 from opendata.wire.errors import (
     Corrupt,
@@ -140,6 +149,49 @@ def test_a_public_address_is_asked_again_as_well() -> None:
         store = HttpStore(parse_web_address(server.endpoint))
         time = VirtualTime()
         assert PatientReader(store, time.patience()).get("k").data == OK.body
+
+
+# --- no connection at all ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("over", ["s3", "http"])
+def test_a_port_where_nobody_listens_is_given_up_soon(over: str) -> None:
+    time, address = VirtualTime(), f"http://127.0.0.1:{free_ports(1)[0]}"
+    environ = ScriptedS3(address).environ()
+    inner = (
+        open_s3("s3://some-bucket", environ)
+        if over == "s3"
+        else HttpStore(parse_web_address(address))
+    )
+    with pytest.raises(Unavailable, match="does not answer") as caught:
+        PatientReader(inner, time.patience()).get("k")
+    assert caught.value.code == UNREACHABLE
+    assert time.now_seconds <= 3
+
+
+def test_a_host_that_swallows_packets_counts_as_no_connection() -> None:
+    with swallowing() as port:
+        address = parse_web_address(f"http://127.0.0.1:{port}")
+        options = client_options(address, 20) | {"connect_timeout": timedelta(seconds=0.2)}
+        client = HttpClient(address.url, client_options=options, retry_config=ONCE)
+        with pytest.raises(foreign.GenericError) as caught:
+            client.get("k")
+    assert is_unconnected(caught.value)
+
+
+@contextlib.contextmanager
+def swallowing() -> Iterator[int]:
+    """A port whose queue is full, so that the kernel answers no newcomer."""
+    with contextlib.ExitStack() as held:
+        listening = held.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(listening.getsockname())
+        yield listening.getsockname()[1]
 
 
 # --- half answers ----------------------------------------------------------------------

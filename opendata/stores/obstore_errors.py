@@ -16,6 +16,7 @@ from opendata.stores.port import RATE_LIMITED, SLOW_DOWN, UNREACHABLE, WRITE_CON
 from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, Unavailable
 
 _STATUS = re.compile(r"status code: (\d{3})")
+_NO_CONNECTION = re.compile(r"kind: Connect\b|Error\(\s*Connect,")
 _CODE = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
 
 FOREIGN_ERRORS = (foreign.BaseError, FileNotFoundError, ValueError)
@@ -59,8 +60,7 @@ def is_unconnected(error: BaseException) -> bool:
 
     The library tells it in the description of its error's origin.
     """
-    text = str(error)
-    return status_of(error) is None and ("kind: Connect" in text or "ConnectError" in text)
+    return status_of(error) is None and _NO_CONNECTION.search(str(error)) is not None
 
 
 def is_busy(error: BaseException) -> bool:
