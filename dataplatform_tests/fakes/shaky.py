@@ -6,6 +6,7 @@ sound and can be looked at beside it; slow answers take virtual time.
 
 from __future__ import annotations
 
+import fnmatch
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import TypeVar
 from dataplatform_tests.fakes.clock import VirtualTime
 from dataplatform_tests.fakes.stores import WatchedStore
 from opendata.stores.port import RATE_LIMITED, ObjectStore, Opened
-from opendata.wire.errors import Conflict, Unavailable
+from opendata.wire.errors import Conflict, NotFound, Unavailable
 
 Answer = TypeVar("Answer")
 
@@ -29,16 +30,27 @@ CONDITIONAL = frozenset({"put_new", "put_if_match"})
 PIECE_BYTES = 700
 """Small, so that the small objects of tests come in several pieces and break in between."""
 LATE_BY_CALLS = 2
+WORST_SHARE = 0.75
 
 
 class ShakyStore(WatchedStore):
-    """A store of whose calls a share fails; `faults` counts what was done to them."""
+    """A store of whose calls a share fails; `faults` counts what was done to them.
+
+    Calls on keys that match `worst` fail more often than not.
+    """
 
     def __init__(
-        self, inner: ObjectStore, time: VirtualTime, *, seed: int, share: float = 0.3
+        self,
+        inner: ObjectStore,
+        time: VirtualTime,
+        *,
+        seed: int,
+        share: float = 0.3,
+        worst: str = "",
     ) -> None:
         super().__init__(inner)
         self.share = share
+        self._worst = worst
         self.faults: Counter[str] = Counter()
         self._time = time
         self._dice = random.Random(seed)
@@ -50,10 +62,16 @@ class ShakyStore(WatchedStore):
             pieces[-1] = pieces[-1][: len(pieces[-1]) // 2]
         return pieces
 
+    def let_all_land(self) -> None:
+        """What is still on its way arrives."""
+        self._land(self._late)
+        self._late = []
+
     def _call(self, operation: str, key: str, act: Callable[[], Answer]) -> Answer:
         self._enter(operation, key)
         self._let_late_ones_land()
-        if operation == "local_path" or self._dice.random() >= self.share:
+        share = WORST_SHARE if fnmatch.fnmatchcase(key, self._worst) else self.share
+        if operation == "local_path" or self._dice.random() >= share:
             return act()
         kinds = [SLOW, REFUSED, BROKEN, LOST] + [LATE] * (operation in CONDITIONAL)
         return self._suffer(self._dice.choice(kinds), act)
@@ -85,8 +103,12 @@ class ShakyStore(WatchedStore):
         return strikes
 
     def _let_late_ones_land(self) -> None:
-        due = [act for at_call, act in self._late if at_call <= len(self.calls)]
+        due = [one for one in self._late if one[0] <= len(self.calls)]
         self._late = [one for one in self._late if one[0] > len(self.calls)]
-        for act in due:
-            with suppress(Conflict):  # somebody wrote meanwhile, the same writer perhaps
+        self._land(due)
+
+    def _land(self, due: list[tuple[int, Callable[[], object]]]) -> None:
+        for _, act in due:
+            # Somebody wrote meanwhile, the same writer perhaps; or the file to send is gone.
+            with suppress(Conflict, NotFound):
                 act()

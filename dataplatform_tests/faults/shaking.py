@@ -15,12 +15,16 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from dataplatform.releases.derive import derive_copies
+from dataplatform.releases.derive import derive_copies, show_outcome
 from dataplatform.releases.freeze import Frozen, freeze_candidate
+from dataplatform.releases.health import succeeded_outcome
+from dataplatform.releases.index import rebuild_index
 from dataplatform.releases.publish import move_back, publish_release
 from dataplatform.releases.repair import inspect, repair
+from dataplatform.releases.trace import RunReference
 from dataplatform_tests.releases.building import RUN, Bench, make_bench, rates
 from opendata.reading.cache import Cache
+from opendata.reading.catalogue import load_catalogue
 from opendata.reading.history import walk_history
 from opendata.reading.resolve import read_route, resolve
 from opendata.reading.shard import Access
@@ -48,6 +52,8 @@ class Life:
     shaky: Bench
     sound: Bench
     dice: random.Random
+    let_all_land: Callable[[], None] = lambda: None
+    """Waits until no request is on its way any more."""
     values: list[float] = field(default_factory=list)
     """The rows that readers should see now."""
     commits: list[tuple[str, str]] = field(default_factory=list)
@@ -56,12 +62,15 @@ class Life:
     """What each release holds."""
     done: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
+    asked: int = 0
+    told_late: int = 0
+    """Moves that happened although they were reported as unknown or not done so far."""
     _asked: list[float] = field(default_factory=list)
     """What readers see if the move that is under way happens."""
 
     def live(self, operations: int) -> None:
         """Do so many operations, the first of which publishes."""
-        acts: list[tuple[Callable[[], None], int]] = [
+        acts = [
             (self.publish, 3),
             (self.append, 3),
             (self.load, 4),
@@ -69,21 +78,25 @@ class Life:
             (self.verify, 1),
             (self.roll_back, 1),
             (self.repair, 1),
+            (self.record, 1),
+            (self.rebuild, 1),
         ]
-        chosen = self.dice.choices(
-            [act for act, _ in acts], [weight for _, weight in acts], k=operations - 1
-        )
-        for act in [self.publish, *chosen]:
-            name = act.__name__
-            before = self.state
-            try:
-                act()
-            except Unavailable as error:
-                self.failed.append(f"{name}: {error}")
-                self.settle(before)
-            else:
-                self.done[name] += 1
-            assert self.state == (self.commits[-1] if self.commits else None), name
+        while not self.commits:
+            self._ask_for(self.publish)
+        names, weights = zip(*acts, strict=True)
+        for act in self.dice.choices(names, weights, k=operations - self.asked):
+            self._ask_for(act)
+
+    def _ask_for(self, act: Callable[[], None]) -> None:
+        self.asked += 1
+        try:
+            act()
+        except Unavailable as error:
+            self.failed.append(f"{act.__name__}: {error}")
+            self.settle()
+        else:
+            self.done[act.__name__] += 1
+        assert self.state == (self.commits[-1] if self.commits else None), act.__name__
 
     @property
     def state(self) -> tuple[str, str] | None:
@@ -91,10 +104,11 @@ class Life:
         route = read_route(self.sound.store, self.sound.dataset)
         return (route.pointer.release, route.pointer.kind) if route else None
 
-    def settle(self, before: tuple[str, str] | None) -> None:
+    def settle(self) -> None:
         """After a failure: the move happened or it did not; take down which."""
-        if (now := self.state) != before:
-            assert now is not None
+        self.let_all_land()
+        if (now := self.state) is not None and now != (self.commits or [None])[-1]:
+            self.told_late += 1
             self._note(now, self._asked)
 
     # --- what users do -------------------------------------------------------------
@@ -145,6 +159,22 @@ class Life:
         """Bring the copies up to date; afterwards they are."""
         repair(self.shaky.ports, self.shaky.dataset)
         assert not any(one.repairable for one in inspect(self.sound.ports, self.sound.dataset))
+
+    def record(self) -> None:
+        """How a run ended, which is shown in three places."""
+        run = RunReference(f"run-{self.dice.random()}", "tests")
+        at = self.shaky.ports.now()
+        outcome = succeeded_outcome(run, at, self.commits[-1][0], published=False)
+        show_outcome(self.shaky.ports, self.shaky.dataset, outcome)
+        shown = load_catalogue(self.sound.store).datasets[0].health["last_runs"]
+        assert shown[0]["run_id"] == run.run_id
+
+    def rebuild(self) -> None:
+        """The index, from all pointers."""
+        catalogue, problems = rebuild_index(self.shaky.ports)
+        if problems:
+            raise Unavailable(problems[0].problem)
+        assert [entry.release for entry in catalogue.datasets] == [self.commits[-1][0]]
 
     def _release(self, values: list[float]) -> None:
         bench, self._asked = self.shaky, values

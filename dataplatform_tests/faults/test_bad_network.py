@@ -22,7 +22,7 @@ from opendata.stores.patient import PatientReader, PatientStore
 from opendata.stores.s3 import open_s3
 from opendata.wire.ids import Reference
 
-pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-88", "B1", "B8")]
+pytestmark = [pytest.mark.platform, pytest.mark.requirement("B1", "B8")]
 QUICK = Patience(first_pause_seconds=0.002, longest_pause_seconds=0.02, busy_pause_seconds=0.01)
 """The product's tries and budget; only the pauses are those of a test."""
 SILENCE_SECONDS = 0.5
@@ -83,6 +83,7 @@ def test_a_public_store_is_read_over_a_bad_network(tmp_path: Path) -> None:
     read_over_http(tmp_path, seed=1, rounds=5)
 
 
+@pytest.mark.requirement("S1-88")
 def test_od_load_gets_its_data_over_a_bad_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

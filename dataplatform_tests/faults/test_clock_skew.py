@@ -32,7 +32,7 @@ from opendata.wire.errors import Conflict, Corrupt
 from opendata.wire.ids import Reference
 from opendata.wire.version import parse_version
 
-pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-88", "B1", "S4-8")]
+pytestmark = [pytest.mark.platform, pytest.mark.requirement("B1", "S4-8")]
 TRUE_TIME = datetime(2026, 1, 31, 6, tzinfo=UTC)
 SKEW = timedelta(days=2)
 V1 = parse_version("1.0.0")

@@ -29,7 +29,7 @@ from opendata.wire.ids import Reference
 from opendata.wire.pointer import Pointer
 from opendata.wire.version import parse_version
 
-pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-88", "B1", "S4-8")]
+pytestmark = [pytest.mark.platform, pytest.mark.requirement("B1", "S4-8")]
 DAYS = 33
 NewStore = Callable[[Path], ObjectStore]
 

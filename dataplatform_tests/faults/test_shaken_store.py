@@ -14,7 +14,7 @@ from opendata.stores import FolderStore, ObjectStore
 from opendata.stores.memory import MemoryStore
 from opendata.stores.patient import PatientStore
 
-pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-88", "B1")]
+pytestmark = [pytest.mark.platform, pytest.mark.requirement("B1")]
 LIFE_OPERATIONS = 50
 """Of one data set: a life is read whole at its end."""
 KINDS = {SLOW, REFUSED, BROKEN, LOST, LATE, SHORT}
@@ -40,6 +40,33 @@ def test_of_two_hundred_operations_on_a_bad_network_none_fails(tmp_path: Path) -
         succeeded, failed, faults = succeeded + done, failed + lost, faults + suffered
     assert (succeeded, failed) == (200, [])
     assert set(faults) == KINDS
+
+
+def live_impatiently(folder: Path, seed: int, operations: int) -> tuple[int, int]:
+    """With four tries in place of twelve: how often it failed, and how often it had happened."""
+    time, store = VirtualTime(), MemoryStore()
+    shaky = ShakyStore(store, time, seed=seed, share=0.2, worst="*/latest.json")
+    patient = PatientStore(shaky, time.patience(seed=seed, tries=4))
+    life = begin_life(patient, store, folder, seed)
+    life.let_all_land = shaky.let_all_land
+    life.live(operations)
+    life.check()
+    assert sum(life.done.values()) + len(life.failed) == operations
+    return len(life.failed), life.told_late
+
+
+def test_what_is_reported_as_failed_happened_whole_or_not_at_all(tmp_path: Path) -> None:
+    """When patience ends too early, most failures change nothing and the others are found out."""
+    lives = [live_impatiently(tmp_path / str(seed), seed, operations=50) for seed in range(4)]
+    assert sum(failed for failed, _ in lives) > 20
+
+
+@pytest.mark.long
+def test_what_is_reported_as_failed_never_half_happened(tmp_path: Path) -> None:
+    lives = [live_impatiently(tmp_path / str(seed), seed, operations=50) for seed in range(40, 80)]
+    failed, told_late = (sum(counts) for counts in zip(*lives, strict=True))
+    assert failed > 200
+    assert told_late > 0
 
 
 @pytest.mark.long

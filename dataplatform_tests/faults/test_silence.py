@@ -18,7 +18,7 @@ from opendata.wire import keys
 from opendata.wire.errors import Unavailable
 from opendata.wire.ids import Reference
 
-pytestmark = pytest.mark.requirement("S1-88", "B1")
+pytestmark = pytest.mark.requirement("B1")
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ from opendata.wire.errors import (
     Unavailable,
 )
 
-pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-88", "B8")]
+pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-7", "B8")]
 OK = Answer(body=b"0123456789")
 
 

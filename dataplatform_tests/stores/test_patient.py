@@ -18,7 +18,7 @@ from opendata.stores.patient import PatientReader, PatientStore
 from opendata.stores.port import RATE_LIMITED, UNREACHABLE
 from opendata.wire.errors import NotFound, Unavailable
 
-pytestmark = pytest.mark.requirement("S1-88", "B1")
+pytestmark = pytest.mark.requirement("B1")
 
 
 class TestPatientStore(StoreConformance):

@@ -11,7 +11,7 @@ from opendata.stores.patient import PatientStore
 from opendata.stores.s3 import open_s3
 from opendata.wire.errors import Unavailable
 
-pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-7", "S1-88", "B1")]
+pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-7", "B1")]
 
 
 @pytest.fixture
