@@ -15,6 +15,7 @@ from opendata.wire.codec import Wire, read_wire
 from opendata.wire.digest import check_digest, digest_of
 from opendata.wire.errors import NotFound
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.manifest import FieldEntry, FileEntry
 
 CANDIDATE_FORMAT = "opendata-candidate/1"
@@ -67,7 +68,7 @@ def stage_candidate(store: ObjectStore, candidate: Candidate) -> str:
     try:
         store.put_new(key, data, content_type=JSON)
     except AlreadyExists:
-        check_digest(store.get(key).data, digest, key)
+        check_digest(store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, digest, key)
     return digest
 
 
@@ -80,7 +81,7 @@ def read_candidate(store: ObjectStore, dataset: DatasetId, digest: str) -> Candi
     """
     key = keys.candidate_key(dataset, digest)
     try:
-        data = store.get(key).data
+        data = store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
     except NotFound as error:
         raise NotFound(
             f"{dataset} has no candidate {digest[:12]}…",
