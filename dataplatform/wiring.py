@@ -17,6 +17,7 @@ from dataplatform.adapters.quality.great_expectations import GreatExpectations
 from dataplatform.adapters.query_probe.reading import ReadingProbe
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
 from dataplatform.adapters.runner import SubprocessRunner
+from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.adapters.sources.web import WebSources
 from dataplatform.adapters.units.pint import same_dimension
@@ -98,6 +99,7 @@ def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
         shard_path=partial(_shard_path, store, cache),
         same_dimension=same_dimension,
         probe=ReadingProbe(store, cache),
+        segments=ParquetSegments(),
         now=utc_now,
         signer=open_signer(settings.signing_key, settings.environ),
     )

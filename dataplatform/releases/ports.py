@@ -18,6 +18,7 @@ from dataplatform.contracts.engine import ContractEngine
 from dataplatform.contracts.model import ExpectationSpec
 from dataplatform.contracts.performance import LookUps, Pruning
 from dataplatform.contracts.report import Finding
+from dataplatform.contracts.segments import SegmentIndex
 from dataplatform.datasets.producing import ProducerRunner
 from dataplatform.releases.differ import RowDiffer
 from dataplatform.releases.interval import Interval
@@ -121,6 +122,19 @@ class QueryProbe(Protocol):
         ...
 
 
+class SegmentIndexer(Protocol):
+    """Measures how keys lie in Parquet files, segment by segment."""
+
+    def index(self, files: Sequence[str], keys: Sequence[str]) -> SegmentIndex:
+        """Statistics of every row group, distinct values, order and pruning by keys.
+
+        Raises:
+            NotFound, InvalidInput: for a column that does not exist, or has no order.
+            Corrupt: where a file is no readable Parquet.
+        """
+        ...
+
+
 class Signer(Protocol):
     """Signs statements; the key never leaves the adapter."""
 
@@ -151,5 +165,6 @@ class ReleasePorts:
     shard_path: Callable[[FileEntry], str]
     same_dimension: Callable[[str, str], bool]
     probe: QueryProbe
+    segments: SegmentIndexer
     now: Callable[[], datetime]
     signer: Signer | None = None

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.query_probe.reading import ReadingProbe
+from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
 from dataplatform.adapters.units.pint import same_dimension
 from dataplatform.adapters.workbench.session import LocalWorkbench
@@ -175,6 +176,7 @@ def make_bench(
         shard_path=partial(_path_in, store, cache),
         same_dimension=same_dimension,
         probe=ReadingProbe(store, cache),
+        segments=ParquetSegments(),
         now=FakeClock(),
         signer=signer,
     )
