@@ -121,6 +121,7 @@ def report_metadata(report: Report) -> Metadata:
         "pass_rate": round(report.pass_rate, 4),
         EXPLANATION: dg.MetadataValue.md(f"{_FENCE}\n{explain(report)}\n{_FENCE}"),
         "findings": findings_table(report.findings),
+        **report.figures,  # as numbers, so that they are plotted over runs
     }
     return metadata | offending_rows(failed)
 
