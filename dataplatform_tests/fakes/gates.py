@@ -11,6 +11,7 @@ from dataplatform.contracts.model import Contract, ExpectationSpec, MetricThresh
 from dataplatform.contracts.profile import ColumnProfile, Profile
 from dataplatform.contracts.report import Finding, Report
 from dataplatform.contracts.rules import Severity
+from dataplatform.contracts.shard_facts import KnownShard
 
 
 @dataclass
@@ -20,7 +21,12 @@ class FakeContractEngine:
     passes: bool = True
 
     def check(
-        self, files: Sequence[str], contract: Contract, *, time: str | None
+        self,
+        files: Sequence[str],
+        contract: Contract,
+        *,
+        time: str | None,
+        known: Sequence[KnownShard] = (),
     ) -> tuple[Report, Profile]:
         profile = self.profile(files, contract, (), time=time)
         finding = Finding(
@@ -32,7 +38,8 @@ class FakeContractEngine:
             failing=0 if self.passes else 1,
             message="as the test said",
         )
-        return Report(gate="contract", row_count=profile.row_count, findings=(finding,)), profile
+        report = Report(gate="contract", row_count=profile.row_count, findings=(finding,))
+        return report, profile
 
     def profile(
         self,
