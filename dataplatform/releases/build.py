@@ -70,7 +70,7 @@ class Intake:
             self.schema = self._begin(batch.schema)
         conformed = conform_batch(batch, self.schema, self.batches)
         if self.interval is not None:
-            conformed = conformed.filter(self.interval.inside)
+            conformed = self.interval.inside(conformed)
             self.clipped += batch.num_rows - conformed.num_rows
         self.session.receive(conformed)
         self.rows += conformed.num_rows

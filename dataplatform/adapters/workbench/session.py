@@ -120,9 +120,10 @@ class LocalWorkSession:
 
     def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:
         """The rows of an earlier shard that the interval does not replace, by row group."""
-        file = pq.ParquetFile(path)
-        for index in range(file.num_row_groups):
-            yield from file.read_row_group(index).filter(interval.outside).to_batches()
+        with pq.ParquetFile(path) as file:
+            for index in range(file.num_row_groups):
+                for batch in file.read_row_group(index).to_batches():
+                    yield interval.outside(batch)
 
     def head(self, path: str) -> pa.RecordBatch:
         """The rows of the first row group that a preview may want."""
