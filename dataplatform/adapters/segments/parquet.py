@@ -18,7 +18,8 @@ from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
 from dataplatform.adapters.duckdb.table import Table, open_table
 from dataplatform.adapters.duckdb.text import name
 from dataplatform.adapters.query_probe.keys import keys_of
-from dataplatform.adapters.workbench.statistics import column_stats, distinct_counts, merge_stats
+from dataplatform.adapters.workbench.distinct import DistinctCounts
+from dataplatform.adapters.workbench.statistics import column_stats, merge_stats
 from dataplatform.contracts.performance import Pruning
 from dataplatform.contracts.segments import Segment, SegmentIndex
 from opendata.reading.predicates import compare
@@ -39,8 +40,13 @@ class ParquetSegments:
         """Statistics, distinct values, order and pruning by keys; see the port."""
         table = open_table(files)
         _check_keys(table, keys)
-        segments = [s for at, path in enumerate(table.files) for s in _segments(at, path, keys)]
-        per_file = tuple(_merged(table, at, segments) for at in range(len(table.files)))
+        counts = [DistinctCounts(_only(schema, keys)) for schema in table.schemas]
+        segments = [
+            segment
+            for at, path in enumerate(table.files)
+            for segment in _segments(at, path, counts[at])
+        ]
+        per_file = tuple(_merged(table, at, segments, counts[at]) for at in range(len(table.files)))
         with locked_session(table.files, self._limits) as session, table.opened(session):
             repetition = find_repetition(session, table, keys)
             order = key_order(session, table, keys)
@@ -77,13 +83,18 @@ def _check_keys(table: Table, keys: Sequence[str]) -> None:
             raise InvalidInput(f"{key} cannot be indexed: {why or f'it is {kind}'}")
 
 
-def _segments(at: int, path: str, keys: Sequence[str]) -> Iterator[Segment]:
+def _only(schema: pa.Schema, keys: Sequence[str]) -> pa.Schema:
+    return pa.schema([schema.field(key) for key in keys])
+
+
+def _segments(at: int, path: str, counts: DistinctCounts) -> Iterator[Segment]:
+    keys = list(counts.totals)
     with pq.ParquetFile(path) as file:
         # Statistics count in the unit that Parquet stores, which may be finer than the column's.
         stored = file.metadata.schema.to_arrow_schema()
         for group in range(file.num_row_groups):
             metadata = file.metadata.row_group(group)
-            distinct = _distinct(file.read_row_group(group, columns=list(keys)))
+            distinct = counts.add(_one_batch(file.read_row_group(group, columns=keys)))
             columns = {
                 part.path_in_schema: column_stats(
                     part.statistics,
@@ -96,18 +107,22 @@ def _segments(at: int, path: str, keys: Sequence[str]) -> Iterator[Segment]:
             yield Segment(file=at, row_group=group, row_count=metadata.num_rows, columns=columns)
 
 
-def _distinct(rows: pa.Table) -> dict[str, int]:
-    batches = rows.combine_chunks().to_batches()
-    return distinct_counts(batches[0]) if batches else dict.fromkeys(rows.schema.names, 0)
+def _one_batch(rows: pa.Table) -> pa.RecordBatch:
+    columns = [column.combine_chunks() for column in rows.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=rows.schema)
 
 
-def _merged(table: Table, at: int, segments: Sequence[Segment]) -> dict[str, ColumnStats]:
+def _merged(
+    table: Table, at: int, segments: Sequence[Segment], counts: DistinctCounts
+) -> dict[str, ColumnStats]:
     groups = [
         RowGroup(row_count=segment.row_count, columns=(), stats=segment.columns)
         for segment in segments
         if segment.file == at
     ]
-    return merge_stats(table.schemas[at], Path(table.files[at]), groups) if groups else {}
+    if not groups:
+        return {}
+    return merge_stats(table.schemas[at], Path(table.files[at]), groups, counts.totals)
 
 
 def _distinct_estimates(
