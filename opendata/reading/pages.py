@@ -1,0 +1,153 @@
+"""Parquet's page headers, read without decoding a page: how large each says that it will become.
+
+A page's header is a Thrift struct in front of its bytes. Arrow allocates what the header says, so
+it is read here first. Only the few numbers that bound memory are kept; what they may be belongs in
+`limits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Buffer = bytes | memoryview
+Fields = dict[int, int | dict[int, int]]
+
+HEADER_BYTES_MAX = 1 << 20
+NESTED_MAX = 8
+# Thrift's compact protocol: the kinds of a field.
+_TRUE, _FALSE, _BYTE, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = (
+    1, 2, 3, 6, 7, 8, 9, 10, 11, 12
+)  # fmt: skip
+# Fields of a page header, and of the struct that its kind of page has.
+_KIND, _UNCOMPRESSED, _COMPRESSED = 1, 2, 3
+_DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = 5, 7, 8
+
+
+class BadPage(ValueError):
+    """What should be a page header is none."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page's header says; `size` counts the header itself too, as the footer does."""
+
+    is_dictionary: bool
+    values: int
+    uncompressed_bytes: int
+    size: int
+
+
+def pages_of(chunk: Buffer) -> Iterator[Page]:
+    """The pages of one column chunk, from its first byte to its last.
+
+    Raises:
+        BadPage: if the bytes are not a sequence of pages that ends where the chunk ends.
+    """
+    at = 0
+    while at < len(chunk):
+        reader = _Compact(chunk, at)
+        fields = reader.struct()
+        header_bytes = reader.at - at
+        compressed = _number(fields, _COMPRESSED)
+        uncompressed = _number(fields, _UNCOMPRESSED)
+        at = reader.at + compressed
+        if at > len(chunk):
+            raise BadPage("a page reaches beyond its column chunk")
+        kind = next(
+            (one for one in (_DATA_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2) if one in fields), 0
+        )
+        inner = fields.get(kind)
+        values = inner.get(1, 0) if isinstance(inner, dict) else 0
+        if values < 0:
+            raise BadPage("a page has a negative count of values")
+        yield Page(kind == _DICTIONARY_PAGE, values, uncompressed, header_bytes + uncompressed)
+
+
+def _number(fields: Fields, name: int) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or value < 0:
+        raise BadPage("a page header says no size")
+    return value
+
+
+class _Compact:
+    """A reader of one struct; strings and lists are passed over."""
+
+    def __init__(self, data: Buffer, at: int) -> None:
+        self._data = data
+        self.at = at
+        self._end = min(len(data), at + HEADER_BYTES_MAX)
+
+    def struct(self, depth: int = 0) -> Fields:
+        """The integers of a struct, and those of the structs in it, by field number."""
+        if depth > NESTED_MAX:
+            raise BadPage("a page header is nested too deeply")
+        fields: Fields = {}
+        number = 0
+        while True:
+            head = self._byte()
+            if not head:
+                return fields
+            number = number + (head >> 4) if head >> 4 else self._zigzag()
+            kind = head & 15
+            if kind == _STRUCT:
+                inner = self.struct(depth + 1)
+                fields[number] = {key: one for key, one in inner.items() if isinstance(one, int)}
+            elif (value := self._value(kind, depth)) is not None:
+                fields[number] = value
+
+    def _value(self, kind: int, depth: int) -> int | None:
+        if kind in (_TRUE, _FALSE):
+            return None
+        if kind == _BYTE:
+            self._skip(1)
+        elif kind <= _I64:
+            return self._zigzag()
+        elif kind == _DOUBLE:
+            self._skip(8)
+        elif kind == _BINARY:
+            self._skip(self._varint())
+        elif kind in (_LIST, _SET):
+            self._list(depth)
+        else:
+            raise BadPage("a page header has a field of an unknown kind")
+        return None
+
+    def _list(self, depth: int) -> None:
+        head = self._byte()
+        count = head >> 4 if head >> 4 < 15 else self._varint()
+        for _ in range(count):
+            if head & 15 == _STRUCT:
+                self.struct(depth + 1)
+            elif head & 15 in (_TRUE, _FALSE):
+                self._skip(1)
+            else:
+                self._value(head & 15, depth)
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._byte()
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+            if shift > 63:
+                raise BadPage("a page header has a number of too many bytes")
+
+    def _zigzag(self) -> int:
+        value = self._varint()
+        return (value >> 1) ^ -(value & 1)
+
+    def _byte(self) -> int:
+        if self.at >= self._end:
+            raise BadPage("a page header does not end")
+        value = self._data[self.at]
+        self.at += 1
+        return value
+
+    def _skip(self, count: int) -> None:
+        self.at += count
+        if self.at > self._end:
+            raise BadPage("a page header does not end")
