@@ -1,4 +1,4 @@
-"""Row groups into Arrow: decode, bring into the release's types, keep the rows that are asked for."""
+"""Row groups into Arrow: decode, bring into the release's types, keep the asked rows."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ Buffer = bytes | memoryview
 Fields = dict[int, int | dict[int, int]]
 
 HEADER_BYTES_MAX = 1 << 20
+_USUAL_HEADER_BYTES = 256
 NESTED_MAX = 8
 # Thrift's compact protocol: the kinds of a field.
 _TRUE, _FALSE, _BYTE, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = (
@@ -46,12 +47,10 @@ def pages_of(chunk: Buffer) -> Iterator[Page]:
     """
     at = 0
     while at < len(chunk):
-        reader = _Compact(chunk, at)
-        fields = reader.struct()
-        header_bytes = reader.at - at
+        fields, header_bytes = _header(chunk, at)
         compressed = _number(fields, _COMPRESSED)
         uncompressed = _number(fields, _UNCOMPRESSED)
-        at = reader.at + compressed
+        at += header_bytes + compressed
         if at > len(chunk):
             raise BadPage("a page reaches beyond its column chunk")
         kind = next(
@@ -64,6 +63,17 @@ def pages_of(chunk: Buffer) -> Iterator[Page]:
         yield Page(kind == _DICTIONARY_PAGE, values, uncompressed, header_bytes + uncompressed)
 
 
+def _header(chunk: Buffer, at: int) -> tuple[Fields, int]:
+    """The fields of the header at that place, and its length."""
+    for length in (_USUAL_HEADER_BYTES, HEADER_BYTES_MAX):  # of bytes, which are quick to look at
+        reader = _Compact(bytes(chunk[at : at + length]))
+        try:
+            return reader.struct(), reader.at
+        except IndexError:
+            continue
+    raise BadPage("a page header does not end")
+
+
 def _number(fields: Fields, name: int) -> int:
     value = fields.get(name)
     if not isinstance(value, int) or value < 0:
@@ -72,82 +82,73 @@ def _number(fields: Fields, name: int) -> int:
 
 
 class _Compact:
-    """A reader of one struct; strings and lists are passed over."""
+    """A reader of one struct; strings and lists are passed over. IndexError where bytes end."""
 
-    def __init__(self, data: Buffer, at: int) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self.at = at
-        self._end = min(len(data), at + HEADER_BYTES_MAX)
+        self.at = 0
 
     def struct(self, depth: int = 0) -> Fields:
         """The integers of a struct, and those of the structs in it, by field number."""
         if depth > NESTED_MAX:
             raise BadPage("a page header is nested too deeply")
+        data, number = self._data, 0
         fields: Fields = {}
-        number = 0
-        while True:
-            head = self._byte()
-            if not head:
-                return fields
+        while head := data[self.at]:
+            self.at += 1
             number = number + (head >> 4) if head >> 4 else self._zigzag()
             kind = head & 15
-            if kind == _STRUCT:
+            if _BYTE < kind <= _I64:
+                fields[number] = self._zigzag()
+            elif kind == _BINARY:
+                self._pass_text()
+            elif kind == _STRUCT:
                 inner = self.struct(depth + 1)
                 fields[number] = {key: one for key, one in inner.items() if isinstance(one, int)}
-            elif (value := self._value(kind, depth)) is not None:
-                fields[number] = value
+            elif kind > _FALSE:
+                self._pass_over(kind, depth)
+        self.at += 1
+        return fields
 
-    def _value(self, kind: int, depth: int) -> int | None:
-        if kind in (_TRUE, _FALSE):
-            return None
+    def _pass_text(self) -> None:
+        length = self._varint()
+        self.at += length
+
+    def _pass_over(self, kind: int, depth: int) -> None:
         if kind == _BYTE:
-            self._skip(1)
-        elif kind <= _I64:
-            return self._zigzag()
+            self.at += 1
         elif kind == _DOUBLE:
-            self._skip(8)
-        elif kind == _BINARY:
-            self._skip(self._varint())
+            self.at += 8
         elif kind in (_LIST, _SET):
             self._list(depth)
         else:
             raise BadPage("a page header has a field of an unknown kind")
-        return None
 
     def _list(self, depth: int) -> None:
-        head = self._byte()
-        count = head >> 4 if head >> 4 < 15 else self._varint()
-        for _ in range(count):
-            if head & 15 == _STRUCT:
+        head = self._data[self.at]
+        self.at += 1
+        count, kind = head >> 4, head & 15
+        for _ in range(self._varint() if count == 15 else count):
+            if kind == _STRUCT:
                 self.struct(depth + 1)
-            elif head & 15 in (_TRUE, _FALSE):
-                self._skip(1)
+            elif _BYTE < kind <= _I64:
+                self._varint()
+            elif kind == _BINARY:
+                self._pass_text()
             else:
-                self._value(head & 15, depth)
+                self._pass_over(_BYTE if kind in (_TRUE, _FALSE) else kind, depth)
 
     def _varint(self) -> int:
+        data, at = self._data, self.at
         value = shift = 0
-        while True:
-            byte = self._byte()
+        while (byte := data[at]) > 127:
             value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
+            at, shift = at + 1, shift + 7
             if shift > 63:
                 raise BadPage("a page header has a number of too many bytes")
+        self.at = at + 1
+        return value | byte << shift
 
     def _zigzag(self) -> int:
         value = self._varint()
         return (value >> 1) ^ -(value & 1)
-
-    def _byte(self) -> int:
-        if self.at >= self._end:
-            raise BadPage("a page header does not end")
-        value = self._data[self.at]
-        self.at += 1
-        return value
-
-    def _skip(self, count: int) -> None:
-        self.at += count
-        if self.at > self._end:
-            raise BadPage("a page header does not end")

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from opendata.reading.limits import check_group, read_footer, refused
+from opendata.reading.memory import decoding_pool
 from opendata.reading.pages import Buffer
 from opendata.reading.ranges import VerifiedRanges, fetch_verified, needed_ranges
 from opendata.reading.shard import Access, ShardPlan, verified_local
@@ -146,6 +147,15 @@ class Portion:
             metadata, open_bytes = self._opened
         return _parquet(metadata, open_bytes, text_as_codes, self.source.plan)
 
+    def prepare(self) -> pq.FileMetaData:
+        """Have the bytes and check them, without decoding any; returns the footer.
+
+        Raises:
+            Corrupt: as :meth:`file`.
+        """
+        with self._lock:
+            return self._opened[0]
+
     @cached_property
     def _opened(self) -> tuple[pq.FileMetaData, Open]:
         plan, whole = self.source.plan, self.source.whole()
@@ -191,9 +201,9 @@ def _parquet(
 ) -> pq.ParquetFile:
     try:
         # Buffering ahead would read the gaps between ranges as well, and copy what is mapped.
-        return pq.ParquetFile(
-            open_bytes(), metadata=metadata, pre_buffer=False, read_dictionary=list(codes) or None
-        )
+        source, kept = open_bytes(), list(codes) or None
+        with decoding_pool():
+            return pq.ParquetFile(source, metadata=metadata, pre_buffer=False, read_dictionary=kept)
     except (pa.ArrowException, OSError) as error:
         raise refused(plan.entry.path, f"is no readable Parquet: {error}") from error
 

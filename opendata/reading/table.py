@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from opendata.reading.selection import (
     select,
 )
 from opendata.reading.shard import Access
+from opendata.reading.source import ShardSource
 from opendata.wire.errors import InvalidInput
 from opendata.wire.manifest import Manifest
 
@@ -45,21 +46,22 @@ def read_table(access: Access, manifest: Manifest, **asked: Any) -> pa.Table:
 
 def whole_table(selection: Selection) -> pa.Table:
     """All rows of a selection in one table of many chunks; nothing is copied to join them."""
-    with (
-        closing(selection.sources()) as sources,
-        closing(
-            in_order(
-                (
-                    partial(decode, portion, selection.query, selection.schema)
-                    for source in sources
-                    for portion in portions(source, TASK_BYTES, TASK_ROWS)
-                ),
-                workers=selection.workers,
-            )
-        ) as parts,
-    ):
-        tables = list(parts)
+    with closing(selection.sources()) as sources:
+        tables = list(tables_of(selection, sources))
     return pa.concat_tables(tables) if tables else selection.wanted.empty_table()
+
+
+def tables_of(
+    selection: Selection, sources: Iterable[ShardSource]
+) -> Generator[pa.Table, None, None]:
+    """The asked rows of some shards, decoded ahead, in order."""
+    tasks = (
+        partial(decode, portion, selection.query, selection.schema)
+        for source in sources
+        for portion in portions(source, TASK_BYTES, TASK_ROWS)
+    )
+    with closing(in_order(tasks, workers=selection.workers)) as tables:
+        yield from tables
 
 
 def read_batches(
@@ -88,7 +90,9 @@ def _stream(selection: Selection, batch_size: int) -> Generator[pa.RecordBatch, 
         yield from rechunk((batch for part in parts for batch in part.to_batches()), batch_size)
 
 
-def _one_by_one(selection: Selection, sources: Iterator[Any]) -> Iterator[Callable[[], pa.Table]]:
+def _one_by_one(
+    selection: Selection, sources: Iterable[ShardSource]
+) -> Iterator[Callable[[], pa.Table]]:
     for source in sources:
         for portion in portions(source, STREAMED_BYTES, TASK_ROWS):
             for index in portion.groups:
