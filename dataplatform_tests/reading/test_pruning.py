@@ -86,7 +86,7 @@ def test_no_row_that_matches_is_ever_skipped(
     is_list = operator in MEMBERSHIPS
     typed = [python_value(kind, v) for v in raw] if is_list else python_value(kind, raw)
     predicate = compare("x", kind, operator, typed)
-    query = BoundQuery(("x",), ("x",), ((predicate,),))
+    query = BoundQuery(("x",), ("x",), ("x",), ((predicate,),))
     schema = pa.schema([("x", kind)])
     with TemporaryDirectory() as folder:
         path, shard = write(kind, groups, folder)
