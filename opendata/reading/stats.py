@@ -88,10 +88,10 @@ class CountedReader:
         """Where the store is."""
         return self._reader.url
 
-    def get(self, key: str) -> Blob:
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """One request."""
         self._stats.add(requests=1)
-        blob = self._reader.get(key)
+        blob = self._reader.get(key, max_bytes=max_bytes)
         self._arrive(len(blob.data))
         return blob
 

@@ -158,4 +158,4 @@ def _pruning(
 
 
 def _query(table: Table, key: str, value: object) -> BoundQuery:
-    return BoundQuery((key,), (key,), ((compare(key, table.type_of(key), "==", value),),))
+    return BoundQuery((key,), (key,), (key,), ((compare(key, table.type_of(key), "==", value),),))
