@@ -65,8 +65,10 @@ def run(
 
     What a gate refuses is explained row by row, and the published release stays as it is.
     """
+    from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
     from dataplatform.cli.place import find_producer, find_settings
 
+    delay_pandas()
     if publish and dry_run:
         raise InvalidInput("--publish and --dry-run exclude each other", code="usage")
     out.verbose = verbose
@@ -134,7 +136,12 @@ def _rehearse(out: Output, settings: Settings, producer: Producer, asked: Asked)
 
 def show_released(out: Output, result: Released) -> None:
     """A run that published."""
-    from dataplatform.cli.changes import report_json, show_change, show_warnings
+    from dataplatform.cli.changes import (
+        report_json,
+        show_change,
+        show_figures,
+        show_warnings,
+    )
     from dataplatform.cli.place import UNSIGNED, find_settings, unsigned_hint
 
     manifest = result.published.release.manifest
@@ -145,6 +152,7 @@ def show_released(out: Output, result: Released) -> None:
 
     def show() -> None:
         show_change(out, result.change, manifest.row_count)
+        show_figures(out, result.checked)
         out.line(f"✓ published {reference}", fg="green")
         out.line(f'  od.load("{manifest.id}")')
 
@@ -176,7 +184,12 @@ def show_nothing_new(out: Output, dataset: str, result: NothingNew) -> None:
 
 
 def _show_rehearsal(out: Output, dataset: str, result: Rehearsal) -> None:
-    from dataplatform.cli.changes import report_json, show_change, show_warnings
+    from dataplatform.cli.changes import (
+        report_json,
+        show_change,
+        show_figures,
+        show_warnings,
+    )
 
     show_warnings(out, result.checked)
     if result.problem is not None:
@@ -191,6 +204,7 @@ def _show_rehearsal(out: Output, dataset: str, result: Rehearsal) -> None:
             out.line("✓ nothing new: the current release holds these rows already", fg="green")
             return
         show_change(out, change, candidate.row_count)
+        show_figures(out, result.checked)
         out.line(f"✓ it would become {dataset}@{version} ({_step(change)})", fg="green")
         out.line(f"  od run {dataset} --publish")
 

@@ -26,9 +26,14 @@ Filter = tuple[str, str, Any]
 
 @dataclass(frozen=True)
 class BoundQuery:
-    """A query against one release's schema. `alternatives` are or-ed, each and-ed within."""
+    """A query against one release's schema. `alternatives` are or-ed, each and-ed within.
+
+    `columns` come in the asked order; `wanted` are the same in the release's order, and `needed`
+    has those as well that only a filter looks at.
+    """
 
     columns: tuple[str, ...]
+    wanted: tuple[str, ...]
     needed: tuple[str, ...]
     alternatives: tuple[tuple[Predicate, ...], ...]
 
@@ -78,8 +83,9 @@ def bind_query(
         for conjunction in _conjunctions(filters)
     )
     filtered = {predicate.column for part in alternatives for predicate in part}
+    ordered = tuple(name for name in schema.names if name in wanted)
     needed = tuple(name for name in schema.names if name in filtered or name in wanted)
-    return BoundQuery(wanted, needed, alternatives)
+    return BoundQuery(wanted, ordered, needed, alternatives)
 
 
 def resolve_column(manifest: Manifest, name: str) -> str:
