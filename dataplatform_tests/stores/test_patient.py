@@ -178,6 +178,18 @@ def test_what_waiting_does_not_cure_is_not_waited_for(
     assert (faulty.count("put"), time.pauses) == (1, [])
 
 
+def test_whoever_is_kept_waiting_is_told_why_once_a_minute(
+    store: PatientStore, faulty: FaultyStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put("k", b"1")
+    faulty.script.append(Fault("get", times=3))
+    store.get("k")
+    assert caplog.messages == []  # a moment is not worth a word
+    faulty.script.append(Fault("get", times=10))
+    store.get("k")
+    assert caplog.messages == ["the store does not answer (scripted); trying again"]
+
+
 # --- a store that is not there ---------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ clock of their own.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from opendata.stores.port import LASTING, RATE_LIMITED, SLOW_DOWN, UNREACHABLE
 from opendata.wire.errors import Unavailable
 
 BUSY = frozenset({RATE_LIMITED, SLOW_DOWN})
+
+_log = logging.getLogger("opendata.stores")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Patience:
     """The least pause after "too many requests": R2 takes one write a second per key."""
     unreachable_seconds: float = 3.0
     recently_seconds: float = 60.0
+    silent_seconds: float = 5.0
+    """Whoever waits longer is told what for."""
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
     dice: Callable[[], float] = random.random
@@ -62,6 +67,13 @@ class Contact:
         self._patience = patience
         self._answered_at: float | None = None
         self._lost_at: float | None = None
+        self._told_at: float | None = None
+
+    def tell(self, error: Unavailable) -> None:
+        """Say why somebody is kept waiting, once a minute at most."""
+        if not self._is_recent(self._told_at):
+            self._told_at = self._patience.now()
+            _log.warning("%s; trying again", error.message)
 
     def answered(self) -> None:
         """The store said something, if only that it cannot just now."""
@@ -108,6 +120,8 @@ class Request:
         pause = self._patience.pause_after(self._failures, error)
         if self._gives_up(error, pause):
             raise error
+        if self._patience.now() - self._began_at + pause > self._patience.silent_seconds:
+            self._contact.tell(error)
         self._patience.sleep(pause)
 
     def _gives_up(self, error: Unavailable, pause: float) -> bool:
