@@ -129,9 +129,11 @@ class _Filling:
 
 
 def _array(look: Any, count: int) -> Any:
-    if isinstance(look, pd.DatetimeTZDtype):
-        return np.empty(count, f"M8[{look.unit}]")
-    return np.empty(count, look)
+    kind = np.dtype(f"M8[{look.unit}]") if isinstance(look, pd.DatetimeTZDtype) else look
+    if kind == np.dtype(object) or not count:
+        return np.empty(count, kind)
+    # NumPy asks for huge pages, which are slow to get where memory is in pieces; Arrow does not.
+    return np.frombuffer(pa.allocate_buffer(count * kind.itemsize), kind)
 
 
 def _column(array: Any, look: Any) -> Any:

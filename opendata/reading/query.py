@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from opendata.reading.bounds import time_ordinal
 from opendata.reading.predicates import NULL_TESTS, Predicate, compare, compare_ordinal
 from opendata.reading.suggest import did_you_mean
 from opendata.wire.errors import InvalidInput, NotFound
 from opendata.wire.manifest import Manifest
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
 
 Moment = str | date | datetime
 Filter = tuple[str, str, Any]

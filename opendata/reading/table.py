@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 
 from opendata.reading.ahead import in_order
-from opendata.reading.canonical_rows import rechunk
 from opendata.reading.decode import decode
 from opendata.reading.selection import (
     STREAMED_BYTES,
@@ -81,6 +80,9 @@ def read_batches(
 
 
 def _stream(selection: Selection, batch_size: int) -> Generator[pa.RecordBatch, None, None]:
+    # Loads Arrow's functions, which a read of one table does without.
+    from opendata.reading.canonical_rows import rechunk
+
     with (
         closing(selection.sources(eager=False)) as sources,
         closing(
