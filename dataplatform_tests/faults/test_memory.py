@@ -85,7 +85,6 @@ def require_all_rows(release: Release, rows: int) -> None:
 
 
 @pytest.mark.platform
-@pytest.mark.requirement("S1-88")
 def test_ten_million_rows_in_no_order_are_published_within_one_gibibyte(tmp_path: Path) -> None:
     watched, release = published(tmp_path, 10_000_000, prime=7_654_321)
     require_all_rows(release, 10_000_000)
@@ -94,7 +93,6 @@ def test_ten_million_rows_in_no_order_are_published_within_one_gibibyte(tmp_path
 
 @pytest.mark.long
 @pytest.mark.platform
-@pytest.mark.requirement("S1-88")
 @pytest.mark.parametrize("prime", [1, 76_543_217], ids=["in order", "in no order"])
 def test_a_hundred_million_rows_are_published_within_one_gibibyte(
     tmp_path: Path, prime: int
@@ -105,7 +103,6 @@ def test_a_hundred_million_rows_are_published_within_one_gibibyte(
 
 
 @pytest.mark.platform
-@pytest.mark.requirement("S1-88")
 @pytest.mark.parametrize("mebibytes", [500, 600, 750, 900, 1_000, 1_150])
 def test_where_memory_does_not_suffice_it_is_said_and_nothing_is_published(
     tmp_path: Path, mebibytes: int
