@@ -29,7 +29,10 @@ LONG_LIST: Final = 100
 
 @dataclass(frozen=True)
 class RowRule:
-    """One condition: `breaks` is true for offending rows; `looks_at` counts what is judged."""
+    """One condition: `breaks` is true for offending rows; `looks_at` counts what is judged.
+
+    `is_about_nulls` where nothing but a null among the fields of any row can break it.
+    """
 
     label: str
     fields: tuple[str, ...]
@@ -38,6 +41,7 @@ class RowRule:
     looks_at: str
     fault: str
     hint: str
+    is_about_nulls: bool = False
 
 
 def nullability(contract: Contract) -> Iterator[RowRule]:
@@ -69,6 +73,7 @@ def _not_null(label: str, fields: tuple[str, ...], severity: Severity) -> RowRul
         looks_at="count(*)",
         fault="null",
         hint="fill or drop these rows, or declare `nullable: true`",
+        is_about_nulls=True,
     )
 
 
