@@ -65,8 +65,10 @@ def run(
 
     What a gate refuses is explained row by row, and the published release stays as it is.
     """
+    from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
     from dataplatform.cli.place import find_producer, find_settings
 
+    delay_pandas()
     if publish and dry_run:
         raise InvalidInput("--publish and --dry-run exclude each other", code="usage")
     out.verbose = verbose

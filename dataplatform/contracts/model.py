@@ -44,6 +44,7 @@ from dataplatform.contracts.thresholds import (
     MetricThreshold,
     QualityRule,
 )
+from opendata.wire.digest import json_digest
 from opendata.wire.errors import InvalidInput
 from opendata.wire.version import parse_version
 
@@ -119,6 +120,11 @@ class Contract(BaseModel):
     def field_names(self) -> tuple[str, ...]:
         """The declared columns in order."""
         return tuple(field.name for field in self.fields)
+
+    @property
+    def digest(self) -> str:
+        """The digest of what it asks: facts measured under one contract fit no other."""
+        return json_digest(self.model_dump(mode="json", exclude_none=True))
 
     def field(self, name: str) -> FieldSpec | None:
         """The declared column of that name (not alias), or None."""

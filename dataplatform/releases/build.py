@@ -26,12 +26,17 @@ from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
 from dataplatform.releases.interval import Interval, asked_interval
-from dataplatform.releases.objects import JSON, PARQUET, put_object, put_object_at, read_object
-from dataplatform.releases.ports import Arrangement, ReleasePorts, WorkSession, WrittenShard
+from dataplatform.releases.ports import (
+    Arrangement,
+    ReleasePorts,
+    Reuse,
+    WorkSession,
+    WrittenShard,
+)
 from dataplatform.releases.preview import PreviewRows
+from dataplatform.releases.shards import reuse_of, store_shards
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
-from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.manifest import FileEntry
 
 Log = Callable[[str, str], None]
@@ -45,8 +50,9 @@ class Intake:
     """
 
     session: WorkSession
-    contract: Contract | None
+    ingredients: Ingredients
     asked: Callable[[pa.Schema], Interval | None]
+    reuse: Reuse
     schema: pa.Schema | None = None
     interval: Interval | None = None
     batches: int = 0
@@ -61,14 +67,22 @@ class Intake:
         """
         self.batches += 1
         if self.schema is None:
-            self.schema = conformed_schema(batch.schema, self.contract)
-            self.interval = self.asked(self.schema)
+            self.schema = self._begin(batch.schema)
         conformed = conform_batch(batch, self.schema, self.batches)
         if self.interval is not None:
-            conformed = conformed.filter(self.interval.inside)
+            conformed = self.interval.inside(conformed)
             self.clipped += batch.num_rows - conformed.num_rows
         self.session.receive(conformed)
         self.rows += conformed.num_rows
+
+    def _begin(self, arrived: pa.Schema) -> pa.Schema:
+        """The first batch tells the columns, and with them the order and the cut of all rows."""
+        definition, current = self.ingredients.definition, self.ingredients.current
+        schema = conformed_schema(arrived, effective_contract(definition, current))
+        self.interval = self.asked(schema)
+        contract = settled_contract(definition, current, schema)
+        self.session.begin(arrange(definition, contract, schema), self.reuse)
+        return schema
 
     def keep(self, batch: pa.RecordBatch) -> None:
         """Take rows of the current release that stay as they are."""
@@ -122,9 +136,8 @@ def _intake(
     ingredients: Ingredients,
     asked: Callable[[pa.Schema], Interval | None],
 ) -> Iterator[Intake]:
-    contract = effective_contract(ingredients.definition, ingredients.current)
     with ports.workbench.session() as session:
-        yield Intake(session, contract, asked)
+        yield Intake(session, ingredients, asked, reuse_of(ports, ingredients.current))
 
 
 def _asked(
@@ -188,7 +201,7 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     untouched = _keep_outside(ports, ingredients.current, intake, arrangement)
     preview = PreviewRows(ingredients.preview_rows)
     carried = _carried(ports, untouched, intake.session, preview)
-    shards = _written(ports, ingredients.current, intake.session, arrangement)
+    shards = store_shards(ports, intake.session)
     entries, written = [], 0
     for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
         written += shard.parquet is not None
@@ -198,38 +211,6 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
         ports.store, ingredients, contract, arrangement, tuple(entries), preview, origin
     )
     return Built(stage_candidate(ports.store, candidate), candidate, written)
-
-
-def _written(
-    ports: ReleasePorts, current: Release | None, session: WorkSession, arrangement: Arrangement
-) -> Iterator[WrittenShard]:
-    """The shards of what was received, each stored as soon as it is written."""
-    files = current.manifest.files if current else ()
-    reusable = {entry.name: entry for entry in files if _is_whole(ports, entry)}
-    for shard in session.shards(arrangement, reusable):
-        if shard.parquet is not None and shard.chunks is not None:
-            entry = shard.entry
-            put_object_at(ports.store, entry.path, shard.parquet, entry.size_bytes, PARQUET)
-            put_object(ports.store, shard.chunks.to_bytes(), content_type=JSON)
-        yield shard
-
-
-def _is_whole(ports: ReleasePorts, entry: FileEntry) -> bool:
-    """Whether a shard of the current release can be used again; a damaged one is written anew.
-
-    In a folder its bytes are hashed (once per change of the file); of a remote object, which has a
-    checksum of its store's own, only the size is asked, so that an append costs the append.
-    """
-    stat = ports.store.stat(entry.path)
-    if stat is None or stat.size != entry.size_bytes:
-        return False
-    try:
-        if ports.store.local_path(entry.path) is not None:
-            ports.shard_path(entry)
-        read_object(ports.store, entry.chunks)
-    except (Corrupt, NotFound):
-        return False
-    return True
 
 
 def _keep_outside(

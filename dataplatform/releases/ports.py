@@ -52,6 +52,10 @@ class WrittenShard:
     head: pa.RecordBatch | None
 
 
+Reuse = Callable[[str, str], FileEntry | None]
+"""The current release's shard of that name, if it has that content hash and is whole."""
+
+
 class Workbench(Protocol):
     """Local scratch space in which arriving batches become sorted, hashed Parquet shards."""
 
@@ -63,14 +67,19 @@ class Workbench(Protocol):
 class WorkSession(Protocol):
     """One build's scratch."""
 
-    def receive(self, batch: pa.RecordBatch) -> None:
-        """Spool the next batch, in arrival order; memory stays bounded."""
+    def begin(self, arrangement: Arrangement, reuse: Reuse) -> None:
+        """Say how the rows will be ordered and cut, before the first of them comes.
+
+        `reuse` is asked of every shard once its content is known, from any thread.
+        """
         ...
 
-    def shards(
-        self, arrangement: Arrangement, previous: Mapping[str, FileEntry]
-    ) -> Iterator[WrittenShard]:
-        """Sort and cut what was received; a shard equal in content to `previous` is reused."""
+    def receive(self, batch: pa.RecordBatch) -> None:
+        """Take the next batch, in arrival order; memory stays bounded."""
+        ...
+
+    def shards(self) -> Iterator[WrittenShard]:
+        """What was received, sorted and cut; the files live until the session ends."""
         ...
 
     def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:

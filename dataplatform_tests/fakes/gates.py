@@ -12,6 +12,7 @@ from dataplatform.contracts.performance import LookUps, Pruning
 from dataplatform.contracts.profile import ColumnProfile, Profile
 from dataplatform.contracts.report import Finding, Report
 from dataplatform.contracts.rules import Severity
+from dataplatform.contracts.shard_facts import KnownShard
 from opendata.wire.errors import InvalidInput
 from opendata.wire.manifest import Manifest
 
@@ -23,7 +24,12 @@ class FakeContractEngine:
     passes: bool = True
 
     def check(
-        self, files: Sequence[str], contract: Contract, *, time: str | None
+        self,
+        files: Sequence[str],
+        contract: Contract,
+        *,
+        time: str | None,
+        known: Sequence[KnownShard] = (),
     ) -> tuple[Report, Profile]:
         profile = self.profile(files, contract, (), time=time)
         finding = Finding(
@@ -35,7 +41,8 @@ class FakeContractEngine:
             failing=0 if self.passes else 1,
             message="as the test said",
         )
-        return Report(gate="contract", row_count=profile.row_count, findings=(finding,)), profile
+        report = Report(gate="contract", row_count=profile.row_count, findings=(finding,))
+        return report, profile
 
     def profile(
         self,

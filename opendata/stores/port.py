@@ -33,9 +33,14 @@ class PreconditionFailed(Conflict):
 
 @dataclass(frozen=True)
 class LocalFile:
-    """Bytes to store that lie in a file, so that they are streamed and never held whole."""
+    """Bytes to store that lie in a file, so that they are streamed and never held whole.
+
+    A `spare` file is scratch that nobody will change any more, so that a store on the same disk
+    may take the file itself in place of a copy.
+    """
 
     path: str
+    spare: bool = False
 
 
 Payload = bytes | LocalFile

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from dataplatform.adapters.contract_engine.by_shard import ByShard, measure_by_shard
 from dataplatform.adapters.contract_engine.files_agree import check_files
 from dataplatform.adapters.contract_engine.measure import (
     column_profile,
@@ -17,10 +18,12 @@ from dataplatform.adapters.contract_engine.measure import (
     profile_of,
     row_count_question,
 )
+from dataplatform.adapters.contract_engine.obstacles import field_obstacle, obstacle
 from dataplatform.adapters.contract_engine.one_pass import Answer, Question, ask
 from dataplatform.adapters.contract_engine.order_rules import monotonic, primary_key, unique
 from dataplatform.adapters.contract_engine.row_rules import RowRule, nullability, row_rule
 from dataplatform.adapters.contract_engine.user_rules import user_findings
+from dataplatform.adapters.duckdb.repetition import Repetition
 from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
 from dataplatform.adapters.duckdb.table import Table, open_table
 from dataplatform.adapters.duckdb.text import names
@@ -30,14 +33,14 @@ from dataplatform.contracts.model import (
     CustomRule,
     MetricThreshold,
     MonotonicRule,
-    NotNullRule,
     Rule,
     Severity,
     UniqueRule,
 )
 from dataplatform.contracts.profile import ColumnProfile, Profile
 from dataplatform.contracts.report import SAMPLES_MAX, Finding, Report, counted, not_evaluated
-from dataplatform.contracts.schema_fit import check_fields, fits
+from dataplatform.contracts.schema_fit import check_fields
+from dataplatform.contracts.shard_facts import KnownShard
 from opendata.wire.errors import OpenDataError
 
 
@@ -54,13 +57,20 @@ class DuckDBContractEngine:
         self._user_limits = replace(self._limits, statement_seconds=user_seconds)
 
     def check(
-        self, files: Sequence[str], contract: Contract, *, time: str | None
+        self,
+        files: Sequence[str],
+        contract: Contract,
+        *,
+        time: str | None,
+        known: Sequence[KnownShard] = (),
     ) -> tuple[Report, Profile]:
         """Judge and measure a candidate; see the port."""
         table = open_table(files)
         nulls, conditions = _conditions(table, contract)
         with locked_session(table.files, self._limits) as session, table.opened(session):
-            scan = _scan(session, table, [*nulls, *conditions])
+            parts = measure_by_shard(session, table, contract, [*nulls, *conditions], known)
+            scan = _scan_of(parts, [*nulls, *conditions]) if parts else None
+            scan = scan or _scan(session, table, [*nulls, *conditions])
             judge = _Judge(session, table, contract, scan)
             structure = [*check_fields(contract, table.schema), *check_files(table)]
             findings = [
@@ -71,7 +81,8 @@ class DuckDBContractEngine:
                 *judge.rules(self._user_limits),
             ]
         profile = profile_of(scan.rows, scan.columns, time)
-        return Report(gate="contract", row_count=scan.rows, findings=tuple(findings)), profile
+        report = Report(gate="contract", row_count=scan.rows, findings=tuple(findings))
+        return report, parts.kept_in(profile, contract) if parts else profile
 
     def profile(
         self,
@@ -99,6 +110,11 @@ class _Scan:
     columns: dict[str, ColumnProfile]
     errors: dict[str, OpenDataError]
     counts: dict[RowRule, Answer]
+    told_apart: frozenset[tuple[str, ...]] = frozenset()
+
+    def proven(self, fields: tuple[str, ...]) -> Repetition | None:
+        """What the shards' order says about repetition of these fields."""
+        return Repetition(self.rows, 0, 0) if fields in self.told_apart else None
 
     def unread(self, table: Table, structure: Sequence[Finding]) -> Iterator[Finding]:
         """A finding for each column that could not be measured and is not told of yet."""
@@ -114,7 +130,7 @@ class _Scan:
 def _conditions(table: Table, contract: Contract) -> tuple[list[RowRule], list[RowRule]]:
     """What the fields' nullability asks, and what the rules ask row by row."""
     nulls = [c for c in nullability(contract) if set(c.fields) <= set(table.columns)]
-    sound = [rule for rule in contract.rules if not _obstacle(rule, table, contract)]
+    sound = [rule for rule in contract.rules if not obstacle(rule, table, contract)]
     return nulls, [c for c in (row_rule(rule, table) for rule in sound) if c is not None]
 
 
@@ -143,6 +159,15 @@ def _scan(session: Session, table: Table, conditions: Sequence[RowRule]) -> _Sca
     )
 
 
+def _scan_of(parts: ByShard, conditions: Sequence[RowRule]) -> _Scan:
+    """The same from shards that add up."""
+    counts: dict[RowRule, Answer] = {
+        condition: {"checked": checked, "failing": failing}
+        for condition, (checked, failing) in zip(conditions, parts.counts, strict=True)
+    }
+    return _Scan(parts.rows, parts.columns, {}, counts, parts.told_apart)
+
+
 def _count(condition: RowRule) -> Question:
     failing = f"count(*) FILTER (WHERE {condition.breaks})"
     return Question({"checked": condition.looks_at, "failing": failing})
@@ -162,7 +187,7 @@ class _Judge:
         key = self.contract.primary_key
         if not key:
             return
-        why = _field_obstacle(key, self.table, self.contract)
+        why = field_obstacle(key, self.table, self.contract)
         if why:
             yield not_evaluated("primary_key", key, Severity.ERROR, why)
             return
@@ -170,7 +195,9 @@ class _Judge:
             "primary_key",
             key,
             Severity.ERROR,
-            lambda: primary_key(self.session, self.table, key, self.scan.rows),
+            lambda: primary_key(
+                self.session, self.table, key, self.scan.rows, self.scan.proven(key)
+            ),
         )
 
     def rules(self, user_limits: Limits) -> list[Finding]:
@@ -206,7 +233,7 @@ class _Judge:
         )
 
     def _rule(self, rule: Rule) -> Finding:
-        why = _obstacle(rule, self.table, self.contract)
+        why = obstacle(rule, self.table, self.contract)
         if why:
             return not_evaluated(rule.label, rule.concerned, rule.severity, why)
         if isinstance(rule, UniqueRule):
@@ -214,7 +241,7 @@ class _Judge:
                 rule.label,
                 rule.fields,
                 rule.severity,
-                lambda: unique(self.session, self.table, rule),
+                lambda: unique(self.session, self.table, rule, self.scan.proven(rule.fields)),
             )
         if isinstance(rule, MonotonicRule):
             return self._own_pass(
@@ -254,27 +281,3 @@ def _crashed(
     label: str, fields: tuple[str, ...], severity: Severity, error: OpenDataError
 ) -> Finding:
     return not_evaluated(label, fields, severity, error.message, error.hint)
-
-
-def _obstacle(rule: Rule, table: Table, contract: Contract) -> str | None:
-    """Why a rule cannot be evaluated over this table, or None."""
-    if isinstance(rule, NotNullRule):
-        missing = [field for field in rule.fields if field not in table.columns]
-        return _absent(missing[0], table) if missing else None
-    return _field_obstacle(rule.concerned, table, contract)
-
-
-def _field_obstacle(fields: Sequence[str], table: Table, contract: Contract) -> str | None:
-    for field in fields:
-        if field not in table.columns:
-            return _absent(field, table)
-        if field in table.inexact:
-            return f"column {field!r} cannot be compared exactly: {table.inexact[field]}"
-        declared = contract.field(field)
-        if declared and not fits(declared.arrow_type, table.schema.field(field).type):
-            return f"column {field!r} has another type than {declared.type}"
-    return None
-
-
-def _absent(field: str, table: Table) -> str:
-    return table.unreadable.get(field) or f"the table has no column {field!r}"

@@ -11,7 +11,12 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from dataplatform.adapters.duckdb.repetition import find_repetition, null_rows, repeated_rows
+from dataplatform.adapters.duckdb.repetition import (
+    Repetition,
+    find_repetition,
+    null_rows,
+    repeated_rows,
+)
 from dataplatform.adapters.duckdb.session import Session
 from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import name, names
@@ -21,13 +26,22 @@ from dataplatform.contracts.report import SAMPLES_MAX, Finding, counted
 KEY_HINT: Final = "drop repeated rows, or name the fields that tell rows apart"
 
 
-def primary_key(session: Session, table: Table, key: tuple[str, ...], rows: int) -> Finding:
+def primary_key(
+    session: Session,
+    table: Table,
+    key: tuple[str, ...],
+    rows: int,
+    proven: Repetition | None = None,
+) -> Finding:
     """No key has a null part, and no two of the table's `rows` have the same key.
+
+    Args:
+        proven: What is known about its repetition already.
 
     Raises:
         Rejected: where that cannot be found out within the limits.
     """
-    repetition = find_repetition(session, table, key)
+    repetition = proven or find_repetition(session, table, key)
     nulls = rows - repetition.present
     faults, samples = [], []
     if nulls:
@@ -49,13 +63,18 @@ def primary_key(session: Session, table: Table, key: tuple[str, ...], rows: int)
     )
 
 
-def unique(session: Session, table: Table, rule: UniqueRule) -> Finding:
+def unique(
+    session: Session, table: Table, rule: UniqueRule, proven: Repetition | None = None
+) -> Finding:
     """No two rows have the same values; rows with a null among them are left out.
+
+    Args:
+        proven: What is known about their repetition already.
 
     Raises:
         Rejected: where that cannot be found out within the limits.
     """
-    repetition = find_repetition(session, table, rule.fields)
+    repetition = proven or find_repetition(session, table, rule.fields)
     broken = repetition.groups > 0
     good = f"{counted(repetition.present, 'value')}, none of them twice"
     return Finding(

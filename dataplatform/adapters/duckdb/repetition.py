@@ -61,6 +61,12 @@ def key_order(
     return "with repeats" if found["rising"] + found["equal"] >= found["n"] - 1 else "none"
 
 
+def rises_strictly(session: Session, table: Table, fields: Sequence[str], rows: int) -> bool:
+    """Whether all of the table's `rows` have these fields and lie in strictly rising order."""
+    present, rising = _look_at_neighbours(session, table, fields)
+    return rising and present == rows
+
+
 def null_rows(session: Session, table: Table, fields: Sequence[str]) -> list[dict[str, Any]]:
     """Some rows with a null among the fields, by their place."""
     shown = names([*fields, *table.place])
