@@ -1,16 +1,15 @@
-"""One comparison of a column: as an Arrow expression, and as bounds compare it.
+"""One comparison of a column: as a mask over its values, and as bounds compare it.
 
-Both come from the same ordinals, so that what statistics rule out is never what the expression
-would have kept. Nulls behave as in Arrow: they satisfy no comparison, and `not in` unless listed.
+Both come from the same ordinals, so that what statistics rule out is never what the mask would
+have kept. Nulls behave as in Arrow: they satisfy no comparison, and `not in` unless listed.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,12 +20,17 @@ from opendata.reading.bounds import (
     ordinal_scalar,
     ordinals_around,
 )
+from opendata.reading.masks import (
+    Mask,
+    compared,
+    is_listed,
+    is_none_of_them,
+    is_null,
+    is_valid,
+)
 from opendata.reading.suggest import did_you_mean
 from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput
-
-if TYPE_CHECKING:
-    import pyarrow.compute as pc
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 MEMBERSHIPS = ("in", "not in")
@@ -46,20 +50,14 @@ class Predicate:
     """One comparison of a column.
 
     `ordinals` are its values as bounds compare them, or None where bounds cannot tell;
-    `matches_null` says whether rows without a value satisfy it. `build` makes the expression,
-    which is only asked for where rows have to be looked at: its library is slow to load.
+    `matches_null` says whether rows without a value satisfy it, `mask` which values do.
     """
 
     column: str
     operator: str
     ordinals: tuple[Ordinal, ...] | None
-    build: Callable[[], pc.Expression]
+    mask: Mask
     matches_null: bool = False
-
-    @cached_property
-    def expression(self) -> pc.Expression:
-        """The comparison as Arrow runs it."""
-        return self.build()
 
 
 def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predicate:
@@ -79,7 +77,7 @@ def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predic
         )
     predicate = _compare(column, kind, "==" if operator == "=" else operator, value)
     try:
-        pa.schema([pa.field(column, kind)]).empty_table().filter(predicate.expression)
+        predicate.mask(pa.chunked_array([], kind))
     except pa.ArrowNotImplementedError as error:
         raise InvalidInput(
             f"{column} is {type_name(kind)}; Arrow cannot filter that by {operator!r}",
@@ -99,7 +97,7 @@ def _compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predi
         return compare_ordinal(column, kind, operator, _around(column, kind, value))
     scalar = _scalar(column, kind, value)
     ordinals = _ordinals(kind, [scalar])
-    return Predicate(column, operator, ordinals, lambda: _expression(column, operator, scalar))
+    return Predicate(column, operator, ordinals, compared(operator, scalar))
 
 
 def _null_test(column: str, operator: str, value: Any) -> Predicate:
@@ -110,8 +108,8 @@ def _null_test(column: str, operator: str, value: Any) -> Predicate:
             hint=f"write ({column!r}, {operator!r})",
         )
     if operator == "is null":
-        return Predicate(column, operator, None, lambda: ~_field(column).is_valid(), True)
-    return Predicate(column, operator, None, lambda: _field(column).is_valid())
+        return Predicate(column, operator, None, is_null, True)
+    return Predicate(column, operator, None, is_valid)
 
 
 def _compared_with_nothing(column: str, operator: str) -> InvalidInput:
@@ -138,23 +136,19 @@ def compare_ordinal(
     # x < 1.5 and x >= 1.5 change between 1 and 2 at the later one, the others at the earlier.
     ordinal = first_not_before if operator in ("<", ">=") else last_not_after
 
-    def build() -> pc.Expression:
-        if low <= ordinal <= high:
-            return _expression(column, operator, ordinal_scalar(kind, ordinal))
-        is_beyond = (ordinal > high) == (operator in ("<", "<="))
-        return _field(column).is_valid() if is_beyond else _field(column).isin(pa.nulls(0, kind))
-
-    return Predicate(column, operator, (ordinal,), build)
+    if low <= ordinal <= high:
+        mask = compared(operator, ordinal_scalar(kind, ordinal))
+    else:
+        mask = is_valid if (ordinal > high) == (operator in ("<", "<=")) else is_none_of_them
+    return Predicate(column, operator, (ordinal,), mask)
 
 
 def _equality(column: str, kind: pa.DataType, operator: str, ordinals: Sequence[int]) -> Predicate:
-    def build() -> pc.Expression:
-        if ordinals:
-            return _expression(column, operator, ordinal_scalar(kind, ordinals[0]))
-        field = _field(column)
-        return field.isin(pa.nulls(0, kind)) if operator == "==" else field.is_valid()
-
-    return Predicate(column, operator, tuple(ordinals), build)
+    if ordinals:
+        mask = compared(operator, ordinal_scalar(kind, ordinals[0]))
+    else:
+        mask = is_none_of_them if operator == "==" else is_valid
+    return Predicate(column, operator, tuple(ordinals), mask)
 
 
 def _membership(column: str, kind: pa.DataType, operator: str, values: Sequence[Any]) -> Predicate:
@@ -163,16 +157,11 @@ def _membership(column: str, kind: pa.DataType, operator: str, values: Sequence[
     listed = pa.nulls(1 if len(values) > len(present) else 0, kind)
     if scalars:
         listed = pa.concat_arrays([listed, *(pa.repeat(one, 1) for one in scalars)])
-
-    def build() -> pc.Expression:
-        expression = _field(column, kind).isin(_comparable(listed))
-        return expression if operator == "in" else ~expression
-
     return Predicate(
         column,
         operator,
         _ordinals(kind, scalars),
-        build,
+        is_listed(listed, negated=operator == "not in"),
         matches_null=(operator == "in") == (listed.null_count > 0),
     )
 
@@ -250,29 +239,3 @@ def _count(kind: pa.DataType, scalar: pa.Scalar) -> int:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _expression(column: str, operator: str, scalar: pa.Scalar) -> pc.Expression:
-    field, value = _field(column, scalar.type), _comparable(scalar)
-    comparisons = {
-        "==": field == value,
-        "!=": field != value,
-        "<": field < value,
-        "<=": field <= value,
-        ">": field > value,
-        ">=": field >= value,
-    }
-    return comparisons[operator]
-
-
-def _field(column: str, kind: pa.DataType | None = None) -> pc.Expression:
-    """The column in a type that Arrow can compare: for half floats it has no kernels."""
-    import pyarrow.compute as pc
-
-    field = pc.field(column)
-    return field.cast(pa.float32()) if kind is not None and pa.types.is_float16(kind) else field
-
-
-def _comparable(value: Any) -> Any:
-    """The scalar or array that goes with :func:`_field`."""
-    return value.cast(pa.float32()) if pa.types.is_float16(value.type) else value

@@ -47,7 +47,7 @@ def whole_table(selection: Selection) -> pa.Table:
     """All rows of a selection in one table of many chunks; nothing is copied to join them."""
     with closing(selection.sources()) as sources:
         tables = list(tables_of(selection, sources))
-    return pa.concat_tables(tables) if tables else selection.wanted.empty_table()
+    return pa.concat_tables(tables) if tables else selection.nothing()
 
 
 def tables_of(
