@@ -112,10 +112,10 @@ class ControlRoom:
         """End everything at once, as a power cut does."""
         _kill_all(self.process)
 
-    def launch(self, *assets: str, job: str = "datasets") -> str:
+    def launch(self, *assets: str, job: str = "datasets", location: str = "opendata") -> str:
         """Queue a run of these assets and their checks; returns its id."""
         selector = {
-            "repositoryLocationName": "opendata",
+            "repositoryLocationName": location,
             "repositoryName": "__repository__",
             "jobName": job,
             "assetSelection": [{"path": asset.split("/")} for asset in assets],

@@ -82,9 +82,9 @@ class Services:
 
     def is_healthy(self, name: str) -> bool:
         """What the service's own health check says."""
-        port = self.variables["OPENDATA_CODE_PORT"]
+        host, port = (self.variables[f"OPENDATA_CODE_{part}"] for part in ("BIND", "PORT"))
         checks = {
-            CODE: ["dagster", "api", "grpc-health-check", "--host", "127.0.0.1", "--port", port],
+            CODE: ["dagster", "api", "grpc-health-check", "--host", host, "--port", port],
             DAEMON: ["dagster-daemon", "liveness-check"],
         }
         if name == WEBSERVER:
