@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +11,21 @@ import pytest
 from dataplatform_tests.fakes.clock import VirtualTime
 from dataplatform_tests.fakes.shaky import ShakyStore
 from dataplatform_tests.fakes.stores import Fault, FaultyStore
+from dataplatform_tests.servers.bad_network import bad_network, three_of_ten
+from dataplatform_tests.servers.seaweed import SeaweedServer
 from dataplatform_tests.stores.conformance import StoreConformance
+from dataplatform_tests.stores.shaken import ShakenConformance
 from opendata.stores import AlreadyExists, FolderStore, LocalFile, ObjectStore, PreconditionFailed
 from opendata.stores.memory import MemoryStore
+from opendata.stores.patience import Patience
 from opendata.stores.patient import PatientReader, PatientStore
 from opendata.stores.port import RATE_LIMITED, UNREACHABLE
+from opendata.stores.s3 import open_s3
 from opendata.wire.errors import NotFound, Unavailable
 
 pytestmark = pytest.mark.requirement("B1")
+QUICK = Patience(first_pause_seconds=0.002, longest_pause_seconds=0.02, busy_pause_seconds=0.01)
+"""The product's tries and budget; only the pauses are those of a test."""
 
 
 class TestPatientStore(StoreConformance):
@@ -29,11 +36,8 @@ class TestPatientStore(StoreConformance):
         return PatientStore(MemoryStore())
 
 
-class TestPatientStoreOnABadNetwork(StoreConformance):
+class TestPatientStoreOnABadNetwork(ShakenConformance):
     """The whole port, while three calls in ten go wrong."""
-
-    race_threads = 8
-    counter_threads = 4
 
     @pytest.fixture(params=["memory", "folder"])
     def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
@@ -41,31 +45,18 @@ class TestPatientStoreOnABadNetwork(StoreConformance):
         inner = MemoryStore() if request.param == "memory" else FolderStore(str(tmp_path / "s"))
         return PatientStore(ShakyStore(inner, time, seed=7), time.patience(seed=7))
 
-    def test_put_new_never_overwrites(self, store: ObjectStore) -> None:
-        """But for bytes that are the same: those count as one's own."""
-        store.put_new("k", b"first")
-        with pytest.raises(AlreadyExists, match="k already exists"):
-            store.put_new("k", b"second")
-        assert store.get("k").data == b"first"
 
-    def test_no_increment_of_a_shared_counter_is_lost(self, store: ObjectStore) -> None:
-        """As joins, since a refused write may have happened and been replaced: none is lost."""
-        store.put_new("joined", b"")
-        names = [f"{writer}-{turn}" for writer in range(self.counter_threads) for turn in range(10)]
+@pytest.mark.real
+@pytest.mark.long
+class TestS3StoreOverABadNetwork(ShakenConformance):
+    """The whole port, over sockets that break."""
 
-        def join(name: str) -> None:
-            while True:
-                found = store.get("joined")
-                members = sorted({*found.data.decode().split(), name})
-                try:
-                    store.put_if_match("joined", " ".join(members).encode(), found.token)
-                except PreconditionFailed:
-                    continue
-                return
-
-        with ThreadPoolExecutor(self.counter_threads) as pool:
-            list(pool.map(join, names))
-        assert store.get("joined").data.decode().split() == sorted(names)
+    @pytest.fixture
+    def store(self, seaweed: SeaweedServer, seaweed_bucket: str) -> Iterator[ObjectStore]:
+        with bad_network(seaweed.endpoint, three_of_ten(seed=9)) as network:
+            environ = seaweed.environ() | {"OPENDATA_S3_ENDPOINT": network.address}
+            url = f"{seaweed_bucket}/{uuid.uuid4().hex}"
+            yield PatientStore(open_s3(url, environ), QUICK)
 
 
 @pytest.fixture
