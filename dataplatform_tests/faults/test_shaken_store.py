@@ -13,7 +13,7 @@ from dataplatform_tests.fakes.shaky import BROKEN, LATE, LOST, REFUSED, SHORT, S
 from dataplatform_tests.faults.shaking import begin_life
 from opendata.stores import FolderStore, ObjectStore
 from opendata.stores.memory import MemoryStore
-from opendata.stores.patient import PatientStore
+from opendata.stores.patient_store import PatientStore
 from opendata.stores.ranges import Pieces, Range
 from opendata.wire.errors import Corrupt
 

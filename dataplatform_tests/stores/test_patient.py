@@ -18,7 +18,8 @@ from dataplatform_tests.stores.shaken import ShakenConformance
 from opendata.stores import AlreadyExists, FolderStore, LocalFile, ObjectStore, PreconditionFailed
 from opendata.stores.memory import MemoryStore
 from opendata.stores.patience import Patience
-from opendata.stores.patient import PatientReader, PatientStore
+from opendata.stores.patient_reader import PatientReader
+from opendata.stores.patient_store import PatientStore
 from opendata.stores.port import RATE_LIMITED, UNREACHABLE
 from opendata.stores.s3 import open_s3
 from opendata.wire.errors import NotFound, Unavailable

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dataplatform_tests.fakes.clock import VirtualTime
 from dataplatform_tests.fakes.stores import WatchedStore
 from opendata.stores.memory import MemoryStore
-from opendata.stores.patient import PatientStore
+from opendata.stores.patient_store import PatientStore
 from opendata.stores.port import RATE_LIMITED, Payload
 from opendata.wire.errors import Conflict, Unavailable
 

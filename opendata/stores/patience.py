@@ -1,8 +1,8 @@
 """How long a request to a store is tried again, and how long it rests in between.
 
-Here belong the policy and its arithmetic of tries and seconds; what is repeated and how a lost
-answer is settled stands in `patient`. Time comes in through the policy, so that tests wait in a
-clock of their own.
+Here belong the policy and its arithmetic of tries and seconds; what is repeated, and how a lost
+answer is settled, stands in `patient_reader` and `patient_store`. Time comes in through the
+policy, so that tests wait in a clock of their own.
 """
 
 from __future__ import annotations
