@@ -159,7 +159,7 @@ def test_od_load_gets_its_data_over_a_bad_network(
         for _ in range(3):
             assert od.load("tests/rates", format="arrow").equals(rates(*range(30)))
         assert od.verify("tests/rates").passed
-    assert sum(network.faults.values()) > 5
+    assert sum(network.faults.values()) >= 3
 
 
 @pytest.mark.long
