@@ -31,7 +31,8 @@ from opendata.stores import FolderStore, LocalFile, open_store
 from opendata.stores.addresses import parse_web_address
 from opendata.stores.http import HttpStore
 from opendata.stores.patience import Patience
-from opendata.stores.patient import PatientReader, PatientStore
+from opendata.stores.patient_reader import PatientReader
+from opendata.stores.patient_store import PatientStore
 from opendata.stores.s3 import open_s3
 from opendata.wire.ids import Reference
 
@@ -158,7 +159,7 @@ def test_od_load_gets_its_data_over_a_bad_network(
         for _ in range(3):
             assert od.load("tests/rates", format="arrow").equals(rates(*range(30)))
         assert od.verify("tests/rates").passed
-    assert sum(network.faults.values()) > 5
+    assert sum(network.faults.values()) >= 3
 
 
 @pytest.mark.long

@@ -25,7 +25,7 @@ from opendata.reading.resolve import resolve
 from opendata.reading.verify import verify_dataset
 from opendata.stores import FolderStore, ObjectStore, open_store
 from opendata.stores.memory import MemoryStore
-from opendata.stores.patient import PatientStore
+from opendata.stores.patient_store import PatientStore
 from opendata.stores.s3 import open_s3
 from opendata.wire.errors import Conflict, Unavailable
 from opendata.wire.ids import Reference

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from opendata.stores import FolderStore, find_store, open_reader, open_store
-from opendata.stores.patient import PatientReader, PatientStore
+from opendata.stores.patient_reader import PatientReader
+from opendata.stores.patient_store import PatientStore
 from opendata.wire.errors import Denied, InvalidInput, NotFound
 
 KEYS = {"AWS_ACCESS_KEY_ID": "an-id", "AWS_SECRET_ACCESS_KEY": "a-secret"}

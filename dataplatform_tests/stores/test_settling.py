@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from dataplatform_tests.fakes.clock import VirtualTime
 from dataplatform_tests.fakes.stores import WatchedStore
 from opendata.stores.memory import MemoryStore
-from opendata.stores.patient import PatientStore
-from opendata.stores.port import RATE_LIMITED
+from opendata.stores.patient_store import PatientStore
+from opendata.stores.port import RATE_LIMITED, Payload
 from opendata.wire.errors import Conflict, Unavailable
 
 pytestmark = pytest.mark.requirement("B1")
@@ -59,10 +59,26 @@ class EventfulStore(WatchedStore):
         self.inner.put(KEY, f"o{self.writes:03}".encode())  # as long as mine
 
 
-@given(st.lists(st.sampled_from(EVENTS), max_size=14), st.booleans())
-def test_what_is_said_of_a_conditional_write_is_true(events: list[str], creating: bool) -> None:
+class BelievesRefusals(PatientStore):
+    """A defect: one's own lost write is called somebody else's."""
+
+    def _token_if_mine(self, key: str, data: Payload) -> str:
+        return ""
+
+
+class BelievesItself(PatientStore):
+    """A defect: whatever lies there is called one's own."""
+
+    def _token_if_mine(self, key: str, data: Payload) -> str:
+        return self.get(key).token
+
+
+def judge(
+    events: list[str], creating: bool, patient_store: type[PatientStore] = PatientStore
+) -> None:
+    """Let the events happen to one write, and compare what is said with what is there."""
     store = EventfulStore(list(events))
-    patient = PatientStore(store, VirtualTime().patience())
+    patient = patient_store(store, VirtualTime().patience())
     token = "" if creating else store.inner.put(KEY, b"earlier")
     try:
         said = patient.put_if_match(KEY, MINE, token) if token else patient.put_new(KEY, MINE)
@@ -75,6 +91,19 @@ def test_what_is_said_of_a_conditional_write_is_true(events: list[str], creating
     else:
         found = store.inner.get(KEY)
         assert (found.data, found.token) == (MINE, said)
+
+
+@given(st.lists(st.sampled_from(EVENTS), max_size=14), st.booleans())
+def test_what_is_said_of_a_conditional_write_is_true(events: list[str], creating: bool) -> None:
+    judge(events, creating)
+
+
+@pytest.mark.parametrize("creating", [True, False])
+def test_known_defects_would_be_found(creating: bool) -> None:
+    with pytest.raises(AssertionError):
+        judge([LOST_AFTER], creating, BelievesRefusals)
+    with pytest.raises(AssertionError):
+        judge([OTHERS_BEFORE], creating, BelievesItself)
 
 
 @given(st.lists(st.sampled_from((LOST_BEFORE, LOST_AFTER, REFUSED)), max_size=11), st.booleans())
