@@ -105,7 +105,10 @@ class ObjectStore(ObjectReader, Protocol):
     """A store that can be written."""
 
     def put(self, key: str, data: Payload, *, content_type: str | None = None) -> str:
-        """Write unconditionally (derived copies only); returns the new token."""
+        """Write unconditionally; returns the new token.
+
+        For derived copies, and for objects whose key names their content.
+        """
         ...
 
     def put_new(self, key: str, data: Payload, *, content_type: str | None = None) -> str:

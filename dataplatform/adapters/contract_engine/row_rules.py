@@ -34,6 +34,7 @@ class RowRule:
 
     `may_break`, where it is there, is an aggregate that costs next to nothing beside a profile:
     where it is false, no row breaks the condition.
+    `is_about_nulls` where nothing but a null among the fields of any row can break it.
     """
 
     label: str
@@ -44,6 +45,7 @@ class RowRule:
     fault: str
     hint: str
     may_break: str | None = None
+    is_about_nulls: bool = False
 
 
 def nullability(contract: Contract) -> Iterator[RowRule]:
@@ -76,6 +78,7 @@ def _not_null(label: str, fields: tuple[str, ...], severity: Severity) -> RowRul
         looks_at="count(*)",
         fault="null",
         hint="fill or drop these rows, or declare `nullable: true`",
+        is_about_nulls=True,
     )
 
 

@@ -91,7 +91,7 @@ ROWS = st.lists(
 )
 
 
-@pytest.mark.requirement("S1-89")
+@pytest.mark.requirement("S1-27")
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ROWS)
 def test_shards_add_up_to_the_report_and_profile_of_the_whole(
@@ -118,7 +118,7 @@ def test_shards_add_up_to_the_report_and_profile_of_the_whole(
 PLAIN = [(0, "a", float(at), True) for at in range(12)]
 
 
-@pytest.mark.requirement("S1-89", "S4-42")
+@pytest.mark.requirement("S1-27", "S4-42")
 def test_a_shard_whose_facts_are_known_is_not_read_again(tmp_path: Path) -> None:
     files, known = sharded(tmp_path / "all", table(PLAIN))
     report, profile = ENGINE.check(files, CONTRACT, time="day", known=known)

@@ -58,7 +58,6 @@ def shards_of(
     return shards, ids, spooled
 
 
-@pytest.mark.requirement("S1-88")
 def test_rows_in_order_are_written_into_shards_without_being_spooled(tmp_path: Path) -> None:
     batches = [batch(list(range(start, start + 50))) for start in range(0, 400, 50)]
     shards, ids, spooled = shards_of(tmp_path, batches)
@@ -67,7 +66,6 @@ def test_rows_in_order_are_written_into_shards_without_being_spooled(tmp_path: P
     assert [shard.entry.name for shard in shards][:3] == ["1970-01", "1970-02", "1970-03"]
 
 
-@pytest.mark.requirement("S1-88")
 def test_a_late_row_sends_what_was_written_so_far_into_the_sort(tmp_path: Path) -> None:
     batches = [batch(list(range(10, 300))), batch([5]), batch([700, 699])]
     in_order, _, _ = shards_of(tmp_path / "a", [batch([5, *range(10, 300), 699, 700])])
