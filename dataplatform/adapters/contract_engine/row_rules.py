@@ -32,9 +32,9 @@ LONG_LIST: Final = 100
 class RowRule:
     """One condition: `breaks` is true for offending rows; `looks_at` counts what is judged.
 
-    `is_about_nulls` where nothing but a null among the fields of any row can break it.
     `may_break`, where it is there, is an aggregate that costs next to nothing beside a profile:
     where it is false, no row breaks the condition.
+    `is_about_nulls` where nothing but a null among the fields of any row can break it.
     """
 
     label: str
@@ -44,8 +44,8 @@ class RowRule:
     looks_at: str
     fault: str
     hint: str
-    is_about_nulls: bool = False
     may_break: str | None = None
+    is_about_nulls: bool = False
 
 
 def nullability(contract: Contract) -> Iterator[RowRule]:
