@@ -32,6 +32,11 @@ from dataplatform.releases.extent import earliest_times
 from opendata.stores.port import ObjectReader
 from opendata.wire.errors import InvalidInput, OpenDataError, Rejected
 
+#: How a run says which partitions it is of: one, or the first and the last of some in a row.
+PARTITION_TAG: Final = "dagster/partition"
+RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
+RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
+
 _CRONS: Final = {Shard.YEAR: "0 0 1 1 *", Shard.MONTH: "0 0 1 * *", Shard.DAY: "0 0 * * *"}
 # A store that does not answer must not keep a thousand data sets from loading.
 LOOK_SECONDS: Final = 5.0
@@ -181,8 +186,15 @@ def partitions_of_rows(
     kind, time = partition_kind(definition), definition.time
     if kind is None or time is None:
         return None
-    told = (row[time] for row in rows if row.get(time) is not None)
-    return in_ranges((partition_at(parse_start(str(at)), kind) for at in told), kind) or None
+    found = (_partition_of(str(row[time]), kind) for row in rows if row.get(time) is not None)
+    return in_ranges(filter(None, found), kind) or None
+
+
+def _partition_of(text: str, kind: Shard) -> str | None:
+    try:
+        return partition_at(parse_start(text), kind)
+    except InvalidInput:  # a time that Python cannot hold is shown as it is, and names no partition
+        return None
 
 
 def shown_partition(
