@@ -18,8 +18,8 @@ from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
 from dataplatform.adapters.processes.local import is_running
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import BY
+from dataplatform.defs.grid import PARTITION_TAG, RANGE_START_TAG
 from dataplatform.defs.names import Names
-from dataplatform.defs.partitions import PARTITION_TAG, RANGE_START_TAG
 from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.steps import record_loss

@@ -18,9 +18,9 @@ from dataplatform.datasets.partitions import partition_kind
 from dataplatform.datasets.producer import Producer
 from dataplatform.datasets.schedule import Schedule, cron_of
 from dataplatform.defs.failures import MAX_RETRIES, RETRY_SECONDS
+from dataplatform.defs.grid import RANGE_END_TAG, RANGE_START_TAG, Grid, newest_window
 from dataplatform.defs.history import last_commit
 from dataplatform.defs.names import Names
-from dataplatform.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, Grid, newest_window
 from opendata.wire.ids import DatasetId
 
 JOB: Final = "datasets"

@@ -48,11 +48,11 @@ SECTIONS: dict[str, Any] = {
 
 
 def write_months(
-    site: Site, source: dict[str, float | str], dataset: str = DATASET, **sections: Any
+    site: Site, values: dict[str, float | str], dataset: str = DATASET, /, **sections: Any
 ) -> None:
     """The producer, and what its source holds now."""
     folder = site.write_main(MAIN, dataset, **(SECTIONS | sections))
-    lines = [f"{month} {value}" for month, value in source.items()]
+    lines = [f"{month} {value}" for month, value in values.items()]
     (folder / "source.txt").write_text("\n".join(lines))
 
 
