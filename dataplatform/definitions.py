@@ -18,8 +18,8 @@ from dataplatform.defs.candidate import candidate_asset
 from dataplatform.defs.describe import describe_assets
 from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
+from dataplatform.defs.grid import Grid, grid_of, look_for_earliest
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
-from dataplatform.defs.partitions import Grid, grid_of, look_for_earliest
 from dataplatform.defs.published import published_asset
 from dataplatform.defs.published_elsewhere import published_elsewhere_sensor
 from dataplatform.defs.release import release_asset

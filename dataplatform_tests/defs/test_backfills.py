@@ -10,11 +10,12 @@ import pytest
 
 from dataplatform_tests.defs.months import published_months, write_months
 from dataplatform_tests.defs.site import DATASET, Site
-from dataplatform_tests.servers.control_room import ControlRoom, running_control_room
+from dataplatform_tests.servers.control_room import ControlRoom, eventually, running_control_room
 
 pytestmark = pytest.mark.real
 
 ASSETS = (f"{DATASET}/candidate", f"{DATASET}/release", DATASET)
+DUE = "ns/due"
 MONTHS = [f"{year}-{month:02d}" for year in (2021, 2022, 2023) for month in range(1, 13)]
 SOURCE: dict[str, float | str] = {month: float(at) for at, month in enumerate(MONTHS, 1)}
 SECTIONS: dict[str, Any] = {"release": {"shard": "month", "since": "2021-01-01"}}
@@ -29,6 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(folder: Path) -> Site:
     site = Site(folder, {"OPENDATA_STORAGE": str(folder / ".opendata" / "store")})
     write_months(site, SOURCE, **SECTIONS)
+    every_minute = {"schedule": "* * * * *", "source": {"provider": "another"}}
+    write_months(site, {"2024-01": 1.0, "2024-02": 2.0}, DUE, **every_minute)
     return site
 
 
@@ -68,3 +71,14 @@ def test_a_month_that_fails_blocks_the_release_until_it_is_run_again(
     assert again["status"] == "COMPLETED_SUCCESS"
     assert site.current_version() == "1.0.1"
     assert published_months(site) == corrected | {"2022-05": 600.0}
+
+
+@pytest.mark.requirement("M-4", "S1-58")
+def test_a_due_schedule_builds_a_data_set_with_partitions_as_a_whole(
+    site: Site, room: ControlRoom
+) -> None:
+    eventually(lambda: site.current(DUE), f"{DUE} is published")
+    assert published_months(site, DUE) == {"2024-01": 1.0, "2024-02": 2.0}
+    [newest, *_] = eventually(lambda: room.materializations(DUE), f"{DUE} is shown")
+    assert room.status_at_end(newest["run_id"]) == "SUCCESS"
+    assert room.tags(newest["run_id"])["dagster/schedule_name"] == "ns__due__schedule"

@@ -65,6 +65,7 @@ mutation { reloadRepositoryLocation(repositoryLocationName: "opendata") { __type
 """
 ASSETS = "{ assetNodes { assetKey { path } groupName description } }"
 STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+TAGS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"
 CHECKS = """
 query ($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
@@ -165,6 +166,11 @@ class ControlRoom:
             return status if status in ENDED else None
 
         return eventually(ended, f"run {run_id} has ended")
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """What a run is marked with."""
+        found = self.ask(TAGS, id=run_id)["runOrError"]["tags"]
+        return {tag["key"]: tag["value"] for tag in found}
 
     def checks(self, asset: str) -> dict[str, dict[str, Any]]:
         """The checks of an asset that looked at its latest materialization."""
