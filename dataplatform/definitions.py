@@ -1,7 +1,8 @@
 """Everything that Dagster shows: `build_defs(platform)` and the one module-level `defs`.
 
 Nothing else belongs here. Loading parses every `opendata.yaml` and imports no `main.py`, so that a
-thousand producers load in seconds and a broken one stays alone with it.
+thousand producers load in seconds and a broken one stays alone with it. The process of a run loads
+only the data sets that the run is of.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import dagster as dg
 
 from dataplatform.datasets.producer import BrokenProducer, Producer
+from dataplatform.defs.asked import ALL, Asked, asked_of_this_process
 from dataplatform.defs.automation import automation_sensor
 from dataplatform.defs.broken import broken_asset
 from dataplatform.defs.candidate import candidate_asset
@@ -24,9 +26,11 @@ from dataplatform.defs.schedules import datasets_job, producer_schedules
 from dataplatform.wiring import Platform, from_settings
 
 
-def build_defs(platform: Platform, *, retry_seconds: float = RETRY_SECONDS) -> dg.Definitions:
-    """The definitions of one platform, made anew at every call."""
-    found = platform.producers.scan()
+def build_defs(
+    platform: Platform, *, retry_seconds: float = RETRY_SECONDS, asked: Asked = ALL
+) -> dg.Definitions:
+    """The definitions of one platform, made anew at every call; of some data sets, if asked so."""
+    found = platform.producers.some(asked) if asked is not None else platform.producers.scan()
     producers = [producer for producer in found if isinstance(producer, Producer)]
     retries = Retries(retry_seconds)
     job = datasets_job()
@@ -57,4 +61,4 @@ def _assets(platform: Platform, producer: Producer, retries: Retries) -> list[dg
     ]
 
 
-defs = build_defs(from_settings())
+defs = build_defs(from_settings(), asked=asked_of_this_process())
