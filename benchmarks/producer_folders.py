@@ -27,9 +27,8 @@ import pyarrow as pa
 
 def produce(context):
     days = [dt.date(2025, 1, 1) + dt.timedelta(days=day) for day in range(60)]
-    return pa.table(
-        {"date": days, "station": ["S%03d" % (n % 7) for n in range(60)], "value": [float(NUMBER)] * 60}
-    )
+    stations = [f"S{day % 7:03}" for day in range(60)]
+    return pa.table({"date": days, "station": stations, "value": [float(NUMBER)] * 60})
 '''
 DERIVED = '''\
 """The rows of another data set, taken as they are."""
@@ -81,7 +80,10 @@ def definition(number: int) -> dict[str, Any]:
         "description": "Daily readings of a handful of stations.",
         "license": "CC-BY-4.0",
         "repo": "https://example.org/stations",
-        "source": {"provider": f"provider {number % PROVIDERS}", "homepage": "https://example.org/"},
+        "source": {
+            "provider": f"provider {number % PROVIDERS}",
+            "homepage": "https://example.org/",
+        },
         "topics": ["weather", f"part-{number % 9}"],
         "owners": ["team:stations", "stations@example.org"],
         "frequency": ("daily", "hourly", "monthly", "weekly", "adhoc")[number % 5],

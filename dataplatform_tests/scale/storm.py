@@ -69,9 +69,7 @@ class Storm:
 
     def ticks(self) -> dict[str, list[TickStatus]]:
         """What became of every schedule's ticks."""
-        return {
-            name: [tick.status for tick in self._ticks(name)] for name in self.schedules
-        }
+        return {name: [tick.status for tick in self._ticks(name)] for name in self.schedules}
 
     def runs(self) -> dict[str, list[dg.DagsterRun]]:
         """The runs that every schedule has asked for."""
@@ -83,7 +81,9 @@ class Storm:
 
     def asked(self) -> int:
         """How many runs there are by now."""
-        return self.instance.get_runs_count(dg.RunsFilter(tags={"opendata/dataset": list(self.datasets)}))
+        return self.instance.get_runs_count(
+            dg.RunsFilter(tags={"opendata/dataset": list(self.datasets)})
+        )
 
     def ended(self) -> int:
         """How many of them have ended."""
