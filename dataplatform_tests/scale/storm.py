@@ -7,8 +7,7 @@ that no test has to wait for.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,85 +22,74 @@ from dagster._core.scheduler.instigation import (
     InstigatorStatus,
     InstigatorType,
     ScheduleInstigatorData,
-    TickStatus,
 )
 
 from dataplatform.defs.names import Names
-from dataplatform_tests.servers.services import LOCATION, Services
+from dataplatform.defs.schedules import DATASET_TAG
+from dataplatform_tests.scale.parts import LOCATION, Parts
 from opendata.wire.ids import parse_dataset_id
 
 SCHEDULE_TAG = "dagster/schedule_name"
-ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 @dataclass(frozen=True)
 class Storm:
-    """The data sets whose schedules are due at `tick`, on one instance."""
+    """The data sets whose schedules are due at `tick`."""
 
     datasets: Sequence[str]
     tick: datetime
     instance: dg.DagsterInstance
-    services: Services
-
-    @property
-    def cron(self) -> str:
-        """A cron that comes once a year, at the tick."""
-        return cron_at(self.tick)
-
-    def make_due(self) -> None:
-        """Let every schedule look as if it had been running since before the tick."""
-        for name in self.schedules:
-            origin = self._origin(name)
-            since = (self.tick - timedelta(minutes=1)).timestamp()
-            self.instance.add_instigator_state(
-                InstigatorState(
-                    origin,
-                    InstigatorType.SCHEDULE,
-                    InstigatorStatus.DECLARED_IN_CODE,
-                    ScheduleInstigatorData(self.cron, since),
-                )
-            )
+    parts: Parts
 
     @property
     def schedules(self) -> list[str]:
         """The names of the schedules."""
         return [Names(parse_dataset_id(dataset)).schedule for dataset in self.datasets]
 
-    def ticks(self) -> dict[str, list[TickStatus]]:
-        """What became of every schedule's ticks."""
-        return {name: [tick.status for tick in self._ticks(name)] for name in self.schedules}
+    def make_due(self) -> None:
+        """Let every schedule look as if it had been running since before the tick."""
+        since = ScheduleInstigatorData(
+            cron_at(self.tick), (self.tick - timedelta(minutes=1)).timestamp()
+        )
+        for name in self.schedules:
+            self.instance.add_instigator_state(
+                InstigatorState(
+                    self._origin(name),
+                    InstigatorType.SCHEDULE,
+                    InstigatorStatus.DECLARED_IN_CODE,
+                    since,
+                )
+            )
 
-    def runs(self) -> dict[str, list[dg.DagsterRun]]:
-        """The runs that every schedule has asked for."""
-        found: dict[str, list[dg.DagsterRun]] = {name: [] for name in self.schedules}
+    def ticks(self) -> dict[str, list[str]]:
+        """What became of every schedule's ticks."""
+        return {name: self._ticks(self._origin(name)) for name in self.schedules}
+
+    def runs(self) -> dict[str, list[str]]:
+        """The status of every run that a schedule has asked for."""
+        found: dict[str, list[str]] = {name: [] for name in self.schedules}
         for run in self.instance.get_runs():
-            if SCHEDULE_TAG in run.tags:
-                found.setdefault(run.tags[SCHEDULE_TAG], []).append(run)
+            found.setdefault(run.tags.get(SCHEDULE_TAG, "none"), []).append(run.status.value)
         return found
 
     def asked(self) -> int:
         """How many runs there are by now."""
-        return self.instance.get_runs_count(
-            dg.RunsFilter(tags={"opendata/dataset": list(self.datasets)})
-        )
+        return self.instance.get_runs_count(dg.RunsFilter(tags={DATASET_TAG: list(self.datasets)}))
 
     def ended(self) -> int:
         """How many of them have ended."""
-        return self.instance.get_runs_count(dg.RunsFilter(statuses=list(ENDED)))
-
-    def outcomes(self) -> Counter[str]:
-        """How many runs there are of every status."""
-        return Counter(run.status.value for runs in self.runs().values() for run in runs)
+        return self.instance.get_runs_count(dg.RunsFilter(statuses=ENDED))
 
     def _origin(self, schedule: str) -> RemoteInstigatorOrigin:
         location = GrpcServerCodeLocationOrigin(
-            host="127.0.0.1", port=self.services.port, location_name=LOCATION
+            host="127.0.0.1", port=self.parts.port, location_name=LOCATION
         )
         return RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), schedule)
 
-    def _ticks(self, schedule: str) -> Iterable[dg._core.scheduler.instigation.InstigatorTick]:
-        origin = self._origin(schedule)
-        return self.instance.get_ticks(origin.get_id(), origin.get_selector().get_id())
+    def _ticks(self, origin: RemoteInstigatorOrigin) -> list[str]:
+        ticks = self.instance.get_ticks(origin.get_id(), origin.get_selector().get_id())
+        return [tick.status.value for tick in ticks]
 
 
 def a_moment_ago() -> datetime:

@@ -31,7 +31,7 @@ Process = subprocess.Popen[bytes]
 
 
 @dataclass
-class Services:
+class Parts:
     """Code server and daemon of one folder, sharing one instance."""
 
     folder: Path
@@ -85,7 +85,7 @@ class Services:
             _stop(process)
 
 
-def services(folder: Path, *, storage: dict[str, Any] | None = None, **environ: str) -> Services:
+def parts_of(folder: Path, *, storage: dict[str, Any] | None = None, **environ: str) -> Parts:
     """The parts for this folder, none of them started; `storage` replaces that of the project."""
     settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     if storage is not None:
@@ -95,7 +95,7 @@ def services(folder: Path, *, storage: dict[str, Any] | None = None, **environ: 
     server = {"host": "127.0.0.1", "port": port, "location_name": LOCATION}
     workspace = {"load_from": [{"grpc_server": server}]}
     (folder / "workspace.yaml").write_text(yaml.safe_dump(workspace))
-    return Services(folder, port, environ)
+    return Parts(folder, port, environ)
 
 
 def kill(process: Process) -> None:
