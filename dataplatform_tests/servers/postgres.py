@@ -38,15 +38,21 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresServer:
     """Where the server listens, and whom it lets in."""
 
+    folder: Path
     port: int
-    pid: int
+    process: subprocess.Popen[bytes]
     host: str = "127.0.0.1"
     user: str = USER
     password: str = PASSWORD
+
+    @property
+    def pid(self) -> int:
+        """The number of the process that all its others belong to."""
+        return self.process.pid
 
     def url(self, database: str) -> str:
         """The address of one of its databases, with the password."""
@@ -63,6 +69,16 @@ class PostgresServer:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
+    def stop(self) -> None:
+        """End it; whoever is connected is cut off."""
+        _stop(self.process)
+
+    def start_again(self) -> None:
+        """Start it on the same port, with what it had."""
+        programs = _programs()
+        self.process = _start(programs, self.folder, self.port)
+        assert _becomes_ready(programs, self.process, self.port)
+
 
 @contextlib.contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
@@ -73,10 +89,11 @@ def running_postgres() -> Iterator[PostgresServer]:
         _give_to_server(folder)
         _make_cluster(programs, folder)
         process, port = _start_with_retries(programs, folder)
+        server = PostgresServer(folder, port, process)
         try:
-            yield PostgresServer(port=port, pid=process.pid)
+            yield server
         finally:
-            _stop(process)
+            server.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -147,7 +164,7 @@ def _start_with_retries(programs: Path, folder: Path) -> tuple[subprocess.Popen[
 def _start(programs: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
     settings = SETTINGS | {"port": str(port), "unix_socket_directories": str(folder)}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    with open(folder / "log.txt", "wb") as log:
+    with open(folder / "log.txt", "ab") as log:
         return subprocess.Popen(
             [programs / "postgres", "-D", folder / "data", *options],
             cwd=folder,
@@ -180,6 +197,8 @@ def _becomes_ready(programs: Path, process: subprocess.Popen[bytes], port: int) 
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
     process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: it waits for no client
     try:
         process.wait(STOP_SECONDS)
