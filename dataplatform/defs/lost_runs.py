@@ -7,13 +7,16 @@ of our own lines has no outcome in the data set's health. Both are settled here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
 from dagster._core.execution.stats import StepEventStatus
+from dagster._core.remote_origin import CodeLocationOrigin, GrpcServerCodeLocationOrigin
 from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from dataplatform.adapters.processes.local import is_running
 from dataplatform.datasets.producer import Producer
@@ -69,7 +72,21 @@ def _runs_here(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
     if run.remote_job_origin is None:
         return isinstance(context.instance.run_storage, _OF_ONE_MACHINE)
     here = context.code_location_origin
-    return here is None or run.remote_job_origin.location_name == here.location_name
+    if here is None:
+        return True
+    return run.remote_job_origin.location_name == here.location_name and _on_host_of(here, run)
+
+
+def _on_host_of(here: CodeLocationOrigin, run: dg.DagsterRun) -> bool:
+    """Whether a run was started on the host that serves its code location now.
+
+    A code location that moves to another machine keeps its name, while the old machine may still be
+    finishing runs; their process numbers mean nothing on the new one.
+    """
+    if not isinstance(here, GrpcServerCodeLocationOrigin):
+        return True
+    started_by = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+    return bool(started_by.get("host", here.host) == here.host)
 
 
 def is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:

@@ -15,6 +15,7 @@ from dataplatform.defs.failures import Retries, failure_of, record_failure, reco
 from dataplatform.defs.history import last_candidate, last_release
 from dataplatform.defs.metadata import frozen_metadata, problem_metadata
 from dataplatform.defs.names import FREEZE, Names
+from dataplatform.defs.partitions import Grid, require_built
 from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.freeze import Unchanged, freeze_candidate
 from dataplatform.releases.ports import ReleasePorts
@@ -28,7 +29,11 @@ Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 def release_asset(
-    platform: Platform, producer: Producer, spec: dg.AssetSpec, retries: Retries
+    platform: Platform,
+    producer: Producer,
+    spec: dg.AssetSpec,
+    grid: Grid | None,
+    retries: Retries,
 ) -> dg.AssetsDefinition:
     """The asset that freezes, with its check."""
     names, ports = Names(producer.id), platform.ports
@@ -55,6 +60,7 @@ def release_asset(
         events: list[Event] = []
         with recorded(ports, names.dataset, context, retries):
             try:
+                require_built(context.instance, names, grid)
                 events = _freeze(ports, names, context)
             except Rejected as error:
                 record_failure(ports, names.dataset, context, error)

@@ -8,9 +8,11 @@ from typing import Final
 from opendata.stores.port import AlreadyExists, ObjectReader, ObjectStore, Payload
 from opendata.wire import keys
 from opendata.wire.digest import check_digest, digest_of
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 
 JSON: Final = "application/json"
 MARKDOWN: Final = "text/markdown; charset=utf-8"
+LARGE_BYTES: Final = 64 << 20
 PARQUET: Final = "application/vnd.apache.parquet"
 
 
@@ -33,6 +35,11 @@ def put_object_at(
     or by an earlier attempt whose answer was lost. What lies there is hashed; if it was cut short
     or damaged, it is written anew, and every release that names it is whole again.
     """
+    if size_bytes >= LARGE_BYTES:
+        # In parts, which a create-only request cannot be; a second writer brings the same bytes.
+        if not is_intact(store, key, size_bytes=size_bytes):
+            store.put(key, data, content_type=content_type)
+        return key
     try:
         store.put_new(key, data, content_type=content_type)
     except AlreadyExists:
@@ -67,4 +74,6 @@ def read_object(reader: ObjectReader, key: str) -> bytes:
     Raises:
         NotFound, Corrupt: naming the key, if it is lost or damaged.
     """
-    return check_digest(reader.get(key).data, keys.digest_of_object_key(key), key)
+    return check_digest(
+        reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, keys.digest_of_object_key(key), key
+    )

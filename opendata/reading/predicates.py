@@ -6,12 +6,13 @@ would have kept. Nulls behave as in Arrow: they satisfy no comparison, and `not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from opendata.reading.bounds import (
     Ordinal,
@@ -24,11 +25,20 @@ from opendata.reading.suggest import did_you_mean
 from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput
 
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 MEMBERSHIPS = ("in", "not in")
 NULL_TESTS = ("is null", "is not null")
 OPERATORS = (*COMPARISONS, "=", *MEMBERSHIPS, *NULL_TESTS)
-_UNCOMPARABLE = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
+_UNCOMPARABLE = (
+    pa.ArrowInvalid,
+    pa.ArrowTypeError,
+    pa.ArrowNotImplementedError,
+    OverflowError,
+    UnicodeEncodeError,
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,20 @@ class Predicate:
     """One comparison of a column.
 
     `ordinals` are its values as bounds compare them, or None where bounds cannot tell;
-    `matches_null` says whether rows without a value satisfy it.
+    `matches_null` says whether rows without a value satisfy it. `build` makes the expression,
+    which is only asked for where rows have to be looked at: its library is slow to load.
     """
 
     column: str
     operator: str
     ordinals: tuple[Ordinal, ...] | None
-    expression: pc.Expression
+    build: Callable[[], pc.Expression]
     matches_null: bool = False
+
+    @cached_property
+    def expression(self) -> pc.Expression:
+        """The comparison as Arrow runs it."""
+        return self.build()
 
 
 def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predicate:
@@ -63,7 +79,7 @@ def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predic
         )
     predicate = _compare(column, kind, "==" if operator == "=" else operator, value)
     try:
-        pa.table({column: pa.array([], kind)}).filter(predicate.expression)
+        pa.schema([pa.field(column, kind)]).empty_table().filter(predicate.expression)
     except pa.ArrowNotImplementedError as error:
         raise InvalidInput(
             f"{column} is {type_name(kind)}; Arrow cannot filter that by {operator!r}",
@@ -82,8 +98,8 @@ def _compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predi
     if is_counted_type(kind):
         return compare_ordinal(column, kind, operator, _around(column, kind, value))
     scalar = _scalar(column, kind, value)
-    expression = _expression(column, operator, scalar)
-    return Predicate(column, operator, _ordinals(kind, [scalar]), expression)
+    ordinals = _ordinals(kind, [scalar])
+    return Predicate(column, operator, ordinals, lambda: _expression(column, operator, scalar))
 
 
 def _null_test(column: str, operator: str, value: Any) -> Predicate:
@@ -93,9 +109,9 @@ def _null_test(column: str, operator: str, value: Any) -> Predicate:
             code="invalid_filter",
             hint=f"write ({column!r}, {operator!r})",
         )
-    valid = pc.field(column).is_valid()
-    wants_null = operator == "is null"
-    return Predicate(column, operator, None, ~valid if wants_null else valid, wants_null)
+    if operator == "is null":
+        return Predicate(column, operator, None, lambda: ~_field(column).is_valid(), True)
+    return Predicate(column, operator, None, lambda: _field(column).is_valid())
 
 
 def _compared_with_nothing(column: str, operator: str) -> InvalidInput:
@@ -116,42 +132,47 @@ def compare_ordinal(
     """
     last_not_after, first_not_before = around
     low, high = ordinal_range(kind)
-    field = pc.field(column)
     if operator in ("==", "!="):
         found = [last_not_after] if last_not_after == first_not_before else []
         return _equality(column, kind, operator, [one for one in found if low <= one <= high])
     # x < 1.5 and x >= 1.5 change between 1 and 2 at the later one, the others at the earlier.
     ordinal = first_not_before if operator in ("<", ">=") else last_not_after
-    if low <= ordinal <= high:
-        expression = _expression(column, operator, ordinal_scalar(kind, ordinal))
-    elif (ordinal > high) == (operator in ("<", "<=")):
-        expression = field.is_valid()
-    else:
-        expression = field.isin(pa.array([], kind))
-    return Predicate(column, operator, (ordinal,), expression)
+
+    def build() -> pc.Expression:
+        if low <= ordinal <= high:
+            return _expression(column, operator, ordinal_scalar(kind, ordinal))
+        is_beyond = (ordinal > high) == (operator in ("<", "<="))
+        return _field(column).is_valid() if is_beyond else _field(column).isin(pa.nulls(0, kind))
+
+    return Predicate(column, operator, (ordinal,), build)
 
 
 def _equality(column: str, kind: pa.DataType, operator: str, ordinals: Sequence[int]) -> Predicate:
-    field = pc.field(column)
-    if ordinals:
-        expression = _expression(column, operator, ordinal_scalar(kind, ordinals[0]))
-    else:
-        expression = field.isin(pa.array([], kind)) if operator == "==" else field.is_valid()
-    return Predicate(column, operator, tuple(ordinals), expression)
+    def build() -> pc.Expression:
+        if ordinals:
+            return _expression(column, operator, ordinal_scalar(kind, ordinals[0]))
+        field = _field(column)
+        return field.isin(pa.nulls(0, kind)) if operator == "==" else field.is_valid()
+
+    return Predicate(column, operator, tuple(ordinals), build)
 
 
 def _membership(column: str, kind: pa.DataType, operator: str, values: Sequence[Any]) -> Predicate:
     present = [value for value in values if value is not None]
     scalars = _members(column, kind, present)
-    listed = pa.array([None] if len(values) > len(present) else [], kind)
+    listed = pa.nulls(1 if len(values) > len(present) else 0, kind)
     if scalars:
         listed = pa.concat_arrays([listed, *(pa.repeat(one, 1) for one in scalars)])
-    expression = _field(column, kind).isin(_comparable(listed))
+
+    def build() -> pc.Expression:
+        expression = _field(column, kind).isin(_comparable(listed))
+        return expression if operator == "in" else ~expression
+
     return Predicate(
         column,
         operator,
         _ordinals(kind, scalars),
-        expression if operator == "in" else ~expression,
+        build,
         matches_null=(operator == "in") == (listed.null_count > 0),
     )
 
@@ -183,10 +204,23 @@ def _around(column: str, kind: pa.DataType, value: Any) -> tuple[int, int]:
 
 
 def _scalar(column: str, kind: pa.DataType, value: Any) -> pa.Scalar:
+    """The value in the column's type; usual ones are made of their bytes.
+
+    From a Python value Arrow would import pandas, which takes longer than many a read.
+    """
     try:
+        if type(value) is float and pa.types.is_float64(kind):
+            return _of_bytes(kind, struct.pack("<d", value))
+        if type(value) is str and pa.types.is_string(kind):
+            data = value.encode("utf-8", "strict")
+            return _of_bytes(kind, struct.pack("<ii", 0, len(data)), data)
         return pa.scalar(value, kind)
     except _UNCOMPARABLE as error:
         raise _uncomparable(column, kind, value) from error
+
+
+def _of_bytes(kind: pa.DataType, *buffers: bytes) -> pa.Scalar:
+    return pa.Array.from_buffers(kind, 1, [None, *map(pa.py_buffer, buffers)])[0]
 
 
 def _uncomparable(column: str, kind: pa.DataType, value: Any) -> InvalidInput:
@@ -231,10 +265,12 @@ def _expression(column: str, operator: str, scalar: pa.Scalar) -> pc.Expression:
     return comparisons[operator]
 
 
-def _field(column: str, kind: pa.DataType) -> pc.Expression:
+def _field(column: str, kind: pa.DataType | None = None) -> pc.Expression:
     """The column in a type that Arrow can compare: for half floats it has no kernels."""
+    import pyarrow.compute as pc
+
     field = pc.field(column)
-    return field.cast(pa.float32()) if pa.types.is_float16(kind) else field
+    return field.cast(pa.float32()) if kind is not None and pa.types.is_float16(kind) else field
 
 
 def _comparable(value: Any) -> Any:

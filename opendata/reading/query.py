@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from opendata.reading.bounds import time_ordinal
 from opendata.reading.predicates import NULL_TESTS, Predicate, compare, compare_ordinal
@@ -20,15 +19,23 @@ from opendata.reading.suggest import did_you_mean
 from opendata.wire.errors import InvalidInput, NotFound
 from opendata.wire.manifest import Manifest
 
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+
 Moment = str | date | datetime
 Filter = tuple[str, str, Any]
 
 
 @dataclass(frozen=True)
 class BoundQuery:
-    """A query against one release's schema. `alternatives` are or-ed, each and-ed within."""
+    """A query against one release's schema. `alternatives` are or-ed, each and-ed within.
+
+    `columns` come in the asked order; `wanted` are the same in the release's order, and `needed`
+    has those as well that only a filter looks at.
+    """
 
     columns: tuple[str, ...]
+    wanted: tuple[str, ...]
     needed: tuple[str, ...]
     alternatives: tuple[tuple[Predicate, ...], ...]
 
@@ -78,8 +85,9 @@ def bind_query(
         for conjunction in _conjunctions(filters)
     )
     filtered = {predicate.column for part in alternatives for predicate in part}
+    ordered = tuple(name for name in schema.names if name in wanted)
     needed = tuple(name for name in schema.names if name in filtered or name in wanted)
-    return BoundQuery(wanted, needed, alternatives)
+    return BoundQuery(wanted, ordered, needed, alternatives)
 
 
 def resolve_column(manifest: Manifest, name: str) -> str:
