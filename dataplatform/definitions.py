@@ -20,6 +20,7 @@ from dataplatform.defs.candidate import candidate_asset
 from dataplatform.defs.describe import describe_assets
 from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
+from dataplatform.defs.loading import to_stay
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
 from dataplatform.defs.partitions import Grid, grid_of, look_for_earliest
 from dataplatform.defs.published import published_asset
@@ -82,4 +83,5 @@ def _assets(
     ]
 
 
-defs = build_defs(from_settings(), asked=asked_of_this_process())
+with to_stay():
+    defs = build_defs(from_settings(), asked=asked_of_this_process())
