@@ -1,7 +1,8 @@
 """Everything that Dagster shows: `build_defs(platform)` and the one module-level `defs`.
 
 Nothing else belongs here. Loading parses every `opendata.yaml` and imports no `main.py`, so that a
-thousand producers load in seconds and a broken one stays alone with it.
+thousand producers load in seconds and a broken one stays alone with it. The process of a run loads
+only the data sets that the run is of.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import dagster as dg
 
 from dataplatform.datasets.partitions import partition_kind
 from dataplatform.datasets.producer import BrokenProducer, Producer
+from dataplatform.defs.asked import ALL, Asked, asked_of_this_process
 from dataplatform.defs.automation import automation_sensor
 from dataplatform.defs.broken import broken_asset
 from dataplatform.defs.candidate import candidate_asset
 from dataplatform.defs.describe import describe_assets
 from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
+from dataplatform.defs.grid import Grid, grid_of, look_for_earliest
+from dataplatform.defs.loading import to_stay
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
-from dataplatform.defs.partitions import Grid, grid_of, look_for_earliest
 from dataplatform.defs.published import published_asset
 from dataplatform.defs.published_elsewhere import published_elsewhere_sensor
 from dataplatform.defs.release import release_asset
@@ -29,9 +32,11 @@ from dataplatform.wiring import Platform, from_settings
 from opendata.wire.ids import DatasetId
 
 
-def build_defs(platform: Platform, *, retry_seconds: float = RETRY_SECONDS) -> dg.Definitions:
-    """The definitions of one platform, made anew at every call."""
-    found = platform.producers.scan()
+def build_defs(
+    platform: Platform, *, retry_seconds: float = RETRY_SECONDS, asked: Asked = ALL
+) -> dg.Definitions:
+    """The definitions of one platform, made anew at every call; of some data sets, if asked so."""
+    found = platform.producers.some(asked) if asked is not None else platform.producers.scan()
     producers = [producer for producer in found if isinstance(producer, Producer)]
     retries = Retries(retry_seconds)
     grids = _grids(platform, producers)
@@ -78,4 +83,5 @@ def _assets(
     ]
 
 
-defs = build_defs(from_settings())
+with to_stay():
+    defs = build_defs(from_settings(), asked=asked_of_this_process())

@@ -15,18 +15,17 @@ from dataplatform.datasets.moments import parse_interval
 from dataplatform.datasets.partitions import Window
 from dataplatform.datasets.producer import Producer, require_written
 from dataplatform.defs.failures import Retries, recorded
+from dataplatform.defs.grid import Grid, window_names
 from dataplatform.defs.history import LastCandidate, last_candidate
 from dataplatform.defs.metadata import candidate_facts, candidate_metadata
 from dataplatform.defs.names import Names, pool_of
 from dataplatform.defs.partitions import (
     TOLD_IN_FULL_MAX,
-    Grid,
     asked_window,
     partitions_to_show,
     raise_named,
     refuse_interval,
     shown_partition,
-    window_names,
 )
 from dataplatform.releases.build import Built
 from dataplatform.releases.run import build

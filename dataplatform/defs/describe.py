@@ -15,8 +15,8 @@ from dataplatform.datasets.producer import Producer
 from dataplatform.datasets.schedule import cron_of, duration_text, expected_interval
 from dataplatform.defs.automation import follow_inputs, follow_step_before
 from dataplatform.defs.columns import table_schema
+from dataplatform.defs.grid import Grid
 from dataplatform.defs.names import Names, legal_tags, split_owners
-from dataplatform.defs.partitions import Grid
 
 DESCRIPTION_MAX_CHARS = 2_000
 # Two missed intervals are late, one may be a holiday.

@@ -21,6 +21,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dataplatform.adapters.processes.local import is_running
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import BY
+from dataplatform.defs.grid import PARTITION_TAG, RANGE_START_TAG
 from dataplatform.defs.names import Names
 from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.ports import ReleasePorts
@@ -32,6 +33,7 @@ from opendata.wire.ids import DatasetId
 
 _OF_ONE_MACHINE: Final = (SqliteRunStorage, InMemoryRunStorage)
 STEPS: Final = ("candidate", "checks", "release", "published")
+_PARTITION_TAGS: Final = {PARTITION_TAG, RANGE_START_TAG}
 _FINE: Final = (StepEventStatus.SUCCESS, StepEventStatus.SKIPPED)
 _WORDS: Final = {
     dg.DagsterRunStatus.FAILURE: ("failed", "failed"),
@@ -54,11 +56,23 @@ def stale_runs_sensor() -> dg.SensorDefinition:
         ours = [record for record in started if _runs_here(context, record.dagster_run)]
         stale = [record.dagster_run for record in ours if is_lost(instance, record)]
         for run in stale:
-            instance.report_run_canceled(run, message="The run's process is gone.")
+            _end(instance, run)
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         return dg.SkipReason(f"{len(started)} runs under way, {len(stale)} of them lost")
 
     return stale_runs
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Cancel a lost run, or fail it if it was of partitions.
+
+    Dagster counts partitions as failed only where their run has failed, and without that the next
+    release would lack them without a word.
+    """
+    report = instance.report_run_canceled
+    if _PARTITION_TAGS.intersection(run.tags):
+        report = instance.report_run_failed
+    report(run, message="The run's process is gone.")
 
 
 def _runs_here(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:

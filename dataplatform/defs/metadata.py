@@ -123,14 +123,14 @@ def release_metadata(ports: ReleasePorts, release: Release) -> Metadata:
 def report_metadata(report: Report) -> Metadata:
     """A gate's findings: counts, every rule, the offending rows, and what to do."""
     failed = [finding for finding in report.findings if not finding.passed]
-    metadata = {
+    metadata: Metadata = {
+        **report.figures,  # as numbers, so that they are plotted over runs
         "rows": report.row_count,
         "rules": len(report.findings),
         "failed_rules": len(failed),
         "pass_rate": round(report.pass_rate, 4),
         EXPLANATION: dg.MetadataValue.md(f"{_FENCE}\n{explain(report)}\n{_FENCE}"),
         "findings": findings_table(report.findings),
-        **report.figures,  # as numbers, so that they are plotted over runs
     }
     return metadata | offending_rows(failed)
 

@@ -1,15 +1,11 @@
-"""Partitions as Dagster shows them: a candidate's grid, the part a run asks for, and what failed.
+"""Partitions of a run: which it is of, which of them it shows as built, and which have failed.
 
-What a partition is called and covers is said by `dataplatform.datasets.partitions`.
+Which partitions there are is said by `grid`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from queue import Empty, SimpleQueue
-from threading import Thread
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 import dagster as dg
@@ -18,75 +14,20 @@ from dataplatform.contracts.model import Shard
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.moments import parse_start
 from dataplatform.datasets.partitions import (
-    FORMATS,
     Window,
-    first_partition,
     in_ranges,
     partition_at,
     partition_kind,
     window_between,
 )
-from dataplatform.datasets.producer import Producer
+from dataplatform.defs.grid import Grid
 from dataplatform.defs.names import Names
-from dataplatform.releases.extent import earliest_times
-from opendata.stores.port import ObjectReader
 from opendata.wire.errors import InvalidInput, OpenDataError, Rejected
-
-_CRONS: Final = {Shard.YEAR: "0 0 1 1 *", Shard.MONTH: "0 0 1 * *", Shard.DAY: "0 0 * * *"}
-# A store that does not answer must not keep a thousand data sets from loading.
-LOOK_SECONDS: Final = 5.0
-# Each event costs about ten milliseconds; what a run leaves out comes with the next one.
-SHOWN_MAX: Final = 400
-
 
 # Every partition of a run carries its metadata; beyond this many they carry no tables.
 TOLD_IN_FULL_MAX: Final = 60
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The partitions of one candidate."""
-
-    kind: Shard
-    partitions_def: dg.TimeWindowPartitionsDefinition
-
-
-def grid_of(producer: Producer, earliest: Mapping[str, str]) -> Grid | None:
-    """The grid of a producer, or None where its candidate has no partitions."""
-    kind = partition_kind(producer.definition)
-    if kind is None:
-        return None
-    first = first_partition(producer.definition, kind, earliest.get(str(producer.id)))
-    return Grid(kind, _partitions_def(kind, first))
-
-
-@cache
-def _partitions_def(kind: Shard, first: str) -> dg.TimeWindowPartitionsDefinition:
-    """One definition for all data sets that begin together. The running one can be asked for."""
-    return dg.TimeWindowPartitionsDefinition(
-        start=first,
-        fmt=FORMATS[kind],
-        cron_schedule=_CRONS[kind],
-        timezone="UTC",
-        end_offset=1,
-    )
-
-
-def look_for_earliest(reader: ObjectReader) -> Mapping[str, str]:
-    """From when on data sets hold data; nothing where the store does not say so in time."""
-    found: SimpleQueue[dict[str, str]] = SimpleQueue()
-
-    def look() -> None:
-        try:
-            found.put(earliest_times(reader))
-        except OpenDataError:  # it is told by everything that needs the store; here is a default
-            found.put({})
-
-    Thread(target=look, name="earliest times", daemon=True).start()
-    try:
-        return found.get(timeout=LOOK_SECONDS)
-    except Empty:
-        return {}
+# Each event costs about ten milliseconds; what a run leaves out comes with the next one.
+SHOWN_MAX: Final = 400
 
 
 def asked_window(context: dg.AssetExecutionContext, grid: Grid | None) -> Window | None:
@@ -99,18 +40,6 @@ def asked_window(context: dg.AssetExecutionContext, grid: Grid | None) -> Window
         asked = context.partition_key_range
         return window_between(asked.start, asked.end, grid.kind)
     return None
-
-
-def window_names(grid: Grid, window: Window) -> Sequence[str]:
-    """The partitions of a window."""
-    between = dg.PartitionKeyRange(window.first, window.last)
-    return grid.partitions_def.get_partition_keys_in_range(between)
-
-
-def newest_window(grid: Grid, count: int) -> Window | None:
-    """The newest partitions, the running one among them; None before the first."""
-    keys = grid.partitions_def.get_partition_keys()[-count:]
-    return window_between(keys[0], keys[-1], grid.kind) if keys else None
 
 
 def raise_named(error: OpenDataError, window: Window | None) -> NoReturn:
@@ -181,8 +110,15 @@ def partitions_of_rows(
     kind, time = partition_kind(definition), definition.time
     if kind is None or time is None:
         return None
-    told = (row[time] for row in rows if row.get(time) is not None)
-    return in_ranges((partition_at(parse_start(str(at)), kind) for at in told), kind) or None
+    found = (_partition_of(str(row[time]), kind) for row in rows if row.get(time) is not None)
+    return in_ranges(filter(None, found), kind) or None
+
+
+def _partition_of(text: str, kind: Shard) -> str | None:
+    try:
+        return partition_at(parse_start(text), kind)
+    except InvalidInput:  # a time that Python cannot hold is shown as it is, and names no partition
+        return None
 
 
 def shown_partition(

@@ -12,10 +12,11 @@ import dagster as dg
 
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import Retries, failure_of, record_failure, recorded, run_reference
+from dataplatform.defs.grid import Grid
 from dataplatform.defs.history import last_candidate, last_release
 from dataplatform.defs.metadata import frozen_metadata, problem_metadata
 from dataplatform.defs.names import FREEZE, Names
-from dataplatform.defs.partitions import Grid, require_built
+from dataplatform.defs.partitions import require_built
 from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.freeze import Unchanged, freeze_candidate
 from dataplatform.releases.ports import ReleasePorts

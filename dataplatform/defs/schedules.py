@@ -18,16 +18,14 @@ from dataplatform.datasets.partitions import partition_kind
 from dataplatform.datasets.producer import Producer
 from dataplatform.datasets.schedule import Schedule, cron_of
 from dataplatform.defs.failures import MAX_RETRIES, RETRY_SECONDS
+from dataplatform.defs.grid import RANGE_END_TAG, RANGE_START_TAG, Grid, newest_window
 from dataplatform.defs.history import last_commit
 from dataplatform.defs.names import Names
-from dataplatform.defs.partitions import Grid, newest_window
 from opendata.wire.ids import DatasetId
 
 JOB: Final = "datasets"
 PARTITIONED_JOB: Final = "__ASSET_JOB"
 DATASET_TAG: Final = "opendata/dataset"
-RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
-RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
 MAX_RUNTIME_TAG: Final = "dagster/max_runtime"
 # Waiting for the provider's pool, gates, freezing and the waits between attempts.
 _ALLOWANCE: Final = timedelta(hours=1)

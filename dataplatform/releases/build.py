@@ -38,6 +38,7 @@ from dataplatform.releases.preview import PreviewRows
 from dataplatform.releases.shards import reuse_of, store_shards
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
+from opendata.wire.errors import Unavailable
 from opendata.wire.manifest import FileEntry, Manifest
 
 Log = Callable[[str, str], None]
@@ -115,7 +116,7 @@ def build_candidate(
 
     Raises:
         ProducerFailed, SourceUnavailable: classified (S1-86); nothing is staged then.
-        Unavailable: if the store does not take the bytes.
+        Unavailable: if the store does not take the bytes, or memory does not suffice.
     """
     asked = partial(_asked, ingredients, request.start_at, request.end_at)
     with _intake(ports, ingredients, asked) as intake:
@@ -145,9 +146,18 @@ def _intake(
     ingredients: Ingredients,
     asked: Callable[[pa.Schema], Interval | None],
 ) -> Iterator[Intake]:
-    with ports.workbench.session() as session:
-        beside = ingredients.beside
-        yield Intake(session, ingredients, asked, reuse_of(ports, beside.files if beside else ()))
+    beside = ingredients.beside
+    reuse = reuse_of(ports, beside.files if beside else ())
+    try:
+        with ports.workbench.session() as session:
+            yield Intake(session, ingredients, asked, reuse)
+    except MemoryError as error:
+        raise Unavailable(
+            f"the rows of {ingredients.definition.id} could not be arranged: "
+            f"the memory that this process may use does not suffice ({error})",
+            code="out_of_memory",
+            hint="yield smaller batches, or run it where more memory is free",
+        ) from error
 
 
 def _asked(

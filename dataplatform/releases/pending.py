@@ -56,10 +56,17 @@ def pending_candidate(
         log("warning", _LET_GO.format(digest=last.digest[:12], dataset=dataset))
         return None
     try:
-        return read_candidate(ports.store, dataset, last.digest)
+        found = read_candidate(ports.store, dataset, last.digest)
     except NotFound as gone:
         log("warning", f"{gone.message}: this part is built upon the current release instead")
         return None
+    return None if _holds_nothing_new(found, current) else found
+
+
+def _holds_nothing_new(candidate: Candidate, current: Release | None) -> bool:
+    """Whether the release has all that the candidate has; then nothing of it is pending."""
+    content = candidate.content_hash
+    return current is not None and current.manifest.integrity.content_hash == content
 
 
 _LET_GO = (

@@ -177,3 +177,6 @@ class ReleasePorts:
     segments: SegmentIndexer
     now: Callable[[], datetime]
     signer: Signer | None = None
+    keep_shard: Callable[[FileEntry, LocalFile], None] = lambda entry, file: None
+    """Told of every shard that was stored, whose bytes are at hand and hashed, so that
+    `shard_path` need not hash or fetch them again."""

@@ -35,6 +35,7 @@ def store_shards(ports: ReleasePorts, session: WorkSession) -> Iterator[WrittenS
             entry = shard.entry
             put_object_at(ports.store, entry.path, shard.parquet, entry.size_bytes, PARQUET)
             put_object(ports.store, shard.chunks.to_bytes(), content_type=JSON)
+            ports.keep_shard(entry, shard.parquet)
         return shard
 
     return in_parallel(store, session.shards())

@@ -38,4 +38,7 @@ def update_object(store: ObjectStore, key: str, change: Callable[[bytes | None],
         except (AlreadyExists, PreconditionFailed):
             continue
         return data
-    raise Conflict(f"{key} changed {UPDATE_TRIES} times while it was being updated")
+    raise Conflict(
+        f"{key} changed {UPDATE_TRIES} times while it was being updated",
+        hint="run the same command again; nothing of what others wrote was lost",
+    )

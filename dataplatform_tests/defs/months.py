@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dataplatform_tests.defs.site import Site
+from dataplatform_tests.defs.site import DATASET, Site
 from opendata.reading.cache import Cache
 from opendata.reading.shard import Access
 from opendata.reading.stats import ReadStats
@@ -47,16 +47,18 @@ SECTIONS: dict[str, Any] = {
 }
 
 
-def write_months(site: Site, source: dict[str, float | str], **sections: Any) -> None:
+def write_months(
+    site: Site, values: dict[str, float | str], dataset: str = DATASET, /, **sections: Any
+) -> None:
     """The producer, and what its source holds now."""
-    folder = site.write_main(MAIN, **(SECTIONS | sections))
-    lines = [f"{month} {value}" for month, value in source.items()]
+    folder = site.write_main(MAIN, dataset, **(SECTIONS | sections))
+    lines = [f"{month} {value}" for month, value in values.items()]
     (folder / "source.txt").write_text("\n".join(lines))
 
 
-def published_months(site: Site) -> dict[str, float]:
+def published_months(site: Site, dataset: str = DATASET) -> dict[str, float]:
     """What readers get, by month."""
-    release = site.current()
+    release = site.current(dataset)
     if release is None:
         return {}
     access = Access(site.platform.ports.store, Cache(None), ReadStats())

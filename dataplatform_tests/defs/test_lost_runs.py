@@ -19,6 +19,7 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from dataplatform.defs.names import Names
+from dataplatform_tests.defs.months import write_months
 from dataplatform_tests.defs.site import DATASET, Site
 from opendata.wire.ids import parse_dataset_id
 
@@ -40,15 +41,18 @@ def event(run: dg.DagsterRun, kind: dg.DagsterEventType, **facts: Any) -> dg.Eve
     )
 
 
-def begun_run(site: Site, pid: int, on_host: str | None = None) -> dg.DagsterRun:
+def begun_run(
+    site: Site, pid: int, job: str = "datasets", on_host: str | None = None, **tags: str
+) -> dg.DagsterRun:
     """A run as the event log shows it while it builds the candidate in process `pid`."""
     instance = site.instance
-    job = site.defs().resolve_job_def("datasets")
+    if on_host:
+        tags[GRPC_INFO_TAG] = json.dumps({"host": on_host, "port": 4000})
     run = instance.create_run_for_job(
-        job,
+        site.defs().resolve_job_def(job),
         asset_selection=frozenset(NAMES.all),
         remote_job_origin=launched_on(on_host) if on_host else None,
-        tags={GRPC_INFO_TAG: json.dumps({"host": on_host, "port": 4000})} if on_host else None,
+        tags=tags,
     )
     instance.handle_new_event(event(run, dg.DagsterEventType.RUN_START))
     engine = dg._core.events.EngineEventData.in_process(pid)  # type: ignore[attr-defined]
@@ -109,6 +113,17 @@ def test_a_run_whose_process_is_gone_is_canceled(site: Site, ended_process: int)
     assert status_of(site, run) is STATUS.STARTED
     settle_stale_runs(site)
     assert status_of(site, run) is STATUS.CANCELED
+
+
+@pytest.mark.requirement("S1-58")
+def test_partitions_whose_run_was_lost_block_the_release(site: Site, ended_process: int) -> None:
+    write_months(site, {"2024-01": 1.0, "2024-02": 2.0})
+    site.run(f"{DATASET}/candidate", partitions="2024-01")
+    run = begun_run(site, ended_process, "__ASSET_JOB", **{"dagster/partition": "2024-02"})
+    settle_stale_runs(site)
+    assert status_of(site, run) is STATUS.FAILURE
+    refused = site.run(f"{DATASET}/release")
+    assert "the last run of 2024-02 failed" in refused.failures[NAMES.step("release")]
 
 
 def test_a_run_whose_process_lives_is_left_alone(site: Site) -> None:

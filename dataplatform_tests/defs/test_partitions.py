@@ -239,6 +239,60 @@ def test_force_goes_with_a_partition(site: Site) -> None:
     assert site.current_version() == "1.0.1"
 
 
+APPENDING = """
+import datetime
+import pyarrow.compute as pc
+
+LAST_MONTH = {last}
+
+def produce(context):
+    previous = context.previous.table() if context.previous else None
+    newest = pc.max(previous["day"]).as_py() if previous is not None else datetime.date.min
+    days = [datetime.date(2024, month, 15) for month in range(1, LAST_MONTH + 1)]
+    fresh = [day for day in days if day > newest]
+    context.log.info("%d rows are fresh", len(fresh))
+    table = pa.table({{"day": pa.array(fresh, pa.date32()), "value": [1.0] * len(fresh)}})
+    return pa.concat_tables([previous, table]) if previous is not None else table
+"""
+
+
+@pytest.mark.requirement("S1-58")
+def test_a_producer_can_append_to_what_it_published_before(site: Site) -> None:
+    write_months(site, {})
+    site.write_main(APPENDING.format(last=3), **SECTIONS)
+    site.run()
+    before = site.current()
+    site.write_main(APPENDING.format(last=4), **SECTIONS)
+    run = site.run()
+    after = site.current()
+    assert "1 rows are fresh" in said(site, run)
+    assert before is not None and after is not None
+    assert after.manifest.files[:3] == before.manifest.files
+    assert built(run) == ["2024-04", None]
+    assert list(published_months(site)) == ["2024-01", "2024-02", "2024-03", "2024-04"]
+
+
+def test_two_runs_at_once_cannot_lose_each_others_part(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool keeps them apart; where somebody widened it, the later one is built again."""
+    from dataplatform.defs import candidate
+
+    write_months(site, SOURCE)
+    really, meanwhile = candidate.build, iter([True])
+
+    def interrupted(*arguments: Any) -> Any:
+        found = really(*arguments)
+        if next(meanwhile, False):
+            assert site.run(CANDIDATE, partitions="2024-05").succeeded
+        return found
+
+    monkeypatch.setattr(candidate, "build", interrupted)
+    run = site.run(partitions="2024-02")
+    assert run.restarted == 1
+    assert list(published_months(site)) == ["2024-02", "2024-05"]
+
+
 def _checks() -> dg.AssetSelection:
     return dg.AssetSelection.checks_for_assets(NAMES.candidate)
 

@@ -51,7 +51,7 @@ def produce(context):
 """
 
 
-def published(folder: Path, rows: int, prime: int) -> tuple[Watched, Release]:
+def run(folder: Path, rows: int, prime: int, **limits: int) -> Watched:
     home = folder / "producers" / ID
     home.mkdir(parents=True)
     (home / "opendata.yaml").write_text(DEFINITION, encoding="utf-8")
@@ -62,11 +62,19 @@ def published(folder: Path, rows: int, prime: int) -> tuple[Watched, Release]:
         "OPENDATA_CACHE": str(folder / "cache"),
         "TMPDIR": str(folder),
     }
-    watched = run_watched([OD, "run", ID, "--publish"], folder, environ)
+    return run_watched([OD, "run", ID, "--publish"], folder, environ, **limits)
+
+
+def published(folder: Path, rows: int, prime: int) -> tuple[Watched, Release]:
+    watched = run(folder, rows, prime)
     assert watched.returncode == 0, watched.output
-    release = read_current(FolderStore(str(folder / "store")), parse_dataset_id(ID))
+    release = current(folder)
     assert release is not None
     return watched, release
+
+
+def current(folder: Path) -> Release | None:
+    return read_current(FolderStore(str(folder / "store")), parse_dataset_id(ID))
 
 
 def require_all_rows(release: Release, rows: int) -> None:
@@ -77,7 +85,6 @@ def require_all_rows(release: Release, rows: int) -> None:
 
 
 @pytest.mark.platform
-@pytest.mark.requirement("S1-88")
 def test_ten_million_rows_in_no_order_are_published_within_one_gibibyte(tmp_path: Path) -> None:
     watched, release = published(tmp_path, 10_000_000, prime=7_654_321)
     require_all_rows(release, 10_000_000)
@@ -86,7 +93,6 @@ def test_ten_million_rows_in_no_order_are_published_within_one_gibibyte(tmp_path
 
 @pytest.mark.long
 @pytest.mark.platform
-@pytest.mark.requirement("S1-88")
 @pytest.mark.parametrize("prime", [1, 76_543_217], ids=["in order", "in no order"])
 def test_a_hundred_million_rows_are_published_within_one_gibibyte(
     tmp_path: Path, prime: int
@@ -94,3 +100,20 @@ def test_a_hundred_million_rows_are_published_within_one_gibibyte(
     watched, release = published(tmp_path, 100_000_000, prime)
     require_all_rows(release, 100_000_000)
     assert watched.peak_bytes < GIB
+
+
+@pytest.mark.platform
+@pytest.mark.parametrize("mebibytes", [500, 600, 750, 900, 1_000, 1_150])
+def test_where_memory_does_not_suffice_it_is_said_and_nothing_is_published(
+    tmp_path: Path, mebibytes: int
+) -> None:
+    watched = run(tmp_path, 300_000, 7_654_321, address_bytes=mebibytes << 20)
+    release = current(tmp_path)
+    if watched.returncode == 0:
+        assert release is not None
+        require_all_rows(release, 300_000)
+    else:
+        assert release is None
+        assert "memory" in watched.output.lower()
+        assert "did not expect" not in watched.output
+        assert "Traceback" not in watched.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from dataplatform_tests.fakes.shaky import BROKEN, LATE, LOST, REFUSED, SHORT, S
 from dataplatform_tests.faults.shaking import begin_life
 from opendata.stores import FolderStore, ObjectStore
 from opendata.stores.memory import MemoryStore
-from opendata.stores.patient import PatientStore
+from opendata.stores.patient_store import PatientStore
+from opendata.stores.ranges import Pieces, Range
+from opendata.wire.errors import Corrupt
 
 pytestmark = [pytest.mark.platform, pytest.mark.requirement("B1")]
 LIFE_OPERATIONS = 50
@@ -20,11 +23,13 @@ LIFE_OPERATIONS = 50
 KINDS = {SLOW, REFUSED, BROKEN, LOST, LATE, SHORT}
 
 
-def live(store: ObjectStore, folder: Path, seed: int) -> tuple[int, list[str], Counter[str]]:
+def live(
+    store: ObjectStore, folder: Path, seed: int, patient_store: type[PatientStore] = PatientStore
+) -> tuple[int, list[str], Counter[str]]:
     """One life under faults: its operations that succeeded, those that failed, and the faults."""
     time = VirtualTime()
     shaky = ShakyStore(store, time, seed=seed)
-    life = begin_life(PatientStore(shaky, time.patience(seed=seed)), store, folder, seed)
+    life = begin_life(patient_store(shaky, time.patience(seed=seed)), store, folder, seed)
     life.live(LIFE_OPERATIONS)
     life.check()
     calls = shaky.count()
@@ -40,6 +45,33 @@ def test_of_two_hundred_operations_on_a_bad_network_none_fails(tmp_path: Path) -
         succeeded, failed, faults = succeeded + done, failed + lost, faults + suffered
     assert (succeeded, failed) == (200, [])
     assert set(faults) == KINDS
+
+
+class TakesShortAnswers(PatientStore):
+    """A defect: what arrives short is taken for whole."""
+
+    def get_ranges(self, key: str, ranges: Sequence[Range]) -> Pieces:
+        return self._ask(lambda: self._inner.get_ranges(key, ranges))
+
+
+class DropsTheRest(PatientStore):
+    """A defect: a stream that breaks is taken for one that has ended."""
+
+    def _rest(self, *_: object) -> Iterator[bytes]:
+        return iter(())
+
+
+class KeepsStreaming(PatientStore):
+    """A defect: a stream that breaks is begun again, and its first pieces come twice."""
+
+    def _rest(self, key: str, chunk_bytes: int, *_: object) -> Iterator[bytes]:
+        return self.stream(key, chunk_bytes)
+
+
+@pytest.mark.parametrize("defect", [TakesShortAnswers, DropsTheRest, KeepsStreaming])
+def test_known_defects_would_be_found(tmp_path: Path, defect: type[PatientStore]) -> None:
+    with pytest.raises((AssertionError, Corrupt)):
+        live(MemoryStore(), tmp_path, 1, defect)
 
 
 def live_impatiently(folder: Path, seed: int, operations: int) -> tuple[int, int]:

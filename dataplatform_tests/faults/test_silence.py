@@ -9,11 +9,17 @@ import pytest
 
 from dataplatform.releases.index import rebuild_index
 from dataplatform.releases.repair import inspect, repair
+from dataplatform_tests.fakes.clock import VirtualTime
 from dataplatform_tests.fakes.stores import Fault, FaultyStore
 from dataplatform_tests.releases.building import Bench, make_bench, rates
+from opendata.reading.cache import Cache
 from opendata.reading.catalogue import load_catalogue
+from opendata.reading.offline import RememberingReader
+from opendata.reading.resolve import resolve
 from opendata.reading.verify import verify_dataset
 from opendata.stores.memory import MemoryStore
+from opendata.stores.patient_reader import PatientReader
+from opendata.stores.port import UNREACHABLE
 from opendata.wire import keys
 from opendata.wire.errors import Unavailable
 from opendata.wire.ids import Reference
@@ -86,3 +92,21 @@ def test_a_rebuilt_index_keeps_the_entry_of_what_cannot_be_read(
     rebuilt, problems = rebuild_index(bench.ports)
     assert [one.object for one in problems] == [keys.pointer_key(bench.dataset)]
     assert rebuilt.datasets == before
+
+
+def test_without_a_network_the_cache_answers_after_one_short_wait(
+    bench: Bench, store: FaultyStore, tmp_path: Path
+) -> None:
+    """However many documents a load asks for: a store is missed once, in seconds."""
+    cache, time = Cache(str(tmp_path / "seen")), VirtualTime()
+    reader = RememberingReader(PatientReader(store, time.patience()), cache)
+    release = resolve(RememberingReader(store, cache), Reference(bench.dataset))
+    no_network = Unavailable("no network", code=UNREACHABLE)
+    store.script.append(Fault("*", times=10**6, error=lambda: no_network))
+    offline = resolve(reader, Reference(bench.dataset))
+    assert (offline.version, reader.offline) == (release.version, True)
+    assert 0 < time.now_seconds <= 3
+    asked = store.count("get")
+    assert resolve(reader, Reference(bench.dataset)).version == release.version
+    assert store.count("get") == asked + 2  # pointer and manifest, each tried once
+    assert time.now_seconds <= 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -21,12 +22,26 @@ class Watched:
     peak_bytes: int
 
 
-def run_watched(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Watched:
-    """Run a command to its end; memory that processes share is counted once for each."""
+def run_watched(
+    command: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    address_bytes: int = resource.RLIM_INFINITY,
+) -> Watched:
+    """Run a command to its end; memory that processes share is counted once for each.
+
+    `address_bytes` is how much address space each of its processes may have.
+    """
     log = folder / "watched.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, cwd=folder, env=dict(environ), stdout=out, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=dict(environ),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (address_bytes,) * 2),
         )
         peak = 0
         while process.poll() is None:

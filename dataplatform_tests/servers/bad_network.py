@@ -45,6 +45,7 @@ class BadNetwork:
     def __init__(self, address: str) -> None:
         self.address = address
         self.requests = 0
+        self.sent_bytes = 0
         self.faults: Counter[str] = Counter()
 
 
@@ -62,6 +63,9 @@ def bad_network(upstream: str, choose: Choose) -> Iterator[BadNetwork]:
             if fault:
                 network.faults[fault] += 1
             return fault
+
+        def sent(self, size: int) -> None:
+            network.sent_bytes += size
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -98,6 +102,9 @@ class _Proxy(BaseHTTPRequestHandler):
     server_host: str
 
     def chosen(self) -> str | None:
+        raise NotImplementedError
+
+    def sent(self, size: int) -> None:
         raise NotImplementedError
 
     def do_GET(self) -> None:
@@ -177,6 +184,7 @@ class _Proxy(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data[:sent])
+            self.sent(len(data[:sent]))
 
     def _reset(self) -> None:
         """End the connection as a crashed machine's kernel does."""

@@ -29,7 +29,8 @@ from opendata.stores import ObjectReader
 from opendata.stores.addresses import parse_web_address
 from opendata.stores.http import ONCE, HttpStore, client_options
 from opendata.stores.obstore_errors import is_unconnected
-from opendata.stores.patient import PatientReader, PatientStore
+from opendata.stores.patient_reader import PatientReader
+from opendata.stores.patient_store import PatientStore
 from opendata.stores.port import UNREACHABLE
 from opendata.stores.s3 import open_s3
 from opendata.wire.errors import (

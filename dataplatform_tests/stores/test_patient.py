@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +11,22 @@ import pytest
 from dataplatform_tests.fakes.clock import VirtualTime
 from dataplatform_tests.fakes.shaky import ShakyStore
 from dataplatform_tests.fakes.stores import Fault, FaultyStore
+from dataplatform_tests.servers.bad_network import bad_network, three_of_ten
+from dataplatform_tests.servers.seaweed import SeaweedServer
 from dataplatform_tests.stores.conformance import StoreConformance
+from dataplatform_tests.stores.shaken import ShakenConformance
 from opendata.stores import AlreadyExists, FolderStore, LocalFile, ObjectStore, PreconditionFailed
 from opendata.stores.memory import MemoryStore
-from opendata.stores.patient import PatientReader, PatientStore
+from opendata.stores.patience import Patience
+from opendata.stores.patient_reader import PatientReader
+from opendata.stores.patient_store import PatientStore
 from opendata.stores.port import RATE_LIMITED, UNREACHABLE
+from opendata.stores.s3 import open_s3
 from opendata.wire.errors import NotFound, Unavailable
 
 pytestmark = pytest.mark.requirement("B1")
+QUICK = Patience(first_pause_seconds=0.002, longest_pause_seconds=0.02, busy_pause_seconds=0.01)
+"""The product's tries and budget; only the pauses are those of a test."""
 
 
 class TestPatientStore(StoreConformance):
@@ -29,11 +37,8 @@ class TestPatientStore(StoreConformance):
         return PatientStore(MemoryStore())
 
 
-class TestPatientStoreOnABadNetwork(StoreConformance):
+class TestPatientStoreOnABadNetwork(ShakenConformance):
     """The whole port, while three calls in ten go wrong."""
-
-    race_threads = 8
-    counter_threads = 4
 
     @pytest.fixture(params=["memory", "folder"])
     def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
@@ -41,31 +46,18 @@ class TestPatientStoreOnABadNetwork(StoreConformance):
         inner = MemoryStore() if request.param == "memory" else FolderStore(str(tmp_path / "s"))
         return PatientStore(ShakyStore(inner, time, seed=7), time.patience(seed=7))
 
-    def test_put_new_never_overwrites(self, store: ObjectStore) -> None:
-        """But for bytes that are the same: those count as one's own."""
-        store.put_new("k", b"first")
-        with pytest.raises(AlreadyExists, match="k already exists"):
-            store.put_new("k", b"second")
-        assert store.get("k").data == b"first"
 
-    def test_no_increment_of_a_shared_counter_is_lost(self, store: ObjectStore) -> None:
-        """As joins, since a refused write may have happened and been replaced: none is lost."""
-        store.put_new("joined", b"")
-        names = [f"{writer}-{turn}" for writer in range(self.counter_threads) for turn in range(10)]
+@pytest.mark.real
+@pytest.mark.long
+class TestS3StoreOverABadNetwork(ShakenConformance):
+    """The whole port, over sockets that break."""
 
-        def join(name: str) -> None:
-            while True:
-                found = store.get("joined")
-                members = sorted({*found.data.decode().split(), name})
-                try:
-                    store.put_if_match("joined", " ".join(members).encode(), found.token)
-                except PreconditionFailed:
-                    continue
-                return
-
-        with ThreadPoolExecutor(self.counter_threads) as pool:
-            list(pool.map(join, names))
-        assert store.get("joined").data.decode().split() == sorted(names)
+    @pytest.fixture
+    def store(self, seaweed: SeaweedServer, seaweed_bucket: str) -> Iterator[ObjectStore]:
+        with bad_network(seaweed.endpoint, three_of_ten(seed=9)) as network:
+            environ = seaweed.environ() | {"OPENDATA_S3_ENDPOINT": network.address}
+            url = f"{seaweed_bucket}/{uuid.uuid4().hex}"
+            yield PatientStore(open_s3(url, environ), QUICK)
 
 
 @pytest.fixture
@@ -99,8 +91,8 @@ def test_a_request_is_tried_twelve_times_with_growing_pauses(
     assert faulty.count("get") == 12
     assert len(time.pauses) == 11
     assert 0.05 <= time.pauses[0] <= 0.15
-    assert all(5 <= pause <= 15 for pause in time.pauses[-4:])
-    assert time.now_seconds < 120
+    assert all(2.5 <= pause <= 7.5 for pause in time.pauses[-5:])
+    assert time.now_seconds < 60
 
 
 def test_slow_answers_use_up_the_time_of_a_request(
@@ -125,6 +117,7 @@ def test_three_tries_are_made_however_long_they_take(
 
     faulty.script.append(Fault("put", times=2, error=break_after_an_hour))
     store.put("k", b"1")
+    assert faulty.count("put") == 3
     faulty.script.append(Fault("put", times=3, error=break_after_an_hour))
     with pytest.raises(Unavailable, match="reset"):
         store.put("k", b"2")
@@ -178,6 +171,18 @@ def test_what_waiting_does_not_cure_is_not_waited_for(
     assert (faulty.count("put"), time.pauses) == (1, [])
 
 
+def test_whoever_is_kept_waiting_is_told_why_once_a_minute(
+    store: PatientStore, faulty: FaultyStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put("k", b"1")
+    faulty.script.append(Fault("get", times=3))
+    store.get("k")
+    assert caplog.messages == []  # a moment is not worth a word
+    faulty.script.append(Fault("get", times=10))
+    store.get("k")
+    assert caplog.messages == ["the store does not answer (scripted); trying again"]
+
+
 # --- a store that is not there ---------------------------------------------------------
 
 
@@ -199,9 +204,30 @@ def test_a_store_that_answered_a_moment_ago_is_waited_for_while_it_starts_again(
     store: PatientStore, faulty: FaultyStore, time: VirtualTime
 ) -> None:
     store.put("k", b"1")
-    faulty.script.append(Fault("get", times=9, error=answer(UNREACHABLE)))
+    faulty.script.append(Fault("get", times=11, error=answer(UNREACHABLE)))
     assert store.get("k").data == b"1"
     assert time.now_seconds > 10
+
+
+@pytest.mark.parametrize("code", ["store_unavailable", RATE_LIMITED])
+def test_after_one_request_was_given_up_the_next_ones_wait_less_until_one_succeeds(
+    store: PatientStore, faulty: FaultyStore, time: VirtualTime, code: str
+) -> None:
+    faulty.inner.put("k", b"1")
+    faulty.script.append(Fault("get", times=999, error=answer(code)))
+    with pytest.raises(Unavailable):
+        store.get("k")
+    assert faulty.count("get") >= 12
+    for _ in range(2):
+        faulty.calls.clear()
+        with pytest.raises(Unavailable):
+            store.get("k")
+        assert faulty.count("get") == 3
+    assert store.stat("k") is not None
+    faulty.calls.clear()
+    with pytest.raises(Unavailable):
+        store.get("k")
+    assert faulty.count("get") >= 12
 
 
 def test_that_something_does_not_exist_is_an_answer(

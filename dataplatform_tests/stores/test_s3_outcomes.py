@@ -7,7 +7,7 @@ import pytest
 from dataplatform_tests.fakes.clock import VirtualTime
 from dataplatform_tests.servers.scripted_s3 import HANG_UP, Answer, ScriptedS3, scripted_s3
 from opendata.stores import AlreadyExists, ObjectStore, PreconditionFailed
-from opendata.stores.patient import PatientStore
+from opendata.stores.patient_store import PatientStore
 from opendata.stores.s3 import open_s3
 from opendata.wire.errors import Unavailable
 

@@ -39,9 +39,8 @@ def decode(
     expected = sum(plan.chunks.row_groups[index].row_count for index in chosen)
     if table.num_rows != expected:
         raise refused(plan.entry.path, f"has {table.num_rows} rows where {expected} were published")
-    expression = query.expression if plan.unsure.intersection(chosen) else None
-    if expression is not None:
-        table = table.filter(expression)
+    if plan.unsure.intersection(chosen):
+        table = query.keep(table)
     return table.select(list(query.columns))
 
 

@@ -36,8 +36,10 @@ def pandas_frame(selection: Selection) -> pd.DataFrame:
         sources = list(found)
     names = selection.query.columns
     if any(source.plan.unsure for source in sources) or len(set(names)) < len(names):
-        return _through_arrow(pa.concat_tables([_none(selection), *tables_of(selection, sources)]))
-    looks = _through_arrow(_none(selection)).dtypes
+        return _through_arrow(
+            pa.concat_tables([selection.nothing(), *tables_of(selection, sources)])
+        )
+    looks = _through_arrow(selection.nothing()).dtypes
     filled = {
         name: looks[name]
         for name in names
@@ -47,10 +49,6 @@ def pandas_frame(selection: Selection) -> pd.DataFrame:
     parts = [part for source in sources for part in portions(source, TASK_BYTES, TASK_ROWS)]
     sources.clear()  # a shard is let go as soon as its last part is decoded
     return _assembled(selection, parts, filled)
-
-
-def _none(selection: Selection) -> pa.Table:
-    return selection.wanted.empty_table()
 
 
 def _through_arrow(table: pa.Table) -> pd.DataFrame:
@@ -93,7 +91,7 @@ def _assembled(
     }
     if len(columns) < len(selection.query.columns):
         others = [name for name in selection.query.columns if name not in columns]
-        rest = _through_arrow(pa.concat_tables([_none(selection).select(others), *kept]))
+        rest = _through_arrow(pa.concat_tables([selection.nothing().select(others), *kept]))
         columns |= {name: rest[name] for name in others}
     ordered = {name: columns[name] for name in selection.query.columns}
     return pd.DataFrame(ordered, index=pd.RangeIndex(count), copy=False)
@@ -129,9 +127,11 @@ class _Filling:
 
 
 def _array(look: Any, count: int) -> Any:
-    if isinstance(look, pd.DatetimeTZDtype):
-        return np.empty(count, f"M8[{look.unit}]")
-    return np.empty(count, look)
+    kind = np.dtype(f"M8[{look.unit}]") if isinstance(look, pd.DatetimeTZDtype) else look
+    if kind == np.dtype(object) or not count:
+        return np.empty(count, kind)
+    # NumPy asks for huge pages, which are slow to get where memory is in pieces; Arrow does not.
+    return np.frombuffer(pa.allocate_buffer(count * kind.itemsize), kind)
 
 
 def _column(array: Any, look: Any) -> Any:

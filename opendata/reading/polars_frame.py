@@ -26,12 +26,12 @@ from opendata.wire.manifest import FileEntry
 
 def polars_frame(selection: Selection) -> pl.DataFrame:
     """The selection's rows and columns."""
-    empty = pl.from_arrow(selection.wanted.empty_table())
+    empty = pl.from_arrow(selection.nothing())
     assert isinstance(empty, pl.DataFrame)
     if len(set(selection.query.columns)) < len(selection.query.columns) or not all(
         _is_read_alike(field.type) for field in selection.wanted
     ):
-        table = pa.concat_tables([selection.wanted.empty_table(), *_all_tables(selection)])
+        table = pa.concat_tables([selection.nothing(), *_all_tables(selection)])
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)
         return frame
@@ -54,7 +54,7 @@ def _parts(selection: Selection, empty: pl.DataFrame) -> Iterator[pl.DataFrame]:
             yield _scanned([one for one in run if isinstance(one, _File)], empty)
             continue
         tables = tables_of(selection, (one for one in run if isinstance(one, ShardSource)))
-        frame = pl.from_arrow(pa.concat_tables([selection.wanted.empty_table(), *tables]))
+        frame = pl.from_arrow(pa.concat_tables([selection.nothing(), *tables]))
         assert isinstance(frame, pl.DataFrame)
         yield frame
 

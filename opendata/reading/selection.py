@@ -44,6 +44,10 @@ class Selection:
         """The schema of the answer."""
         return pa.schema([self.schema.field(name) for name in self.query.columns])
 
+    def nothing(self) -> pa.Table:
+        """The answer without rows (Arrow's own empty table would import pandas)."""
+        return pa.Table.from_batches([], schema=self.wanted)
+
     def sources(self, *, eager: bool = True) -> Generator[ShardSource, None, None]:
         """The shards that take part, in order; their chunk lists are read ahead."""
         tasks = (

@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 
 from opendata.reading.ahead import in_order
-from opendata.reading.canonical_rows import rechunk
 from opendata.reading.decode import decode
 from opendata.reading.selection import (
     STREAMED_BYTES,
@@ -48,7 +47,7 @@ def whole_table(selection: Selection) -> pa.Table:
     """All rows of a selection in one table of many chunks; nothing is copied to join them."""
     with closing(selection.sources()) as sources:
         tables = list(tables_of(selection, sources))
-    return pa.concat_tables(tables) if tables else selection.wanted.empty_table()
+    return pa.concat_tables(tables) if tables else selection.nothing()
 
 
 def tables_of(
@@ -81,6 +80,9 @@ def read_batches(
 
 
 def _stream(selection: Selection, batch_size: int) -> Generator[pa.RecordBatch, None, None]:
+    # Loads Arrow's functions, which a read of one table does without.
+    from opendata.reading.canonical_rows import rechunk
+
     with (
         closing(selection.sources(eager=False)) as sources,
         closing(

@@ -11,7 +11,7 @@ from obstore.store import HTTPStore as HttpClient
 
 from opendata.stores.addresses import WebAddress
 from opendata.stores.obstore_errors import Place
-from opendata.stores.obstore_reader import Clients, ObstoreReader
+from opendata.stores.obstore_reader import STREAMED_BYTES, Clients, ObstoreReader
 from opendata.stores.ranges import Span
 
 if TYPE_CHECKING:
@@ -42,9 +42,18 @@ class HttpStore(ObstoreReader):
         try:
             return super()._fetch(key, spans)
         except foreign.NotSupportedError:
-            # A simple web server without ranges: take the whole object and cut it.
-            whole = memoryview(bytes(self._clients.usual.get(key).bytes()))
-            return [whole[span.start : span.end] for span in spans]
+            # A simple web server without ranges: all of it comes, and only the spans are kept.
+            return self._cut_from_stream(key, spans)
+
+    def _cut_from_stream(self, key: str, spans: Sequence[Span]) -> Sequence[memoryview]:
+        kept = [bytearray() for _ in spans]
+        at = 0
+        for piece in self._clients.usual.get(key).stream(min_chunk_size=STREAMED_BYTES):
+            view = memoryview(piece)
+            for span, part in zip(spans, kept, strict=True):
+                part += view[max(span.start - at, 0) : max(span.end - at, 0)]
+            at += len(view)
+        return [memoryview(part) for part in kept]
 
 
 def client_options(address: WebAddress | None, silence_seconds: float) -> ClientConfig:

@@ -2,7 +2,7 @@
 
 Here belongs what S3, HTTP and memory have in common. What a technology needs to be opened
 (credentials, time-outs, addresses) is in its own module; writing is in `obstore_store`. Every
-request is sent once: asking again is `patient`'s.
+request is sent once: asking again is `patient_reader`'s.
 """
 
 from __future__ import annotations

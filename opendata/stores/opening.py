@@ -66,7 +66,7 @@ def open_store(url: str, *, environ: Mapping[str, str]) -> ObjectStore:
     """
     scheme = _scheme(url)
     if scheme == "s3":
-        from opendata.stores.patient import PatientStore
+        from opendata.stores.patient_store import PatientStore
         from opendata.stores.s3 import open_s3
 
         return PatientStore(open_s3(url, environ))
@@ -104,7 +104,7 @@ def _folder(url: str, scheme: str) -> str:
 
 def _open_web(url: str) -> ObjectReader:
     from opendata.stores.http import HttpStore
-    from opendata.stores.patient import PatientReader
+    from opendata.stores.patient_reader import PatientReader
 
     address = parse_web_address(url)
     if not (address.is_encrypted or address.is_loopback):

@@ -9,8 +9,8 @@ Promises:
 - `put_new` and `put_if_match` are atomic with respect to each other and to `put`, across threads
   and processes. Of many concurrent `put_new` on one key exactly one succeeds.
 - `Unavailable` from a write means *outcome unknown*: the write may have happened. Nothing may be
-  deleted or reported as failed on such an outcome; read back and settle it. `patient` does both
-  for every store behind a network, and what it cannot settle comes out as such.
+  deleted or reported as failed on such an outcome; read back and settle it. `patient_store` does
+  so for every store behind a network, and what it cannot settle comes out as such.
 - A conditional write that is refused did not happen, or happened unanswered and was replaced
   since: whoever has to know which (the pointer's swap) looks at the history. One whose answer was
   lost is known by its bytes: where it matters who wrote them, they hold something of the writer's
@@ -150,7 +150,10 @@ class ObjectStore(ObjectReader, Protocol):
     """A store that can be written."""
 
     def put(self, key: str, data: Payload, *, content_type: str | None = None) -> str:
-        """Write unconditionally (derived copies only); returns the new token."""
+        """Write unconditionally; returns the new token.
+
+        For derived copies, and for objects whose key names their content.
+        """
         ...
 
     def put_new(self, key: str, data: Payload, *, content_type: str | None = None) -> str:

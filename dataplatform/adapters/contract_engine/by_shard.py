@@ -8,6 +8,7 @@ as a whole.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,6 +70,8 @@ def measure_by_shard(
     """The table from its shards, or None where it has to be measured as a whole."""
     if len(known) != len(table.files) or not table.counts_per_file:
         return None
+    if any(shard.facts and len(shard.facts.counts) != len(conditions) for shard in known):
+        return None  # another table under the same contract, or an engine that asked otherwise
     try:
         shards = _facts_of_all(session, table, contract, conditions, known)
         columns = {c: merged_column(c, table.type_of(c), shards) for c in table.columns}
@@ -126,12 +129,13 @@ def _measured(
         return
     selected = ['"#file" AS "#file"', 'count(*) AS "#rows"']
     for at, column in enumerate(table.columns):
-        told = all(_tells(shard.stats.get(column), table.type_of(column)) for shard in known)
-        for alias, sql in _asked(column, table, told).items():
+        told = [_told(shard.stats.get(column), table.type_of(column)) for shard in known]
+        for alias, sql in _asked(column, table, frozenset.intersection(*told)).items():
             selected.append(f'{sql} AS "{at}.{alias}"')
     for at, condition in enumerate(conditions):
-        selected.append(f'{condition.looks_at} AS "checked.{at}"')
-        selected.append(f'count(*) FILTER (WHERE {condition.breaks}) AS "failing.{at}"')
+        if not all(_is_kept(condition, shard.stats) for shard in known):
+            selected.append(f'{condition.looks_at} AS "checked.{at}"')
+            selected.append(f'count(*) FILTER (WHERE {condition.breaks}) AS "failing.{at}"')
     sql = f'SELECT {", ".join(selected)} FROM {table.rows_sql} GROUP BY "#file"'
     rows = {row["#file"]: row for row in session.rows(sql)}
     for at in range(len(table.files)):
@@ -154,39 +158,54 @@ def _facts(
             if alias.partition(".")[0] == str(at)
         }
         columns[column] = _column(column, table, answer, known.stats.get(column) or ColumnStats())
-        averaged[column] = answer.get("averaged", 0)
+        profile = columns[column]
+        if "mean" in answer:
+            valid = row["#rows"] - profile.null_count - profile.nan_count
+            averaged[column] = answer.get("averaged", valid)
     return ShardFacts(
         sha256=known.sha256,
         row_count=row["#rows"],
         columns=columns,
         averaged=averaged,
-        counts=tuple((row[f"checked.{at}"], row[f"failing.{at}"]) for at in range(len(conditions))),
+        counts=tuple(
+            (row.get(f"checked.{at}", row["#rows"]), row.get(f"failing.{at}", 0))
+            for at in range(len(conditions))
+        ),
     )
 
 
-def _asked(column: str, table: Table, told: bool) -> dict[str, str]:
+def _asked(column: str, table: Table, told: frozenset[str]) -> dict[str, str]:
     """What the rows are asked about one column; nothing that the writer's statistics tell."""
     asked = dict(column_question(column, table).aggregates)
-    if told:
-        for alias in ("nulls", "distinct"):
-            asked.pop(alias, None)
-        if _bounds_are_told(table.type_of(column)):
-            asked.pop("min", None)
-            asked.pop("max", None)
     if "mean" in asked:
         finite = f"isfinite({name(column)})" if "nans" in asked else f"{name(column)} IS NOT NULL"
         asked["averaged"] = f"count(*) FILTER (WHERE {finite})"
-    return asked
+    return {alias: sql for alias, sql in asked.items() if alias not in told}
 
 
-def _tells(stats: ColumnStats | None, kind: pa.DataType) -> bool:
+def _is_kept(condition: RowRule, stats: Mapping[str, ColumnStats]) -> bool:
+    """Whether the writer's statistics prove that no row breaks the condition."""
+    return condition.is_about_nulls and all(
+        field in stats and stats[field].null_count == 0 for field in condition.fields
+    )
+
+
+def _told(stats: ColumnStats | None, kind: pa.DataType) -> frozenset[str]:
+    """What a shard's statistics tell of a column in the words of a report."""
     if stats is None or stats.null_count is None or stats.distinct_estimate is None:
+        return frozenset()
+    if stats.distinct_estimate and not _bounds_are_told(stats, kind):
+        return frozenset({"nulls", "distinct"})
+    # Neither bound is infinite then, so a mean is over all numbers.
+    return frozenset({"nulls", "distinct", "min", "max", "averaged"})
+
+
+def _bounds_are_told(stats: ColumnStats, kind: pa.DataType) -> bool:
+    """Whether the stored bounds are there, and written as a report writes values."""
+    if stats.min is None or stats.max is None:
         return False
-    return stats.min is not None or not _bounds_are_told(kind) or stats.distinct_estimate == 0
-
-
-def _bounds_are_told(kind: pa.DataType) -> bool:
-    """Whether a stored bound is written as a report writes the value."""
+    if pa.types.is_floating(kind):
+        return math.isfinite(float(stats.min)) and math.isfinite(float(stats.max))
     if pa.types.is_timestamp(kind):
         return bool(kind.unit in ("s", "us"))
     return bool(
@@ -200,19 +219,24 @@ def _bounds_are_told(kind: pa.DataType) -> bool:
 def _column(
     column: str, table: Table, answer: Mapping[str, Any], stats: ColumnStats
 ) -> ColumnProfile:
-    low, high = answer.get("min", stats.min), answer.get("max", stats.max)
     kind = table.type_of(column)
-    if "min" not in answer and pa.types.is_integer(kind):
-        low, high = (None if bound is None else int(bound) for bound in (low, high))
-    mean = answer.get("mean")
     return ColumnProfile(
         null_count=answer.get("nulls", stats.null_count or 0),
         nan_count=answer.get("nans", 0),
         distinct_estimate=answer.get("distinct", stats.distinct_estimate),
-        min=table.json_cell(column, low),
-        max=table.json_cell(column, high),
-        mean=mean,
+        min=table.json_cell(column, answer.get("min", _value(stats.min, kind))),
+        max=table.json_cell(column, answer.get("max", _value(stats.max, kind))),
+        mean=answer.get("mean"),
     )
+
+
+def _value(bound: str | None, kind: pa.DataType) -> Any:
+    """A stored bound as the value that a statement would have answered."""
+    if bound is None:
+        return None
+    if pa.types.is_integer(kind):
+        return int(bound)
+    return float(bound) + 0.0 if pa.types.is_floating(kind) else bound  # there is one zero
 
 
 def _unique_fields(table: Table, contract: Contract) -> list[tuple[str, ...]]:

@@ -33,6 +33,8 @@ ROUNDS: Final = 7
 ROUNDS_MIN: Final = 3
 BUDGET_SECONDS: Final = 20.0
 _SHORTEST_SECONDS: Final = 1e-9
+Asked = tuple[Manifest, Sequence[Key]]
+"""A release, and the keys that it is asked for."""
 
 
 class ReadingProbe:
@@ -79,7 +81,9 @@ class ReadingProbe:
         """How long look-ups by some fields take; see the port."""
         keys = self._keys(candidate, fields)
         before = self._keys(current, fields) if current else []
-        asked = [(candidate, keys), *([(current, before)] if current and before else [])]
+        asked: list[Asked] = [(candidate, keys)]
+        if current and before:
+            asked.append((current, before))
         for release, wanted in asked:
             self._bring_here(release, wanted)
             self._timed(release, wanted)  # the first look fills caches and does not count
@@ -103,10 +107,14 @@ class ReadingProbe:
             ratio=_ratio(new, len(keys), old, len(before)),
         )
 
-    def _round(self, asked: Sequence[tuple[Manifest, list[Key]]], *, reverse: bool) -> list[float]:
-        """Each release's seconds; who is asked first changes from round to round."""
-        taken = {at: self._timed(*asked[at]) for at in sorted(range(len(asked)), reverse=reverse)}
-        return [taken[at] for at in range(len(asked))]
+    def _round(self, asked: Sequence[Asked], *, reverse: bool) -> list[float]:
+        """Each release's seconds; they take turns at every look-up, so that load hits both."""
+        taken = [0.0] * len(asked)
+        for turn in range(max(len(keys) for _, keys in asked)):
+            for at in sorted(range(len(asked)), reverse=reverse):
+                release, keys = asked[at]
+                taken[at] += self._timed(release, keys[turn : turn + 1])
+        return taken
 
     def _timed(self, release: Manifest, keys: Sequence[Key]) -> float:
         began = self._clock()

@@ -6,7 +6,7 @@ and what goes over all rows is asked of the engine, which spills.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -40,13 +40,9 @@ class ParquetSegments:
         """Statistics, distinct values, order and pruning by keys; see the port."""
         table = open_table(files)
         _check_keys(table, keys)
-        counts = [DistinctCounts(_only(schema, keys)) for schema in table.schemas]
-        segments = [
-            segment
-            for at, path in enumerate(table.files)
-            for segment in _segments(at, path, counts[at])
-        ]
-        per_file = tuple(_merged(table, at, segments, counts[at]) for at in range(len(table.files)))
+        measured = [_measured(at, path, keys) for at, path in enumerate(table.files)]
+        segments = [segment for found, _ in measured for segment in found]
+        per_file = tuple(stats for _, stats in measured)
         with locked_session(table.files, self._limits) as session, table.opened(session):
             repetition = find_repetition(session, table, keys)
             order = key_order(session, table, keys)
@@ -83,46 +79,39 @@ def _check_keys(table: Table, keys: Sequence[str]) -> None:
             raise InvalidInput(f"{key} cannot be indexed: {why or f'it is {kind}'}")
 
 
-def _only(schema: pa.Schema, keys: Sequence[str]) -> pa.Schema:
-    return pa.schema([schema.field(key) for key in keys])
-
-
-def _segments(at: int, path: str, counts: DistinctCounts) -> Iterator[Segment]:
-    keys = list(counts.totals)
+def _measured(
+    at: int, path: str, keys: Sequence[str]
+) -> tuple[list[Segment], dict[str, ColumnStats]]:
+    """A file's segments, and its own statistics by the keys."""
+    segments = []
     with pq.ParquetFile(path) as file:
         # Statistics count in the unit that Parquet stores, which may be finer than the column's.
         stored = file.metadata.schema.to_arrow_schema()
+        counts = DistinctCounts(pa.schema([file.schema_arrow.field(key) for key in keys]))
         for group in range(file.num_row_groups):
             metadata = file.metadata.row_group(group)
-            distinct = counts.add(_one_batch(file.read_row_group(group, columns=keys)))
+            distinct = _distinct(counts, file.read_row_group(group, columns=list(keys)))
             columns = {
                 part.path_in_schema: column_stats(
                     part.statistics,
                     stored.field(part.path_in_schema).type,
-                    distinct[part.path_in_schema],
+                    distinct.get(part.path_in_schema, 0),
                 )
                 for part in map(metadata.column, range(metadata.num_columns))
                 if part.path_in_schema in keys
             }
-            yield Segment(file=at, row_group=group, row_count=metadata.num_rows, columns=columns)
-
-
-def _one_batch(rows: pa.Table) -> pa.RecordBatch:
-    columns = [column.combine_chunks() for column in rows.columns]
-    return pa.RecordBatch.from_arrays(columns, schema=rows.schema)
-
-
-def _merged(
-    table: Table, at: int, segments: Sequence[Segment], counts: DistinctCounts
-) -> dict[str, ColumnStats]:
-    groups = [
-        RowGroup(row_count=segment.row_count, columns=(), stats=segment.columns)
-        for segment in segments
-        if segment.file == at
-    ]
+            segments.append(
+                Segment(file=at, row_group=group, row_count=metadata.num_rows, columns=columns)
+            )
+    groups = [RowGroup(row_count=s.row_count, columns=(), stats=s.columns) for s in segments]
     if not groups:
-        return {}
-    return merge_stats(table.schemas[at], Path(table.files[at]), groups, counts.totals)
+        return segments, {}
+    return segments, merge_stats(file.schema_arrow, Path(path), groups, counts.totals)
+
+
+def _distinct(counts: DistinctCounts, rows: pa.Table) -> dict[str, int]:
+    batches = rows.combine_chunks().to_batches()
+    return counts.add(batches[0]) if batches else {}
 
 
 def _distinct_estimates(

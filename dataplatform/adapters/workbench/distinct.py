@@ -14,6 +14,14 @@ import pyarrow.compute as pc
 KEPT_BYTES_MAX: Final = 4 << 20
 
 
+def different_values(column: pa.Array) -> pa.Array:
+    """Each value once (a null too), in a type of the same values where Arrow cannot tell narrow
+    decimals apart."""
+    if pa.types.is_decimal32(column.type) or pa.types.is_decimal64(column.type):
+        column = column.cast(pa.decimal128(column.type.precision, column.type.scale))
+    return pc.unique(column)
+
+
 class DistinctCounter:
     """Counts one column of a shard, row group by row group."""
 
@@ -30,7 +38,7 @@ class DistinctCounter:
             assert self.total is not None
             self.total += len(column)
             return len(column)
-        values = pc.unique(column)
+        values = different_values(column)
         count = len(values) - (1 if values.null_count else 0)
         if self._rises and self._last is not None:
             # What came before rose, but is gone; only sums of it are left.

@@ -37,8 +37,7 @@ class OrderedShards:
         arrangement = self._arrangement
         runs = sorted_runs_of_one_shard(batch, arrangement.time, arrangement.shard)
         for ordinal, rows in runs:
-            if rows.num_rows:
-                self._writer(ordinal).add(rows)
+            self._writer(ordinal).add(rows)
         return True
 
     def finish(self) -> Iterator[WrittenShard]:
