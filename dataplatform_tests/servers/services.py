@@ -8,6 +8,7 @@ signal goes to the server alone.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -73,6 +74,7 @@ class Services:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    preexec_fn=_end_with_parent,
                 )
             eventually(lambda name=name: self._answers(name), f"{name} answers; see {log.name}")
 
@@ -164,6 +166,12 @@ def installed_services(
         time.sleep(1)
         for process in services.running.values():
             _kill_all(process)
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to stop the service should the test run itself be killed."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def _kill_all(process: subprocess.Popen[bytes]) -> None:
