@@ -6,6 +6,7 @@ API) take a `Platform` and never build an adapter themselves.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,8 +15,10 @@ from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
 from dataplatform.adapters.producers.folder import ProducerFolder, git_commit
 from dataplatform.adapters.quality.great_expectations import GreatExpectations
+from dataplatform.adapters.query_probe.reading import ReadingProbe
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
 from dataplatform.adapters.runner import SubprocessRunner
+from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.adapters.sources.web import WebSources
 from dataplatform.adapters.units.pint import same_dimension
@@ -29,7 +32,10 @@ from opendata.reading.shard import Access, verified_path
 from opendata.reading.stats import ReadStats
 from opendata.stores import FolderStore, ObjectStore, open_reader, open_store
 from opendata.stores.overlay import OverlayStore
+from opendata.stores.port import LocalFile
 from opendata.wire.manifest import FileEntry
+
+KEEP_BYTES = 8 << 20
 
 
 def utc_now() -> datetime:
@@ -86,6 +92,7 @@ def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
         environments_root=settings.work / "environments",
         fetcher=WebSources(),
     )
+    cache = _platform_cache(settings)
     return ReleasePorts(
         store=store,
         runner=runner,
@@ -93,8 +100,11 @@ def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
         engine=DuckDBContractEngine(),
         expectations=GreatExpectations(),
         differ=DuckDBRowDiffer(),
-        shard_path=partial(_shard_path, store, _platform_cache(settings)),
+        shard_path=partial(_shard_path, store, cache),
+        keep_shard=partial(_keep_shard, store, cache),
         same_dimension=same_dimension,
+        probe=ReadingProbe(store, cache),
+        segments=ParquetSegments(),
         now=utc_now,
         signer=open_signer(settings.signing_key, settings.environ),
     )
@@ -104,6 +114,17 @@ def _platform_cache(settings: Settings) -> Cache:
     """The gates read files, so the platform keeps one even where the SDK's cache is off."""
     cache = open_cache(settings.environ)
     return cache if cache.enabled else Cache(str(settings.work / "cache"))
+
+
+def _keep_shard(store: ObjectStore, cache: Cache, entry: FileEntry, file: LocalFile) -> None:
+    """What a folder took over as it was is known to be whole; what went away is kept here too."""
+    local = store.local_path(entry.path)
+    if local is None:
+        with open(file.path, "rb") as source:
+            pieces = iter(partial(source.read, KEEP_BYTES), b"")
+            cache.put_stream(entry.sha256, pieces, entry.size_bytes, key=entry.path)
+    elif os.path.samefile(local, file.path):
+        cache.record_verified(local, entry.sha256)
 
 
 def _shard_path(store: ObjectStore, cache: Cache, entry: FileEntry) -> str:

@@ -46,6 +46,7 @@ def push(
 
     What is not said now is taken from the current release, so the next push needs the file alone.
     """
+    from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
     from dataplatform.cli.frames import as_reader
     from dataplatform.cli.place import find_settings, prepare_store
     from dataplatform.cli.pushing import PushRequest, push_rows
@@ -53,6 +54,7 @@ def push(
     from dataplatform.releases.chain import Released
     from dataplatform.wiring import from_settings
 
+    delay_pandas()
     settings = find_settings()
     identity = _identity(file, dataset)
     request = PushRequest(

@@ -12,13 +12,19 @@ from typing import Protocol
 from dataplatform.contracts.model import Contract, MetricThreshold
 from dataplatform.contracts.profile import Profile
 from dataplatform.contracts.report import Report
+from dataplatform.contracts.shard_facts import KnownShard
 
 
 class ContractEngine(Protocol):
     """Evaluates every rule over every row, in bounded memory; nothing is sampled."""
 
     def check(
-        self, files: Sequence[str], contract: Contract, *, time: str | None
+        self,
+        files: Sequence[str],
+        contract: Contract,
+        *,
+        time: str | None,
+        known: Sequence[KnownShard] = (),
     ) -> tuple[Report, Profile]:
         """Judge and measure a candidate.
 
@@ -28,6 +34,10 @@ class ContractEngine(Protocol):
             files: Paths of the candidate's Parquet files, in row order.
             contract: What the rows must keep.
             time: The time column, whose reach the profile tells.
+            known: What is known of each file already, so that only the rest is measured. The
+                caller vouches that it was measured of these very bytes, and facts under this
+                very contract. The profile tells the shards' facts then; without it the table is
+                measured as a whole.
 
         Raises:
             InvalidInput: where there is no file.

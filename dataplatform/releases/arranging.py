@@ -28,7 +28,7 @@ class TableArranger(Protocol):
 
     def arrange(
         self,
-        spool: str,
+        spools: Sequence[str],
         *,
         order_by: Sequence[str],
         shard: str,
@@ -41,16 +41,16 @@ class TableArranger(Protocol):
         65,536 rows but for its last; they are to be read before the next shard is asked for.
 
         Args:
-            spool: A Parquet or Arrow IPC file of the rows as they arrived.
+            spools: Parquet or Arrow IPC files of the rows as they arrived.
             order_by: The columns that lead the order.
             shard: `year`, `month`, `day` (of `time`, in UTC) or `none`.
             time: The time column; needed where there are shards.
-            schema: Of the batches that come out; the spool's own where absent. Parquet changes
+            schema: Of the batches that come out; the first spool's where absent. Parquet changes
                 some types (seconds, 64-bit dates), which this changes back.
 
         Raises:
             InvalidInput: where a column is missing, or cannot be sorted or carried.
-            Corrupt: where the spool cannot be read.
+            Corrupt: where a spool cannot be read.
             Rejected: where a limit does not suffice.
         """
         ...

@@ -26,15 +26,24 @@ from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
 from dataplatform.releases.interval import Interval, asked_interval
-from dataplatform.releases.objects import JSON, PARQUET, put_object, put_object_at, read_object
-from dataplatform.releases.ports import Arrangement, ReleasePorts, WorkSession, WrittenShard
+from dataplatform.releases.pending import generation_of
+from dataplatform.releases.ports import (
+    Arrangement,
+    ReleasePorts,
+    Reuse,
+    WorkSession,
+    WrittenShard,
+)
 from dataplatform.releases.preview import PreviewRows
+from dataplatform.releases.shards import reuse_of, store_shards
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
-from opendata.wire.errors import Corrupt, NotFound
-from opendata.wire.manifest import FileEntry
+from opendata.wire.errors import Unavailable
+from opendata.wire.manifest import FileEntry, Manifest
 
 Log = Callable[[str, str], None]
+Beside = Manifest | Candidate
+"""What stays outside of an interval: the current release, or a candidate that is not released."""
 
 
 @dataclass
@@ -45,8 +54,9 @@ class Intake:
     """
 
     session: WorkSession
-    contract: Contract | None
+    ingredients: Ingredients
     asked: Callable[[pa.Schema], Interval | None]
+    reuse: Reuse
     schema: pa.Schema | None = None
     interval: Interval | None = None
     batches: int = 0
@@ -61,14 +71,22 @@ class Intake:
         """
         self.batches += 1
         if self.schema is None:
-            self.schema = conformed_schema(batch.schema, self.contract)
-            self.interval = self.asked(self.schema)
+            self.schema = self._begin(batch.schema)
         conformed = conform_batch(batch, self.schema, self.batches)
         if self.interval is not None:
-            conformed = conformed.filter(self.interval.inside)
+            conformed = self.interval.inside(conformed)
             self.clipped += batch.num_rows - conformed.num_rows
         self.session.receive(conformed)
         self.rows += conformed.num_rows
+
+    def _begin(self, arrived: pa.Schema) -> pa.Schema:
+        """The first batch tells the columns, and with them the order and the cut of all rows."""
+        definition, beside = self.ingredients.definition, self.ingredients.beside
+        schema = conformed_schema(arrived, _contract_beside(definition, beside))
+        self.interval = self.asked(schema)
+        contract = settled_contract(definition, beside, schema)
+        self.session.begin(arrange(definition, contract, schema), self.reuse)
+        return schema
 
     def keep(self, batch: pa.RecordBatch) -> None:
         """Take rows of the current release that stay as they are."""
@@ -78,11 +96,17 @@ class Intake:
 
 @dataclass(frozen=True)
 class Built:
-    """A staged candidate and its digest; `written` counts the shards that were new."""
+    """A staged candidate and its digest; `written` counts the shards that were new.
+
+    `new_shards` are those by name, and `generation` is the move of the pointer that it was built
+    upon.
+    """
 
     digest: str
     candidate: Candidate
     written: int
+    new_shards: frozenset[str] = frozenset()
+    generation: int = 0
 
 
 def build_candidate(
@@ -92,7 +116,7 @@ def build_candidate(
 
     Raises:
         ProducerFailed, SourceUnavailable: classified (S1-86); nothing is staged then.
-        Unavailable: if the store does not take the bytes.
+        Unavailable: if the store does not take the bytes, or memory does not suffice.
     """
     asked = partial(_asked, ingredients, request.start_at, request.end_at)
     with _intake(ports, ingredients, asked) as intake:
@@ -122,9 +146,18 @@ def _intake(
     ingredients: Ingredients,
     asked: Callable[[pa.Schema], Interval | None],
 ) -> Iterator[Intake]:
-    contract = effective_contract(ingredients.definition, ingredients.current)
-    with ports.workbench.session() as session:
-        yield Intake(session, contract, asked)
+    beside = ingredients.beside
+    reuse = reuse_of(ports, beside.files if beside else ())
+    try:
+        with ports.workbench.session() as session:
+            yield Intake(session, ingredients, asked, reuse)
+    except MemoryError as error:
+        raise Unavailable(
+            f"the rows of {ingredients.definition.id} could not be arranged: "
+            f"the memory that this process may use does not suffice ({error})",
+            code="out_of_memory",
+            hint="yield smaller batches, or run it where more memory is free",
+        ) from error
 
 
 def _asked(
@@ -135,7 +168,8 @@ def _asked(
 ) -> Interval | None:
     """The interval that a run replaces; a first release has nothing to keep beside it."""
     time = ingredients.definition.time
-    if ingredients.current is None or time is None or time not in schema.names:
+    is_whole = ingredients.beside is None and not ingredients.in_parts
+    if is_whole or time is None or time not in schema.names:
         return None
     kind = schema.field(time).type
     return asked_interval(time, kind, start_at, end_at) if is_time_type(kind) else None
@@ -147,20 +181,24 @@ def effective_contract(definition: DatasetDefinition, current: Release | None) -
     Raises:
         InvalidInput: if a contract that leaves its fields open has rules for unreleased columns.
     """
+    return _contract_beside(definition, current.manifest if current else None)
+
+
+def _contract_beside(definition: DatasetDefinition, beside: Beside | None) -> Contract | None:
     declared = definition.contract
     if declared is not None and declared.fields:
         return declared
-    if current is None:
+    if beside is None:
         return None
-    released = Contract.model_validate(current.manifest.contract)
-    return with_fields_of(declared, released) if declared else released
+    known = Contract.model_validate(beside.contract)
+    return with_fields_of(declared, known) if declared else known
 
 
 def settled_contract(
-    definition: DatasetDefinition, current: Release | None, schema: pa.Schema
+    definition: DatasetDefinition, beside: Beside | None, schema: pa.Schema
 ) -> Contract:
     """The contract that the candidate is held to; without any, the schema is the contract."""
-    contract = effective_contract(definition, current) or definition.contract or Contract()
+    contract = _contract_beside(definition, beside) or definition.contract or Contract()
     return complete_contract(contract, schema)
 
 
@@ -183,68 +221,40 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
             failure_class=FailureClass.PARSE,
             hint="check what the source answered: od run prints the producer's log",
         )
-    contract = settled_contract(ingredients.definition, ingredients.current, intake.schema)
+    beside = ingredients.beside
+    contract = settled_contract(ingredients.definition, beside, intake.schema)
     arrangement = arrange(ingredients.definition, contract, intake.schema)
-    untouched = _keep_outside(ports, ingredients.current, intake, arrangement)
+    untouched = _keep_outside(ports, beside, intake, arrangement)
     preview = PreviewRows(ingredients.preview_rows)
     carried = _carried(ports, untouched, intake.session, preview)
-    shards = _written(ports, ingredients.current, intake.session, arrangement)
-    entries, written = [], 0
+    shards = store_shards(ports, intake.session)
+    entries, new = [], set()
     for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
-        written += shard.parquet is not None
+        if shard.parquet is not None:
+            new.add(shard.entry.name)
         preview.offer(shard.head)
         entries.append(shard.entry)
     candidate = describe_candidate(
         ports.store, ingredients, contract, arrangement, tuple(entries), preview, origin
     )
-    return Built(stage_candidate(ports.store, candidate), candidate, written)
-
-
-def _written(
-    ports: ReleasePorts, current: Release | None, session: WorkSession, arrangement: Arrangement
-) -> Iterator[WrittenShard]:
-    """The shards of what was received, each stored as soon as it is written."""
-    files = current.manifest.files if current else ()
-    reusable = {entry.name: entry for entry in files if _is_whole(ports, entry)}
-    for shard in session.shards(arrangement, reusable):
-        if shard.parquet is not None and shard.chunks is not None:
-            entry = shard.entry
-            put_object_at(ports.store, entry.path, shard.parquet, entry.size_bytes, PARQUET)
-            put_object(ports.store, shard.chunks.to_bytes(), content_type=JSON)
-        yield shard
-
-
-def _is_whole(ports: ReleasePorts, entry: FileEntry) -> bool:
-    """Whether a shard of the current release can be used again; a damaged one is written anew.
-
-    In a folder its bytes are hashed (once per change of the file); of a remote object, which has a
-    checksum of its store's own, only the size is asked, so that an append costs the append.
-    """
-    stat = ports.store.stat(entry.path)
-    if stat is None or stat.size != entry.size_bytes:
-        return False
-    try:
-        if ports.store.local_path(entry.path) is not None:
-            ports.shard_path(entry)
-        read_object(ports.store, entry.chunks)
-    except (Corrupt, NotFound):
-        return False
-    return True
+    digest = stage_candidate(ports.store, candidate)
+    generation = generation_of(ingredients.current)
+    return Built(digest, candidate, len(new), frozenset(new), generation)
 
 
 def _keep_outside(
-    ports: ReleasePorts, current: Release | None, intake: Intake, arrangement: Arrangement
+    ports: ReleasePorts, beside: Beside | None, intake: Intake, arrangement: Arrangement
 ) -> list[FileEntry]:
     """Receive the rows that an interval leaves as they are in the shards that it touches.
 
     Returns the shards that it does not touch at all, which are carried over whole.
     """
     interval = intake.interval
-    if interval is None or current is None:
+    if interval is None or beside is None:
         return []
-    same_cut = current.manifest.shard == arrangement.shard
+    same_cut = beside.shard == arrangement.shard
     untouched = []
-    for entry in current.manifest.files:
+    for entry in beside.files:
         if same_cut and not interval.touches(entry):
             untouched.append(entry)
             continue

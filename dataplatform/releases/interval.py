@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,27 +26,23 @@ class Interval:
     first: int | None
     last: int | None
 
-    @property
-    def inside(self) -> pc.Expression:
+    def inside(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of the interval; rows without a time are never inside."""
-        column = pc.field(self.column)
-        expression = column.is_valid()
-        if self.first is not None:
-            expression &= column >= ordinal_scalar(self.kind, self.first)
-        if self.last is not None:
-            expression &= column <= ordinal_scalar(self.kind, self.last)
-        return expression
+        return rows.filter(self._is_inside(rows.column(self.column)))
 
-    @property
-    def outside(self) -> pc.Expression:
+    def outside(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """All other rows."""
-        column = pc.field(self.column)
-        expression = column.is_null()
+        times = rows.column(self.column)
+        return rows.filter(pc.or_kleene(times.is_null(), pc.invert(self._is_inside(times))))
+
+    def _is_inside(self, times: pa.Array) -> pa.Array:
+        """Null where there is no time. (Expressions would load a query engine, and pandas.)"""
+        tests = []
         if self.first is not None:
-            expression |= column < ordinal_scalar(self.kind, self.first)
+            tests.append(pc.greater_equal(times, ordinal_scalar(self.kind, self.first)))
         if self.last is not None:
-            expression |= column > ordinal_scalar(self.kind, self.last)
-        return expression
+            tests.append(pc.less_equal(times, ordinal_scalar(self.kind, self.last)))
+        return reduce(pc.and_, tests)
 
     def touches(self, entry: FileEntry) -> bool:
         """Whether a shard may hold rows of the interval; one without bounds holds no times."""
@@ -67,5 +64,11 @@ def asked_interval(
         column,
         kind,
         time_ordinal(kind, start_at, is_end=False) if start_at else None,
-        time_ordinal(kind, end_at, is_end=True) if end_at else None,
+        _last_tick(kind, end_at) if end_at else None,
     )
+
+
+def _last_tick(kind: pa.DataType, end_at: datetime) -> int:
+    """The last tick that an end includes; its whole last microsecond, where ticks are finer."""
+    is_finer = pa.types.is_timestamp(kind) and kind.unit == "ns"
+    return time_ordinal(kind, end_at, is_end=True) + (999 if is_finer else 0)

@@ -12,6 +12,7 @@ from opendata.wire.limits import DOCUMENT_MAX_BYTES
 
 JSON: Final = "application/json"
 MARKDOWN: Final = "text/markdown; charset=utf-8"
+LARGE_BYTES: Final = 64 << 20
 PARQUET: Final = "application/vnd.apache.parquet"
 
 
@@ -34,6 +35,11 @@ def put_object_at(
     or by an earlier attempt whose answer was lost. What lies there is hashed; if it was cut short
     or damaged, it is written anew, and every release that names it is whole again.
     """
+    if size_bytes >= LARGE_BYTES:
+        # In parts, which a create-only request cannot be; a second writer brings the same bytes.
+        if not is_intact(store, key, size_bytes=size_bytes):
+            store.put(key, data, content_type=content_type)
+        return key
     try:
         store.put_new(key, data, content_type=content_type)
     except AlreadyExists:

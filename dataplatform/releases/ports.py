@@ -16,14 +16,16 @@ import pyarrow as pa
 
 from dataplatform.contracts.engine import ContractEngine
 from dataplatform.contracts.model import ExpectationSpec
+from dataplatform.contracts.performance import LookUps, Pruning
 from dataplatform.contracts.report import Finding
+from dataplatform.contracts.segments import SegmentIndex
 from dataplatform.datasets.producing import ProducerRunner
 from dataplatform.releases.differ import RowDiffer
 from dataplatform.releases.interval import Interval
 from opendata.reading.signature import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 from opendata.wire.chunks import ChunkList
-from opendata.wire.manifest import FileEntry
+from opendata.wire.manifest import FileEntry, Manifest
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class WrittenShard:
     head: pa.RecordBatch | None
 
 
+Reuse = Callable[[str, str], FileEntry | None]
+"""The current release's shard of that name, if it has that content hash and is whole."""
+
+
 class Workbench(Protocol):
     """Local scratch space in which arriving batches become sorted, hashed Parquet shards."""
 
@@ -61,14 +67,19 @@ class Workbench(Protocol):
 class WorkSession(Protocol):
     """One build's scratch."""
 
-    def receive(self, batch: pa.RecordBatch) -> None:
-        """Spool the next batch, in arrival order; memory stays bounded."""
+    def begin(self, arrangement: Arrangement, reuse: Reuse) -> None:
+        """Say how the rows will be ordered and cut, before the first of them comes.
+
+        `reuse` is asked of every shard once its content is known, from any thread.
+        """
         ...
 
-    def shards(
-        self, arrangement: Arrangement, previous: Mapping[str, FileEntry]
-    ) -> Iterator[WrittenShard]:
-        """Sort and cut what was received; a shard equal in content to `previous` is reused."""
+    def receive(self, batch: pa.RecordBatch) -> None:
+        """Take the next batch, in arrival order; memory stays bounded."""
+        ...
+
+    def shards(self) -> Iterator[WrittenShard]:
+        """What was received, sorted and cut; the files live until the session ends."""
         ...
 
     def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:
@@ -91,6 +102,45 @@ class Expectations(Protocol):
         self, files: Sequence[str], expectations: Sequence[ExpectationSpec]
     ) -> Sequence[Finding]:
         """One finding per expectation; what crashes has failed."""
+        ...
+
+
+class QueryProbe(Protocol):
+    """Asks a release what its readers typically ask: the rows with a given key.
+
+    Which keys is settled by where their rows lie (the first, the last, and some between), so the
+    same release is always asked the same.
+    """
+
+    def pruning(self, release: Manifest, field: str) -> Pruning:
+        """What statistics let look-ups by one field leave unread.
+
+        Raises:
+            InvalidInput: for a field that cannot be looked up by.
+        """
+        ...
+
+    def look_ups(
+        self, candidate: Manifest, current: Manifest | None, fields: Sequence[str]
+    ) -> LookUps:
+        """How long look-ups by some fields take, both releases in turn, several rounds.
+
+        Raises:
+            InvalidInput: for fields that cannot be looked up by.
+        """
+        ...
+
+
+class SegmentIndexer(Protocol):
+    """Measures how keys lie in Parquet files, segment by segment."""
+
+    def index(self, files: Sequence[str], keys: Sequence[str]) -> SegmentIndex:
+        """Statistics of every row group, distinct values, order and pruning by keys.
+
+        Raises:
+            NotFound, InvalidInput: for a column that does not exist, or has no order.
+            Corrupt: where a file is no readable Parquet.
+        """
         ...
 
 
@@ -123,5 +173,10 @@ class ReleasePorts:
     differ: RowDiffer
     shard_path: Callable[[FileEntry], str]
     same_dimension: Callable[[str, str], bool]
+    probe: QueryProbe
+    segments: SegmentIndexer
     now: Callable[[], datetime]
     signer: Signer | None = None
+    keep_shard: Callable[[FileEntry, LocalFile], None] = lambda entry, file: None
+    """Told of every shard that was stored, whose bytes are at hand and hashed, so that
+    `shard_path` need not hash or fetch them again."""

@@ -12,8 +12,11 @@ from dataplatform.contracts.model import Contract
 from dataplatform.contracts.profile import Profile
 from dataplatform.contracts.report import Report
 from dataplatform.releases.candidate import read_candidate
+from dataplatform.releases.gate import metric_thresholds
+from dataplatform.releases.known_shards import known_shards
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.verdict import Verdict, record_verdict
+from opendata.reading.resolve import read_current
 from opendata.wire.digest import canonical_json
 from opendata.wire.ids import DatasetId
 
@@ -36,7 +39,13 @@ def validate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> 
     candidate = read_candidate(ports.store, dataset, digest)
     contract = Contract.model_validate(candidate.contract)
     files = [ports.shard_path(entry) for entry in candidate.files]
-    report, profile = ports.engine.check(files, contract, time=candidate.time_column)
+    current, thresholds = read_current(ports.store, dataset), metric_thresholds(candidate)
+    report, profile = ports.engine.check(
+        files,
+        contract,
+        time=candidate.time_column,
+        known=known_shards(ports.store, candidate, contract, current, thresholds),
+    )
     verdict = record_verdict(
         ports.store,
         dataset,

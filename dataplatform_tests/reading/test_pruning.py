@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataplatform.adapters.workbench.shard_writer import ShardWriter
+from dataplatform.adapters.workbench.lanes import Lanes
+from dataplatform.adapters.workbench.shard_writer import ShardWriter, Target
+from dataplatform.releases.ports import Arrangement
 from dataplatform_tests.reading.columns import ORDERED, array_of, comparable, values_of
 from opendata.reading.predicates import COMPARISONS, MEMBERSHIPS, NULL_TESTS, compare
 from opendata.reading.prune import may_match
@@ -54,11 +56,15 @@ def python_value(kind: pa.DataType, raw: Any) -> Any:
 def write(kind: pa.DataType, groups: list[list[Any]], folder: str) -> tuple[Path, Any]:
     schema = pa.schema([("x", kind)])
     path = Path(folder) / "shard.parquet"
-    writer = ShardWriter("all", path, schema, {}, None)
-    writer.write(
-        pa.RecordBatch.from_arrays([array_of(kind, values)], schema=schema) for values in groups
-    )
-    return path, writer.finish(None)
+    lanes = Lanes()
+    arrangement = Arrangement(schema, (), "none", None, {})
+    writer = ShardWriter("all", path, Target(arrangement, lambda name, content: None, lanes))
+    for values in groups:
+        writer.add(pa.RecordBatch.from_arrays([array_of(kind, values)], schema=schema))
+        writer.end_group()
+    shard = writer.finish().result()
+    lanes.close()
+    return path, shard
 
 
 def rows_of(table: pa.Table) -> list[Any]:
@@ -80,14 +86,14 @@ def test_no_row_that_matches_is_ever_skipped(
     is_list = operator in MEMBERSHIPS
     typed = [python_value(kind, v) for v in raw] if is_list else python_value(kind, raw)
     predicate = compare("x", kind, operator, typed)
-    query = BoundQuery(("x",), ("x",), ((predicate,),))
+    query = BoundQuery(("x",), ("x",), ("x",), ((predicate,),))
     schema = pa.schema([("x", kind)])
     with TemporaryDirectory() as folder:
         path, shard = write(kind, groups, folder)
         file = pq.ParquetFile(path)
         kept = []
         for index, group in enumerate(shard.chunks.row_groups):
-            rows = file.read_row_group(index).cast(schema).filter(predicate.expression)
+            rows = query.keep(file.read_row_group(index).cast(schema))
             group_matches = may_match(query, group.stats, group.row_count, schema)
             assert group_matches or rows.num_rows == 0
             kept += rows_of(rows)

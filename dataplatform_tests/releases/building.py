@@ -6,7 +6,6 @@ real digests, real manifests; only gates, clock and row diff are told what to sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import Any
 import pyarrow as pa
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
+from dataplatform.adapters.query_probe.reading import ReadingProbe
+from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
 from dataplatform.adapters.units.pint import same_dimension
 from dataplatform.adapters.workbench.session import LocalWorkbench
 from dataplatform.datasets.definition import DatasetDefinition
-from dataplatform.releases.arranging import Shards
 from dataplatform.releases.build import Built, build_from_batches
 from dataplatform.releases.derive import derive_copies
 from dataplatform.releases.describe import Ingredients
@@ -34,7 +34,7 @@ from dataplatform_tests.fakes.differ import FakeRowDiffer
 from dataplatform_tests.fakes.gates import FakeContractEngine, NoExpectations
 from dataplatform_tests.fakes.runner import FakeRunner
 from opendata.reading.cache import Cache
-from opendata.reading.canonical_rows import rechunk
+from opendata.reading.canonical_rows import BLOCK_ROWS
 from opendata.reading.resolve import Release, read_current
 from opendata.reading.shard import Access, verified_path
 from opendata.reading.stats import ReadStats
@@ -67,7 +67,12 @@ class Bench:
     def on(self, store: ObjectStore) -> Bench:
         """The same bench over another store (a faulty view of the same one, perhaps)."""
         cache = Cache(None)
-        ports = replace(self.ports, store=store, shard_path=partial(_path_in, store, cache))
+        ports = replace(
+            self.ports,
+            store=store,
+            shard_path=partial(_path_in, store, cache),
+            probe=ReadingProbe(store, cache),
+        )
         return replace(self, ports=ports)
 
     def declared(self, **changes: Any) -> Bench:
@@ -122,31 +127,6 @@ class Bench:
         return read_table(access, (release or self.current).manifest)
 
 
-@dataclass(frozen=True)
-class SmallGroups:
-    """An arranger whose row groups have few rows, so that small tables have many."""
-
-    rows: int
-
-    def arrange(
-        self,
-        spool: str,
-        *,
-        order_by: Sequence[str],
-        shard: str,
-        time: str | None,
-        schema: pa.Schema | None = None,
-    ) -> Shards:
-        arranged = ArrowArranger().arrange(
-            spool, order_by=order_by, shard=shard, time=time, schema=schema
-        )
-        for name, batches in arranged:
-            yield name, self._cut(batches)
-
-    def _cut(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return rechunk(batches, self.rows)
-
-
 def make_bench(
     store: ObjectStore,
     folder: Path,
@@ -157,16 +137,20 @@ def make_bench(
     **sections: Any,
 ) -> Bench:
     """A bench over a store, with scratch under `folder` and sections of an opendata.yaml."""
-    arranger = SmallGroups(group_rows) if group_rows else ArrowArranger()
+    cache = Cache(str(folder / "cache"))
     ports = ReleasePorts(
         store=store,
         runner=FakeRunner(),
-        workbench=LocalWorkbench(folder / "builds", arranger),
+        workbench=LocalWorkbench(
+            folder / "builds", ArrowArranger(), group_rows=group_rows or BLOCK_ROWS
+        ),
         engine=FakeContractEngine(),
         expectations=NoExpectations(),
         differ=FakeRowDiffer(),
-        shard_path=partial(_path_in, store, Cache(str(folder / "cache"))),
+        shard_path=partial(_path_in, store, cache),
         same_dimension=same_dimension,
+        probe=ReadingProbe(store, cache),
+        segments=ParquetSegments(),
         now=FakeClock(),
         signer=signer,
     )

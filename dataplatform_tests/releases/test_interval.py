@@ -63,13 +63,22 @@ def test_rows_without_a_time_are_never_replaced() -> None:
 @pytest.mark.requirement("S1-12")
 def test_inside_and_outside_share_every_row_between_them() -> None:
     days = pa.array([0, 18_000, 19_723, 19_724, 19_753, 19_754, None], pa.int32()).cast(DAY)
-    table = pa.table({"day": days})
+    rows = pa.record_batch({"day": days})
     interval = _interval("2024-01-01", "2024-01-31")
-    inside = table.filter(interval.inside)["day"].to_pylist()
-    outside = table.filter(interval.outside)["day"].to_pylist()
+    inside = interval.inside(rows)["day"].to_pylist()
+    outside = interval.outside(rows)["day"].to_pylist()
     assert [str(day) for day in inside] == ["2024-01-01", "2024-01-02", "2024-01-31"]
     assert [str(day) for day in outside] == ["1970-01-01", "2019-04-14", "2024-02-01", "None"]
 
 
 def test_no_bounds_ask_for_all_of_time() -> None:
     assert asked_interval("day", DAY, None, None) is None
+
+
+def test_an_end_includes_its_last_microsecond_of_a_column_with_finer_ticks() -> None:
+    kind, last = pa.timestamp("ns", "UTC"), datetime(2024, 1, 31, 23, 59, 59, 999_999, UTC)
+    interval = asked_interval("at", kind, None, last)
+    following = asked_interval("at", kind, datetime(2024, 2, 1, tzinfo=UTC), None)
+    assert interval is not None and following is not None
+    assert interval.last is not None
+    assert interval.last + 1 == following.first

@@ -23,6 +23,12 @@ from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, 
 DEBUG_VARIABLE = "OPENDATA_DEBUG"
 INTERRUPTED = 130
 FAULT = 1
+_NO_MEMORY = (
+    "Cannot allocate memory",
+    "can't start new thread",
+    "failed to map segment",
+    "std::bad_alloc",
+)
 
 
 class UnknownCommand(InvalidInput):
@@ -78,7 +84,21 @@ def _told(error: BaseException) -> OpenDataError:
         return _usage(error)
     if isinstance(error, OSError) and error.filename is not None:
         return _of_the_machine(error)
-    return _fault(error)
+    return _out_of_memory(error) if is_out_of_memory(error) else _fault(error)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the system gave no more memory, be it for data, a thread or a library."""
+    said = str(error)
+    return isinstance(error, MemoryError) or any(sign in said for sign in _NO_MEMORY)
+
+
+def _out_of_memory(error: BaseException) -> Unavailable:
+    return Unavailable(
+        f"the memory that this process may use does not suffice: {str(error) or 'none is left'}",
+        code="out_of_memory",
+        hint="end other programs or raise the limit (ulimit -v), then run the same command again",
+    )
 
 
 def _usage(error: click.ClickException) -> OpenDataError:

@@ -127,13 +127,12 @@ def ordinal_range(kind: pa.DataType) -> tuple[int, int]:
 def ordinal_scalar(kind: pa.DataType, ordinal: int) -> pa.Scalar:
     """An Arrow scalar of a counted type; beyond the type's range, its first or last value.
 
-    It does not go through Python dates, which would make Arrow import pandas.
+    It is made of its bytes: from a Python value Arrow would import pandas.
     """
     low, high = ordinal_range(kind)
     bounded = min(max(ordinal, low), high)
-    if pa.types.is_integer(kind):
-        return pa.scalar(bounded, kind)
-    return pa.scalar(bounded, pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(kind)
+    data = bounded.to_bytes(kind.bit_width // 8, "little", signed=low < 0)
+    return pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(data)])[0]
 
 
 def _ticks_around(kind: pa.DataType, nanoseconds: int) -> tuple[int, int]:

@@ -26,6 +26,7 @@ ABANDONED_AFTER_SECONDS = 3600.0
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP}
 _NO_KERNEL_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF}
 
 
@@ -90,13 +91,15 @@ def staged_file(folder: str, payload: Payload) -> Iterator[tuple[str, int]]:
     It is removed on leaving unless it was renamed. Its lock says that its writer lives.
     """
     path = os.path.join(folder, uuid.uuid4().hex)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    is_taken = isinstance(payload, LocalFile) and payload.spare and _link(payload.path, path)
+    flags = os.O_RDWR | os.O_CLOEXEC | (0 if is_taken else os.O_CREAT | os.O_EXCL)
+    file = os.open(path, flags, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
-        if isinstance(payload, LocalFile):
-            _copy_into(file, payload.path)
-        else:
+        if isinstance(payload, bytes):
             _write_all(file, payload)
+        elif not is_taken:
+            _copy_into(file, payload.path)
         os.fchmod(file, OBJECT_MODE)
         os.fsync(file)
         yield path, file
@@ -174,6 +177,17 @@ def sync_folder(path: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _link(source_path: str, path: str) -> bool:
+    """Give a file a second name; False where the file system cannot, or they are two."""
+    try:
+        os.link(source_path, path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _NO_LINK:
+            return False
+        raise
+    return True
 
 
 def _write_all(file: int, data: bytes) -> None:

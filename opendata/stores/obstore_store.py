@@ -1,8 +1,8 @@
 """The writing half of the port over obstore.
 
-A payload that lies in a file is sent as one request straight from the page cache: the file is
-mapped, not read, so memory stays flat. One request, because only a single PUT is both create-only
-and whole; a multipart upload through this library is neither.
+A payload that lies in a file is sent straight from the page cache: the file is mapped, not read, so
+memory stays flat. What must be created and not replaced is one request, because only a single PUT
+can be that; a large file that may be replaced goes in parts (see `multipart`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from obstore import exceptions as foreign
 
 from opendata.stores.disk import explained, payload_bytes
+from opendata.stores.multipart import FROM_BYTES, MULTIPART_MAX_BYTES, put_in_parts
 from opendata.stores.naming import check_key, check_prefix, is_key, parent_of
 from opendata.stores.obstore_errors import NO_BUCKET, code_of, is_busy
 from opendata.stores.obstore_reader import Answer, ObstoreReader, object_stat
@@ -91,6 +92,11 @@ class ObstoreStore(ObstoreReader):
     ) -> str:
         check_key(key)
         attributes: Any = {"Content-Type": content_type} if content_type else None
+        if mode == "overwrite" and isinstance(data, LocalFile) and _is_large(data):
+            path = data.path
+            return self._ask_for_place(
+                lambda: put_in_parts(client, key, path, attributes), f"write {key}"
+            )
         with self._body(data) as body:
 
             def request() -> str:
@@ -141,3 +147,18 @@ class ObstoreStore(ObstoreReader):
                 # A request that was given up may still hold it; then it goes when that does.
                 with contextlib.suppress(BufferError):
                     mapped.close()
+
+
+def _is_large(data: LocalFile) -> bool:
+    """Whether the file goes in parts.
+
+    Raises:
+        InvalidInput: if it is larger than an upload may be.
+    """
+    size = payload_bytes(data)
+    if size > MULTIPART_MAX_BYTES:
+        raise InvalidInput(
+            f"{data.path} has {size} bytes, more than an upload may have ({MULTIPART_MAX_BYTES})",
+            hint="cut the release into smaller shards: release.shard in opendata.yaml",
+        )
+    return size >= FROM_BYTES

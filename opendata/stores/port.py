@@ -49,9 +49,14 @@ class PreconditionFailed(Conflict):
 
 @dataclass(frozen=True)
 class LocalFile:
-    """Bytes to store that lie in a file, so that they are streamed and never held whole."""
+    """Bytes to store that lie in a file, so that they are streamed and never held whole.
+
+    A `spare` file is scratch that nobody will change any more, so that a store on the same disk
+    may take the file itself in place of a copy.
+    """
 
     path: str
+    spare: bool = False
 
 
 Payload = bytes | LocalFile
@@ -145,7 +150,10 @@ class ObjectStore(ObjectReader, Protocol):
     """A store that can be written."""
 
     def put(self, key: str, data: Payload, *, content_type: str | None = None) -> str:
-        """Write unconditionally (derived copies only); returns the new token."""
+        """Write unconditionally; returns the new token.
+
+        For derived copies, and for objects whose key names their content.
+        """
         ...
 
     def put_new(self, key: str, data: Payload, *, content_type: str | None = None) -> str:

@@ -1,6 +1,6 @@
 """Sorting and cutting on Arrow, which leaves every type and every bit as it was.
 
-Here belong the shard of a time and the cut of the sorted stream. Sorting what does not fit into
+Here belongs the way from spools to shards. Sorting what does not fit into
 memory stands in `runs`, its keys in `sort_keys`. (DuckDB sorts too, but drops the sign of zero,
 zones, units and widths on the way, and runs out of memory on wide rows however far it may spill.)
 """
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from dataplatform.adapters.arrange.cut import runs_of_one_shard, shard_ordinals
 from dataplatform.adapters.arrange.runs import external_sort
 from dataplatform.adapters.arrange.sort_keys import sort_keys
 from dataplatform.adapters.arrange.spool import Spool, open_spool
@@ -44,7 +44,7 @@ class ArrowArranger:
 
     def arrange(
         self,
-        spool: str,
+        spools: Sequence[str],
         *,
         order_by: Sequence[str],
         shard: str,
@@ -52,15 +52,17 @@ class ArrowArranger:
         schema: pa.Schema | None = None,
     ) -> Shards:
         """The rows by shard, in their canonical order; see the port."""
-        with (
-            open_spool(spool, self._memory_bytes) as opened,
-            tempfile.TemporaryDirectory(prefix="opendata-sort-", dir=self._spill_folder) as folder,
-        ):
-            target = schema or opened.schema
-            _check(opened.schema, target, order_by, shard, time)
+        with ExitStack() as stack:
+            opened = [stack.enter_context(open_spool(s, self._memory_bytes)) for s in spools]
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="opendata-sort-", dir=self._spill_folder)
+            )
+            target = schema or opened[0].schema
+            for spool in opened:
+                _check(spool.schema, target, order_by, shard, time)
             travelling = travel_schema(target).insert(0, pa.field(SHARD, pa.int64()))
             keys = sort_keys(travelling, (SHARD, *order_by))
-            rows = _with_shard(opened, travelling, shard, time)
+            rows = (row for spool in opened for row in _with_shard(spool, travelling, shard, time))
             batches = external_sort(rows, keys, Path(folder), self._memory_bytes)
             yield from _shards(batches, target, shard)
 
@@ -92,36 +94,16 @@ def _with_shard(
         plain = depart(batch, own)
         ordinal = pa.nulls(batch.num_rows, pa.int64())
         if shard != "none" and time is not None:
-            ordinal = _shard_ordinal(plain.column(time), shard)
+            ordinal = shard_ordinals(plain.column(time), shard)
         yield pa.RecordBatch.from_arrays([ordinal, *plain.columns], schema=schema)
 
 
-def _shard_ordinal(times: pa.Array, shard: str) -> pa.Array:
-    """The time as the number yyyymmdd in UTC, with zeros for what is not cut by."""
-    if pa.types.is_timestamp(times.type) and times.type.tz is not None:
-        times = times.cast(pa.int64()).cast(pa.timestamp(times.type.unit))
-    ordinal = pc.multiply(pc.year(times), 10_000)
-    if shard != "year":
-        ordinal = pc.add(ordinal, pc.multiply(pc.month(times), 100))
-    if shard == "day":
-        ordinal = pc.add(ordinal, pc.day(times))
-    return ordinal.cast(pa.int64())
-
-
 def _shards(batches: Iterator[pa.RecordBatch], schema: pa.Schema, shard: str) -> Shards:
-    pieces = (piece for batch in batches for piece in _runs_of_one_shard(batch))
+    pieces = (
+        piece
+        for batch in batches
+        for piece in runs_of_one_shard(batch.select(range(1, batch.num_columns)), batch.column(0))
+    )
     for ordinal, group in groupby(pieces, key=lambda piece: piece[0]):
         rows = rechunk(piece for _, piece in group)
         yield shard_name(ordinal, shard), (arrive(batch, schema) for batch in rows)
-
-
-def _runs_of_one_shard(
-    batch: pa.RecordBatch,
-) -> Iterator[tuple[int | None, pa.RecordBatch]]:
-    """The batch cut where the shard changes."""
-    ordinals, rows = batch.column(0), batch.select(range(1, batch.num_columns))
-    codes = ordinals.fill_null(-1).to_numpy(zero_copy_only=False)
-    starts = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), batch.num_rows]
-    for start, end in pairwise(starts):
-        if end > start:
-            yield ordinals[start].as_py(), rows.slice(start, end - start)

@@ -88,6 +88,13 @@ class KeyedRows:
         led = KeyedRows(self.rows, self._keys, self._reordered(order))
         return order if led._rises(self._keys.leading) else self._sorted_by(len(self._keys.columns))
 
+    def lies_in_order(self) -> bool:
+        """Whether the rows lie in their order already; rows may be equal in every key."""
+        if self._rises(self._keys.leading):
+            return True
+        every = len(self._keys.columns)
+        return self._rises(every, repeating=True)
+
     def count_up_to(self, bound: KeyedRows) -> int:
         """How many of these rows, which lie in order, do not come after the one row `bound`."""
         before = equal = None
@@ -101,8 +108,11 @@ class KeyedRows:
             return len(self)
         return int(before.true_count + equal.true_count)
 
-    def _rises(self, depth: int) -> bool:
-        """Whether every row comes strictly after the one before it, by the first keys."""
+    def _rises(self, depth: int, *, repeating: bool = False) -> bool:
+        """Whether every row comes strictly after the one before it, by the first keys.
+
+        With `repeating` a row may also be the same in all of them.
+        """
         undecided = None
         for at in range(depth):
             key = self.key(at)
@@ -114,7 +124,7 @@ class KeyedRows:
             undecided = same
             if not same.true_count:
                 return True
-        return len(self) < 2
+        return repeating or len(self) < 2
 
     def _sorted_by(self, depth: int) -> pa.Array:
         names = [str(at) for at in range(depth)]

@@ -59,10 +59,11 @@ class Table:
     @property
     def place(self) -> tuple[str, ...]:
         """The columns that name a row where there is no key."""
-        return ("#file", "#row") if len(self.files) > 1 and self._counts_per_file else ("#row",)
+        return ("#file", "#row") if len(self.files) > 1 and self.counts_per_file else ("#row",)
 
     @property
-    def _counts_per_file(self) -> bool:
+    def counts_per_file(self) -> bool:
+        """Whether the engine says of each row which file it is in."""
         taken = {column.casefold() for column in self.schema.names}
         return not self.through_arrow and taken.isdisjoint(("file_index", "file_row_number"))
 
@@ -119,7 +120,7 @@ class Table:
 
     def _rows(self, source: str) -> str:
         place = '0 AS "#file", row_number() OVER () AS "#row"'
-        if self._counts_per_file:
+        if self.counts_per_file:
             place = 'file_index AS "#file", file_row_number + 1 AS "#row"'
         return f"(SELECT {', '.join([*self._column_sql(), place])} FROM {source})"
 

@@ -1,4 +1,4 @@
-"""One build's scratch: spool what arrives, then sort, cut, write and hash it.
+"""One build's scratch: rows come in, sorted and hashed shards go out.
 
 Everything lies in a temporary folder that is gone when the session ends, however it ends; a folder
 left by a killed process is named so that the next start can remove it.
@@ -8,29 +8,39 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataplatform.adapters.workbench.shard_writer import PREVIEW_ROWS_MAX, ShardWriter
+from dataplatform.adapters.workbench.lanes import Lanes
+from dataplatform.adapters.workbench.ordered import OrderedShards
+from dataplatform.adapters.workbench.shard_writer import (
+    PREVIEW_ROWS_MAX,
+    ShardWriter,
+    Target,
+)
 from dataplatform.releases.arranging import TableArranger
 from dataplatform.releases.interval import Interval
-from dataplatform.releases.ports import Arrangement, WrittenShard
+from dataplatform.releases.ports import Arrangement, Reuse, WrittenShard
+from opendata.reading.canonical_rows import BLOCK_ROWS
 from opendata.stores.port import LocalFile
-from opendata.wire.manifest import FileEntry
 
 FOLDER_PREFIX = "build-"
 
 
 class LocalWorkbench:
-    """A workbench in a local folder."""
+    """A workbench in a local folder; `group_rows` is how many rows a row group has."""
 
-    def __init__(self, root: Path, arranger: TableArranger) -> None:
+    def __init__(
+        self, root: Path, arranger: TableArranger, *, group_rows: int = BLOCK_ROWS
+    ) -> None:
         self._root = root
         self._arranger = arranger
+        self._group_rows = group_rows
 
     @contextmanager
     def session(self) -> Iterator[LocalWorkSession]:
@@ -38,7 +48,7 @@ class LocalWorkbench:
         self._root.mkdir(parents=True, exist_ok=True)
         with (
             tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, dir=self._root) as folder,
-            LocalWorkSession(Path(folder), self._arranger) as session,
+            LocalWorkSession(Path(folder), self._arranger, self._group_rows) as session,
         ):
             yield session
 
@@ -46,51 +56,74 @@ class LocalWorkbench:
 class LocalWorkSession:
     """See `WorkSession`, the port that this is."""
 
-    def __init__(self, folder: Path, arranger: TableArranger) -> None:
+    def __init__(self, folder: Path, arranger: TableArranger, group_rows: int) -> None:
         self._folder = folder
         self._arranger = arranger
+        self._group_rows = group_rows
+        self._lanes = Lanes()
+        self._target: Target | None = None
+        self._ordered: OrderedShards | None = None
+        self._sorted_files: list[str] = []
         self._spool: pq.ParquetWriter | None = None
 
     def __enter__(self) -> LocalWorkSession:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._lanes.close()
         self._close_spool()
 
+    def begin(self, arrangement: Arrangement, reuse: Reuse) -> None:
+        """Get ready for rows; while they come in order, they are written straight into shards."""
+        self._target = Target(arrangement, reuse, self._lanes, self._group_rows)
+        self._ordered = OrderedShards(self._folder, self._target)
+
     def receive(self, batch: pa.RecordBatch) -> None:
-        """Append to the spool; cheap compression, since it is read once and deleted."""
+        """Write what lies in order; from the first batch on that does not, spool for the sort."""
+        if self._ordered is not None:
+            if self._ordered.take(batch):
+                return
+            self._sorted_files = self._ordered.give_up()
+            self._ordered = None
         if self._spool is None:
+            # Cheap compression, since it is read once and deleted.
             self._spool = pq.ParquetWriter(
                 self._spool_path, batch.schema, compression="lz4", write_statistics=False
             )
         self._spool.write_batch(batch)
 
-    def shards(
-        self, arrangement: Arrangement, previous: Mapping[str, FileEntry]
-    ) -> Iterator[WrittenShard]:
-        """Yield one shard after the other; each one's file lives until the next is asked for."""
+    def shards(self) -> Iterator[WrittenShard]:
+        """Yield one shard after the other; their files live as long as the session."""
+        if self._ordered is not None:
+            yield from self._ordered.finish()
+            return
+        assert self._target is not None  # nothing arrives before `begin`
         self._close_spool()
+        arrangement = self._target.arrangement
         arranged = self._arranger.arrange(
-            str(self._spool_path),
+            [*self._sorted_files, str(self._spool_path)],
             order_by=arrangement.order_by,
             shard=arrangement.shard,
             time=arrangement.time,
             schema=arrangement.schema,
         )
+        before: Future[WrittenShard] | None = None
         for name, batches in arranged:
-            path = self._folder / f"{name}.parquet"
-            writer = ShardWriter(
-                name, path, arrangement.schema, arrangement.units, arrangement.time
-            )
-            writer.write(batches)
-            yield writer.finish(previous.get(name))
-            path.unlink()
+            writer = ShardWriter(name, self._folder / f"{name}.parquet", self._target)
+            for batch in batches:
+                writer.add(batch)
+            if before is not None:
+                yield before.result()
+            before = writer.finish()
+        if before is not None:
+            yield before.result()
 
     def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:
         """The rows of an earlier shard that the interval does not replace, by row group."""
-        file = pq.ParquetFile(path)
-        for index in range(file.num_row_groups):
-            yield from file.read_row_group(index).filter(interval.outside).to_batches()
+        with pq.ParquetFile(path) as file:
+            for index in range(file.num_row_groups):
+                for batch in file.read_row_group(index).to_batches():
+                    yield interval.outside(batch)
 
     def head(self, path: str) -> pa.RecordBatch:
         """The rows of the first row group that a preview may want."""

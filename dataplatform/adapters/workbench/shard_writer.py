@@ -1,77 +1,122 @@
 """Writing one shard: Parquet, its content hash, its statistics and its chunk list.
 
-Rows come in canonical order, in blocks of `BLOCK_ROWS`; each block is one row group, so the memory
-needed is a block and not a shard.
+Rows come in canonical order. They are cut into blocks, each of which becomes one row group, so the
+memory needed is some blocks and not a shard. Encoding and measuring go on in lanes of their own
+while the next rows come.
 """
 
 from __future__ import annotations
 
-import hashlib
-import mmap
-from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataplatform.adapters.workbench.statistics import (
-    column_stats,
-    distinct_counts,
-    merge_stats,
-)
-from dataplatform.releases.ports import WrittenShard
-from opendata.reading.canonical_rows import ContentHasher
+from dataplatform.adapters.workbench.chunks import describe_chunks
+from dataplatform.adapters.workbench.distinct import DistinctCounts
+from dataplatform.adapters.workbench.encoding import encoding_options
+from dataplatform.adapters.workbench.lanes import Lanes
+from dataplatform.adapters.workbench.statistics import merge_stats
+from dataplatform.releases.ports import Arrangement, Reuse, WrittenShard
+from opendata.reading.canonical_rows import BLOCK_ROWS, ContentHasher
 from opendata.stores.port import LocalFile
 from opendata.wire import keys
-from opendata.wire.chunks import ByteRange, ChunkList, ColumnChunk, RowGroup
+from opendata.wire.chunks import ChunkList
 from opendata.wire.digest import digest_of
 from opendata.wire.manifest import FileEntry
 
-PREVIEW_ROWS_MAX = 1_000
-_FOOTER_TAIL_BYTES = 8
+PREVIEW_ROWS_MAX: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """What all shards of a build share."""
+
+    arrangement: Arrangement
+    reuse: Reuse
+    lanes: Lanes
+    group_rows: int = BLOCK_ROWS
 
 
 class ShardWriter:
     """Writes one shard into a file and measures it on the way."""
 
-    def __init__(
-        self, name: str, path: Path, schema: pa.Schema, units: Mapping[str, str], time: str | None
-    ) -> None:
+    def __init__(self, name: str, path: Path, target: Target) -> None:
+        self.path = path
         self._name = name
-        self._path = path
-        self._schema = schema
-        self._time = time
-        self._hasher = ContentHasher(schema, units)
-        self._distinct: list[dict[str, int]] = []
+        self._target = target
+        self._schema = target.arrangement.schema
+        self._hasher = ContentHasher(self._schema, target.arrangement.units)
+        self._distinct = DistinctCounts(self._schema)
+        self._group_distinct: list[dict[str, int]] = []
+        self._file: pq.ParquetWriter | None = None
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
         self._rows = 0
         self._head: pa.RecordBatch | None = None
 
-    def write(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Write all rows of the shard."""
-        with pq.ParquetWriter(
-            self._path, self._schema, compression="zstd", version="2.6", store_schema=True
-        ) as writer:
-            for batch in batches:
-                if self._head is None:
-                    self._head = batch.slice(0, PREVIEW_ROWS_MAX)
-                self._hasher.update(batch)
-                self._distinct.append(distinct_counts(batch))
-                self._rows += batch.num_rows
-                writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take the next rows of the shard."""
+        if self._head is None and batch.num_rows:
+            self._head = batch.slice(0, PREVIEW_ROWS_MAX)
+        while batch.num_rows:
+            taken = batch.slice(0, self._target.group_rows - self._pending_rows)
+            self._pending.append(taken)
+            self._pending_rows += taken.num_rows
+            batch = batch.slice(taken.num_rows)
+            if self._pending_rows == self._target.group_rows:
+                self.end_group()
 
-    def finish(self, previous: FileEntry | None) -> WrittenShard:
-        """The measured shard; if `previous` has the same content, that is reused as it is."""
-        content_hash = self._hasher.digest()
+    def finish(self) -> Future[WrittenShard]:
+        """The measured shard, once both lanes have caught up.
+
+        A shard whose content the current release has is that release's, as it is.
+        """
+        self.end_group()
+        content_hash = self._target.lanes.measure.submit(self._hasher.digest)
+        return self._target.lanes.encode.submit(self._close, content_hash)
+
+    def end_group(self) -> None:
+        """Make a row group of the rows at hand, although it could hold more."""
+        if not self._pending:
+            return
+        group = _one_batch(self._pending)
+        self._pending, self._pending_rows = [], 0
+        self._rows += group.num_rows
+        self._target.lanes.measure.submit(self._measure, group)
+        self._target.lanes.encode.submit(self._encode, group)
+
+    def _measure(self, group: pa.RecordBatch) -> None:
+        self._hasher.update(group)
+        self._group_distinct.append(self._distinct.add(group))
+
+    def _encode(self, group: pa.RecordBatch) -> None:
+        self._opened(group).write_batch(group, row_group_size=group.num_rows)
+
+    def _opened(self, rows: pa.RecordBatch) -> pq.ParquetWriter:
+        if self._file is None:
+            options = encoding_options(rows)
+            self._file = pq.ParquetWriter(self.path, self._schema, store_schema=True, **options)
+        return self._file
+
+    def _close(self, content_hash: Future[str]) -> WrittenShard:
+        self._opened(_no_rows(self._schema)).close()
         head = self._head if self._head is not None else _no_rows(self._schema)
-        if previous is not None and previous.content_hash == content_hash:
-            return WrittenShard(previous, None, None, head)
-        chunks = describe_chunks(self._path, self._distinct)
-        entry = self._entry(chunks, content_hash)
-        return WrittenShard(entry, LocalFile(str(self._path)), chunks, head)
+        earlier = self._target.reuse(self._name, content_hash.result())
+        if earlier is not None:
+            return WrittenShard(earlier, None, None, head)
+        chunks = describe_chunks(self.path, self._group_distinct)
+        entry = self._entry(chunks, content_hash.result())
+        return WrittenShard(entry, LocalFile(str(self.path), spare=True), chunks, head)
 
     def _entry(self, chunks: ChunkList, content_hash: str) -> FileEntry:
-        stats = merge_stats(self._schema, self._path, chunks.row_groups)
-        time = stats.get(self._time) if self._time else None
+        totals = self._distinct.totals
+        stats = merge_stats(self._schema, self.path, chunks.row_groups, totals)
+        name_of_time = self._target.arrangement.time
+        time = stats.get(name_of_time) if name_of_time else None
         return FileEntry(
             name=self._name,
             path=keys.object_key(chunks.file_sha256),
@@ -86,53 +131,8 @@ class ShardWriter:
         )
 
 
-def describe_chunks(path: Path, distinct: list[dict[str, int]]) -> ChunkList:
-    """Hash a Parquet file whole and in every range that a reader may fetch alone."""
-    metadata = pq.read_metadata(path)
-    # Parquet has no seconds and no 64-bit dates: its statistics count in the unit that it stores.
-    stored = metadata.schema.to_arrow_schema()
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        view = memoryview(data)
-        try:
-            footer_length = int.from_bytes(view[-8:-4], "little") + _FOOTER_TAIL_BYTES
-            groups = [
-                _describe_group(metadata.row_group(i), view, stored, distinct[i])
-                for i in range(metadata.num_row_groups)
-            ]
-            return ChunkList(
-                file_sha256=hashlib.sha256(view).hexdigest(),
-                size_bytes=len(view),
-                footer=_byte_range(view, len(view) - footer_length, footer_length),
-                row_groups=tuple(groups),
-            )
-        finally:
-            view.release()
-
-
-def _describe_group(
-    group: pq.RowGroupMetaData, view: memoryview, schema: pa.Schema, distinct: dict[str, int]
-) -> RowGroup:
-    columns, stats = [], {}
-    for index in range(group.num_columns):
-        column = group.column(index)
-        offset = column.data_page_offset
-        if column.has_dictionary_page and column.dictionary_page_offset:
-            offset = min(offset, column.dictionary_page_offset)
-        length = column.total_compressed_size
-        columns.append(
-            ColumnChunk(path=column.path_in_schema, bytes=_byte_range(view, offset, length))
-        )
-        if column.path_in_schema in schema.names:
-            name = column.path_in_schema
-            stats[name] = column_stats(
-                column.statistics, schema.field(name).type, distinct.get(name)
-            )
-    return RowGroup(row_count=group.num_rows, columns=tuple(columns), stats=stats)
-
-
-def _byte_range(view: memoryview, offset: int, length: int) -> ByteRange:
-    digest = hashlib.sha256(view[offset : offset + length]).hexdigest()
-    return ByteRange(offset=offset, length=length, sha256=digest)
+def _one_batch(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:

@@ -1,31 +1,21 @@
 """Statistics of row groups and shards, from what Parquet's writer measured anyway.
 
-Distinct values are exact within a row group and estimated by DuckDB's HyperLogLog for a shard of
-several row groups.
+Distinct values are exact within a row group. Over a shard they are exact while they are few, and
+estimated by DuckDB's HyperLogLog beyond.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataplatform.adapters.duckdb import text as sql
 from dataplatform.adapters.duckdb.session import Limits, locked_session
 from opendata.reading.bounds import Ordinal, decode_bound, encode_bound
 from opendata.wire.chunks import ColumnStats, RowGroup
-
-
-def distinct_counts(batch: pa.RecordBatch) -> dict[str, int]:
-    """How many different values (nulls left out) each plain column of one row group has."""
-    return {
-        field.name: pc.count_distinct(column, mode="only_valid").as_py()
-        for field, column in zip(batch.schema, batch.columns, strict=True)
-        if not pa.types.is_nested(field.type) and not pa.types.is_null(field.type)
-    }
 
 
 def column_stats(
@@ -45,11 +35,19 @@ def column_stats(
 
 
 def merge_stats(
-    schema: pa.Schema, path: Path, groups: Sequence[RowGroup]
+    schema: pa.Schema,
+    path: Path,
+    groups: Sequence[RowGroup],
+    distinct: Mapping[str, int | None],
 ) -> dict[str, ColumnStats]:
-    """A shard's statistics from those of its row groups."""
+    """A shard's statistics from those of its row groups.
+
+    Args:
+        distinct: Different values per plain column; None where they were too many to count.
+    """
     names = [name for name in schema.names if any(name in group.stats for group in groups)]
-    distinct = _distinct_estimates(path, names, groups)
+    many = [name for name in names if name in distinct and distinct[name] is None]
+    distinct = {**distinct, **_distinct_estimates(path, many)}
     return {
         name: _merged(schema.field(name).type, name, groups, distinct.get(name)) for name in names
     }
@@ -84,16 +82,9 @@ def _extreme(
     return choose(known, key=ordinal)
 
 
-def _distinct_estimates(
-    path: Path, names: Iterable[str], groups: Sequence[RowGroup]
-) -> dict[str, int | None]:
-    countable = [n for n in names if all(g.stats[n].distinct_estimate is not None for g in groups)]
-    if len(groups) == 1:
-        return {name: groups[0].stats[name].distinct_estimate for name in countable}
-    if not countable:
+def _distinct_estimates(path: Path, names: Sequence[str]) -> dict[str, int]:
+    if not names:
         return {}
-    counts = ", ".join(
-        f"approx_count_distinct({sql.name(name)}) AS {sql.name(name)}" for name in countable
-    )
+    counts = ", ".join(f"approx_count_distinct({sql.name(n)}) AS {sql.name(n)}" for n in names)
     with locked_session([str(path)], Limits()) as session:
         return session.row(f"SELECT {counts} FROM {sql.scan([str(path)])}")

@@ -41,7 +41,7 @@ def arranged(
     schema: pa.Schema | None = None,
 ) -> dict[str, pa.Table]:
     shards = ArrowArranger(memory_bytes).arrange(
-        spool, order_by=order_by, shard=shard, time=time, schema=schema
+        [spool], order_by=order_by, shard=shard, time=time, schema=schema
     )
     return {name: pa.Table.from_batches(list(batches)) for name, batches in shards}
 
@@ -120,7 +120,7 @@ def test_batches_have_exactly_65536_rows_but_for_the_last_of_a_shard(tmp_path: P
     count = 150_000
     table = pa.table({"y": pa.array([0, 40_000_000] * (count // 2), pa.timestamp("s"))})
     shards = ArrowArranger().arrange(
-        spooled(tmp_path, table, 7_777), order_by=["y"], shard="year", time="y"
+        [spooled(tmp_path, table, 7_777)], order_by=["y"], shard="year", time="y"
     )
     sizes = {name: [batch.num_rows for batch in batches] for name, batches in shards}
     assert sizes == {"1970": [65_536, 9_464], "1971": [65_536, 9_464]}
@@ -131,7 +131,7 @@ def test_a_shard_that_is_not_read_does_not_disturb_the_next(tmp_path: Path) -> N
     spool = spooled(tmp_path, pa.table({"day": days}))
     names, last = [], []
     for name, batches in ArrowArranger().arrange(
-        spool, order_by=["day"], shard="month", time="day"
+        [spool], order_by=["day"], shard="month", time="day"
     ):
         names.append(name)
         if name == "2024-03":
@@ -301,7 +301,7 @@ def test_nothing_is_left_on_disk(tmp_path: Path) -> None:
     spills.mkdir()
     spool = spooled(tmp_path, pa.table({"v": list(range(500))}), 10)
     arranger = ArrowArranger(TINY_BYTES, str(spills))
-    started = arranger.arrange(spool, order_by=["v"], shard="none", time=None)
+    started = arranger.arrange([spool], order_by=["v"], shard="none", time=None)
     next(started)
     assert list(spills.iterdir())
     started.close()
@@ -327,7 +327,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, more: dict[str, Any], me
     spool = spooled(tmp_path, pa.table({"v": [1]}))
     asked = {"order_by": [], "time": None, **more}
     with pytest.raises(InvalidInput, match=message):
-        drain(ArrowArranger().arrange(spool, **asked))
+        drain(ArrowArranger().arrange([spool], **asked))
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, more: dict[str, Any], me
 def test_types_that_parquet_cannot_hold_are_refused(tmp_path: Path, values: pa.Array) -> None:
     spool = spooled(tmp_path, pa.table({"v": values}))
     with pytest.raises(InvalidInput, match="which Parquet cannot hold"):
-        drain(ArrowArranger().arrange(spool, order_by=[], shard="none", time=None))
+        drain(ArrowArranger().arrange([spool], order_by=[], shard="none", time=None))
 
 
 def test_a_spool_that_cannot_be_read_is_told_so(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 pyarrow imports pandas, where it is installed, as soon as it sees a Python list; that costs more
 than the rest of a small producer's run. pyarrow looks for it in two places: its Cython part asks
 once and remembers, so it is asked while pandas is hidden; its C++ part asks at every conversion,
-by a call that no Python code makes in this form. When main.py imports pandas, both find it.
-Nothing else belongs here.
+by a call that no Python code makes in this form. When main.py imports pandas, both find it. The
+commands that run producers do the same for themselves. Nothing else belongs here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 
 def delay_pandas() -> None:
-    """Make pyarrow work without pandas until main.py itself imports it."""
+    """Make pyarrow work without pandas until a statement imports it."""
     bridge = getattr(pa.lib, "_pandas_api", None)
     if bridge is None or "pandas" in sys.modules:
         return

@@ -1,0 +1,92 @@
+"""Counting different values: exactly in every row group, and over a shard where that is cheap.
+
+Values of a column that only ever rises are all different, so they are not hashed. Of the others the
+different values are kept while they are few; what has more of them is left to an estimate.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+KEPT_BYTES_MAX: Final = 4 << 20
+
+
+def different_values(column: pa.Array) -> pa.Array:
+    """Each value once (a null too), in a type of the same values where Arrow cannot tell narrow
+    decimals apart."""
+    if pa.types.is_decimal32(column.type) or pa.types.is_decimal64(column.type):
+        column = column.cast(pa.decimal128(column.type.precision, column.type.scale))
+    return pc.unique(column)
+
+
+class DistinctCounter:
+    """Counts one column of a shard, row group by row group."""
+
+    def __init__(self) -> None:
+        self.total: int | None = 0
+        """Different values over all row groups; None where there are too many to keep."""
+        self._rises = True
+        self._last: pa.Array | None = None
+        self._kept: pa.Array | None = None
+
+    def add(self, column: pa.Array) -> int:
+        """How many different values (nulls left out) the next row group has."""
+        if self._rises and self._goes_on_rising(column):
+            assert self.total is not None
+            self.total += len(column)
+            return len(column)
+        values = different_values(column)
+        count = len(values) - (1 if values.null_count else 0)
+        if self._rises and self._last is not None:
+            # What came before rose, but is gone; only sums of it are left.
+            self.total = None
+        self._rises = False
+        if self.total is not None:
+            self._keep(values)
+        return count
+
+    def _goes_on_rising(self, column: pa.Array) -> bool:
+        if column.null_count or not _has_order(column.type):
+            return False
+        seamed = column if self._last is None else pa.concat_arrays([self._last, column])
+        if not pc.all(pc.less(seamed[:-1], seamed[1:])).as_py():
+            return False
+        self._last = column[-1:]
+        return True
+
+    def _keep(self, values: pa.Array) -> None:
+        if self._kept is not None:
+            values = pc.unique(pa.concat_arrays([self._kept, values]))
+        self._kept = values
+        self.total = len(values) - (1 if values.null_count else 0)
+        if values.nbytes > KEPT_BYTES_MAX:
+            self._kept = self.total = None
+
+
+class DistinctCounts:
+    """Counts all plain columns of a shard."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._counters = {
+            field.name: DistinctCounter()
+            for field in schema
+            if not pa.types.is_nested(field.type) and not pa.types.is_null(field.type)
+        }
+
+    def add(self, rows: pa.RecordBatch) -> dict[str, int]:
+        """The counts of the next row group."""
+        return {name: counter.add(rows.column(name)) for name, counter in self._counters.items()}
+
+    @property
+    def totals(self) -> dict[str, int | None]:
+        """The counts over all row groups."""
+        return {name: counter.total for name, counter in self._counters.items()}
+
+
+def _has_order(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
+    )

@@ -1,0 +1,120 @@
+"""One build's scratch: however rows arrive, the same shards leave it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataplatform.adapters.arrange.arrow import ArrowArranger
+from dataplatform.adapters.workbench.lanes import Lane
+from dataplatform.adapters.workbench.session import LocalWorkbench
+from dataplatform.releases.ports import Arrangement, Reuse, WrittenShard
+from opendata.wire.manifest import FileEntry
+
+SCHEMA = pa.schema(
+    [("at", pa.timestamp("us", tz="UTC")), ("id", pa.int64()), ("name", pa.string())]
+)
+BY_MONTH = Arrangement(SCHEMA, ("at", "id"), "month", "at", {})
+DAY_MICROSECONDS = 86_400_000_000
+GROUP_ROWS = 100
+
+
+def row(number: int) -> tuple[int, int, str]:
+    """One row a day from 1970 on."""
+    return number * DAY_MICROSECONDS, number, f"name {number % 7}"
+
+
+def batch(numbers: list[int]) -> pa.RecordBatch:
+    at, ids, names = zip(*map(row, numbers), strict=True)
+    return pa.record_batch([pa.array(at, SCHEMA[0].type), list(ids), list(names)], schema=SCHEMA)
+
+
+def no_reuse(name: str, content_hash: str) -> FileEntry | None:
+    return None
+
+
+def shards_of(
+    root: Path, batches: list[pa.RecordBatch], reuse: Reuse = no_reuse
+) -> tuple[list[WrittenShard], list[int], bool]:
+    """The shards, their rows as they lie in the files, and whether anything was spooled."""
+    bench = LocalWorkbench(root, ArrowArranger(), group_rows=GROUP_ROWS)
+    with bench.session() as session:
+        session.begin(BY_MONTH, reuse)
+        for one in batches:
+            session.receive(one)
+        spooled = bool(list(root.rglob("spool.parquet")))
+        shards = list(session.shards())
+        ids = [
+            number
+            for shard in shards
+            if shard.parquet
+            for number in pq.read_table(shard.parquet.path)["id"].to_pylist()
+        ]
+    return shards, ids, spooled
+
+
+def test_rows_in_order_are_written_into_shards_without_being_spooled(tmp_path: Path) -> None:
+    batches = [batch(list(range(start, start + 50))) for start in range(0, 400, 50)]
+    shards, ids, spooled = shards_of(tmp_path, batches)
+    assert not spooled
+    assert ids == list(range(400))
+    assert [shard.entry.name for shard in shards][:3] == ["1970-01", "1970-02", "1970-03"]
+
+
+def test_a_late_row_sends_what_was_written_so_far_into_the_sort(tmp_path: Path) -> None:
+    batches = [batch(list(range(10, 300))), batch([5]), batch([700, 699])]
+    in_order, _, _ = shards_of(tmp_path / "a", [batch([5, *range(10, 300), 699, 700])])
+    shards, ids, spooled = shards_of(tmp_path / "b", batches)
+    assert spooled
+    assert ids == [5, *range(10, 300), 699, 700]
+    assert [shard.entry for shard in shards] == [shard.entry for shard in in_order]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(list(range(0, 120, 3))), st.integers(1, 40))
+def test_the_same_rows_make_the_same_files_in_whatever_order_they_come(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], size: int
+) -> None:
+    root = tmp_path_factory.mktemp("builds")
+    batches = [batch(numbers[at : at + size]) for at in range(0, len(numbers), size)]
+    expected, _, _ = shards_of(root / "a", [batch(sorted(numbers))])
+    shards, _, _ = shards_of(root / "b", batches)
+    assert [shard.entry for shard in shards] == [shard.entry for shard in expected]
+
+
+def test_equal_rows_are_in_order_and_stay_as_many_as_they_are(tmp_path: Path) -> None:
+    _, ids, spooled = shards_of(tmp_path, [batch([1, 1, 2]), batch([2, 2, 3])])
+    assert (ids, spooled) == ([1, 1, 2, 2, 2, 3], False)
+
+
+def test_a_shard_of_the_same_content_is_the_earlier_release_s_own(tmp_path: Path) -> None:
+    earlier = {s.entry.name: s.entry for s in shards_of(tmp_path / "a", [batch([1, 40])])[0]}
+
+    def reuse(name: str, content_hash: str) -> FileEntry | None:
+        entry = earlier[name]
+        return entry if entry.content_hash == content_hash else None
+
+    shards, _, _ = shards_of(tmp_path / "b", [batch([1, 40, 41])], reuse)
+    assert [shard.parquet is None for shard in shards] == [True, False]
+    assert shards[0].entry is earlier["1970-01"]
+
+
+def test_scratch_is_gone_when_the_session_ends(tmp_path: Path) -> None:
+    shards_of(tmp_path, [batch([3, 2, 1])])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_after_a_failure_in_a_lane_nothing_that_builds_on_it_succeeds() -> None:
+    lane = Lane("test")
+    failed = lane.submit(int, "no number")
+    later = lane.submit(int, "1")
+    with pytest.raises(ValueError, match="no number"):
+        failed.result()
+    with pytest.raises(ValueError, match="no number"):
+        later.result()
+    lane.close()
