@@ -30,6 +30,7 @@ from opendata.reading.verify import verify_dataset
 from opendata.stores import FolderStore, LocalFile, open_store
 from opendata.stores.addresses import parse_web_address
 from opendata.stores.http import HttpStore
+from opendata.stores.multipart import PART_BYTES
 from opendata.stores.patience import Patience
 from opendata.stores.patient_reader import PatientReader
 from opendata.stores.patient_store import PatientStore
@@ -142,6 +143,28 @@ def test_a_large_upload_without_an_answer_is_settled(
         assert found is not None and (found.token, found.size) == (token, LARGE_BYTES)
         assert b"".join(store.stream("large")) == source.read_bytes()
     assert network.faults == {fault: 1}
+
+
+@pytest.mark.real
+def test_an_upload_in_parts_repeats_the_parts_and_not_the_whole(
+    seaweed: SeaweedServer, seaweed_bucket: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "large"
+    source.write_bytes(random.Random(3).randbytes(PART_BYTES // 2) * 10)
+    spoil = three_of_ten(seed=4)
+
+    def choose(method: str, path: str) -> str | None:
+        return spoil(method, path) if method == "PUT" else None
+
+    with bad_network(seaweed.endpoint, choose) as network:
+        environ = seaweed.environ() | {"OPENDATA_S3_ENDPOINT": network.address}
+        store = PatientStore(open_s3(f"{seaweed_bucket}/{uuid.uuid4().hex}", environ), QUICK)
+        store.put("large", LocalFile(str(source)))
+        assert network.requests < 2 * (5 + 2), "it began anew"
+        with source.open("rb") as file:
+            assert all(file.read(len(piece)) == piece for piece in store.stream("large"))
+            assert file.read() == b""
+    assert network.faults
 
 
 @pytest.mark.requirement("S1-88")
