@@ -22,6 +22,7 @@ from opendata.wire.codec import read_json
 from opendata.wire.digest import parse_digest, prefixed
 from opendata.wire.errors import OpenDataError
 from opendata.wire.ids import parse_dataset_id
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.manifest import Manifest
 from opendata.wire.pointer import Pointer
 
@@ -222,7 +223,7 @@ def _inputs(pinned: list[dict[str, Any]]) -> Metadata:
 def _preview(store: ObjectStore, key: str | None) -> Metadata:
     if key is None:
         return {}
-    preview = read_json(store.get(key).data, key)
+    preview = read_json(store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, key)
     columns = preview["columns"]
     rows = (dict(zip(columns, row, strict=True)) for row in preview["rows"][:PREVIEW_ROWS])
     return {"preview": table(rows, columns)}

@@ -6,6 +6,7 @@ from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.catalogue import read_catalogue
 from opendata.wire.errors import NotFound
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
 
 
 def earliest_times(reader: ObjectReader) -> dict[str, str]:
@@ -16,7 +17,8 @@ def earliest_times(reader: ObjectReader) -> dict[str, str]:
         Unavailable, Denied: if the store does not answer.
     """
     try:
-        catalogue = read_catalogue(reader.get(keys.INDEX).data, keys.INDEX)
+        data = reader.get(keys.INDEX, max_bytes=CATALOGUE_MAX_BYTES).data
+        catalogue = read_catalogue(data, keys.INDEX)
     except NotFound:
         return {}
     return {entry.id: entry.min_date for entry in catalogue.datasets if entry.min_date}

@@ -30,6 +30,7 @@ from dataplatform.releases.verdict import Verdict, read_decision, record_verdict
 from opendata.reading.resolve import Release, read_current
 from opendata.wire.codec import read_json, replace
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 
 _RULES: Final = TypeAdapter(tuple[QualityRule, ...])
 
@@ -106,4 +107,6 @@ def _previous_profile(ports: ReleasePorts, current: Release | None) -> Profile |
 
 
 def _stored_profile(ports: ReleasePorts, key: str) -> Profile:
-    return Profile.from_json(read_json(ports.store.get(key).data, key))
+    return Profile.from_json(
+        read_json(ports.store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, key)
+    )

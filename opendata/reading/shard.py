@@ -22,6 +22,7 @@ from opendata.stores.port import ObjectReader
 from opendata.wire.chunks import ChunkList, read_chunk_list
 from opendata.wire.digest import check_digest, digest_mismatch
 from opendata.wire.keys import digest_of_object_key
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.manifest import FileEntry
 
 
@@ -131,7 +132,7 @@ def read_object(access: Access, key: str, digest: str) -> bytes:
         with open(cached, "rb") as file:
             return file.read()
     access.stats.add(requests=1)
-    data = check_digest(access.reader.get(key).data, digest, key)
+    data = check_digest(access.reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, digest, key)
     if not is_local and access.cache.enabled:
         access.cache.put_stream(digest, iter([data]), len(data))
     return data

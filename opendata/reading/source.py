@@ -66,7 +66,8 @@ class ShardSource:
             if path is None and access.cache.enabled:
                 path = access.cache.fetch(self._reader, entry.path, entry.sha256, entry.size_bytes)
             if path is None:
-                data = check_digest(self._reader.get(entry.path).data, entry.sha256, entry.path)
+                blob = self._reader.get(entry.path, max_bytes=entry.size_bytes)
+                data = check_digest(blob.data, entry.sha256, entry.path)
                 self._reader.settle(entry.size_bytes)
                 return Whole(self.plan, None, memoryview(data))
             self._reader.settle(entry.size_bytes)

@@ -25,6 +25,17 @@ ONCE: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(0)}
 """The library sends a request once; whether it is sent again is decided in one place for all
 stores, which also sees what the library would hide: that the first one may have had its effect."""
 
+EACH_PART: RetryConfig = {
+    "max_retries": 11,
+    "retry_timeout": timedelta(minutes=3),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=5),
+        "base": 2,
+    },
+}
+"""The exception: parts of an upload, which are invisible until they are joined."""
+
 
 class HttpStore(ObstoreReader):
     """Objects under a web address, read only; a body that falls silent for so long is given up."""
@@ -35,7 +46,7 @@ class HttpStore(ObstoreReader):
             client_options=client_options(address, silence_seconds),
             retry_config=ONCE,
         )
-        clients = Clients(usual=client, bulk=lambda _: client)
+        clients = Clients(usual=client, bulk=lambda _: client, parts=client)
         super().__init__(clients, Place(address.url, address.server))
 
     def _fetch(self, key: str, spans: Sequence[Span]) -> Sequence[memoryview] | None:

@@ -24,7 +24,9 @@ class MemoryStore(ObstoreStore):
     def __init__(self, name: str = "unnamed") -> None:
         client = MemoryClient()
         url = f"memory://{name}"
-        super().__init__(Clients(usual=client, bulk=lambda _: client), Place(url, url))
+        super().__init__(
+            Clients(usual=client, bulk=lambda _: client, parts=client), Place(url, url)
+        )
 
     @contextlib.contextmanager
     def _body(self, data: Payload) -> Iterator[bytes]:

@@ -46,14 +46,17 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Clients:
-    """The library's client for each kind of request; none repeats a request by itself.
+    """The library's client for each kind of request.
 
-    So a compare-and-set is sent once and its answer is its own. `bulk` makes a client that gives
-    a write the time that so many bytes may take.
+    None repeats a request by itself, so that a compare-and-set is sent once and its answer is its
+    own. `bulk` makes a client that gives a write the time that so many bytes may take. Only
+    `parts` repeats: a part of an upload is the same part again, and a thousand of them must not
+    begin anew for one.
     """
 
     usual: Client
     bulk: Callable[[int], Client]
+    parts: Client
 
 
 class ObstoreReader:

@@ -95,7 +95,7 @@ class ObstoreStore(ObstoreReader):
         if mode == "overwrite" and isinstance(data, LocalFile) and _is_large(data):
             path = data.path
             return self._ask_for_place(
-                lambda: put_in_parts(client, key, path, attributes), f"write {key}"
+                lambda: put_in_parts(self._clients.parts, key, path, attributes), f"write {key}"
             )
         with self._body(data) as body:
 

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 from obstore.store import S3Store as S3Client
 
 from opendata.stores.addresses import BucketAddress, parse_bucket_address, parse_web_address
-from opendata.stores.http import ONCE, SILENCE_SECONDS, client_options
+from opendata.stores.http import EACH_PART, ONCE, SILENCE_SECONDS, client_options
+from opendata.stores.multipart import PART_BYTES
 from opendata.stores.obstore_errors import Place
 from opendata.stores.obstore_reader import Clients
 from opendata.stores.obstore_store import ObstoreStore
 from opendata.wire.errors import Denied, InvalidInput
 
 if TYPE_CHECKING:
-    from obstore.store import S3Credential
+    from obstore.store import RetryConfig, S3Credential
 
 ENDPOINT_VARIABLES = ("OPENDATA_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -159,7 +160,9 @@ def _clients(address: BucketAddress, settings: S3Settings, silence_seconds: floa
         return writer(max(size_bytes, 1 << 20).bit_length())
 
     usual = _client(address, settings, silence_seconds=silence_seconds)
-    return Clients(usual=usual, bulk=bulk)
+    part_seconds = WRITE_SECONDS + PART_BYTES // SLOWEST_UPLOAD_BYTES_PER_SECOND
+    parts = _client(address, settings, write_seconds=part_seconds, retry=EACH_PART)
+    return Clients(usual=usual, bulk=bulk, parts=parts)
 
 
 def _client(
@@ -168,6 +171,7 @@ def _client(
     *,
     silence_seconds: float = SILENCE_SECONDS,
     write_seconds: int = 0,
+    retry: RetryConfig = ONCE,
 ) -> S3Client:
     # Whatever this process's own environment says about S3 is overruled by name, because the
     # library would read it as well.
@@ -191,7 +195,7 @@ def _client(
         prefix=address.prefix,
         config=config,  # type: ignore[arg-type]
         client_options=options,
-        retry_config=ONCE,
+        retry_config=retry,
         credential_provider=settings.credentials,
     )
 

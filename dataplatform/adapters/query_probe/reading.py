@@ -27,6 +27,7 @@ from opendata.wire.chunks import ChunkList, read_chunk_list
 from opendata.wire.digest import check_digest
 from opendata.wire.errors import InvalidInput
 from opendata.wire.keys import digest_of_object_key
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.manifest import FileEntry, Manifest
 
 ROUNDS: Final = 7
@@ -150,7 +151,7 @@ class ReadingProbe:
         return Access(self._reader, self._cache, ReadStats())
 
     def _chunks(self, entry: FileEntry) -> ChunkList:
-        data = self._reader.get(entry.chunks).data
+        data = self._reader.get(entry.chunks, max_bytes=DOCUMENT_MAX_BYTES).data
         check_digest(data, digest_of_object_key(entry.chunks), entry.chunks)
         return read_chunk_list(data, entry.chunks)
 
