@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from opendata.reading.shard import Access
 from opendata.reading.stats import ReadStats
 from opendata.reading.table import read_batches, read_table
 from opendata.stores import FolderStore, open_store
+from opendata.stores.port import ObjectReader
 
 FIRST_DAY = 19_358  # 2023-01-01
 DAYS = 1_096  # 36 months
@@ -167,3 +169,45 @@ def test_a_large_shard_is_fetched_in_parts_that_are_decoded_as_they_come(
     access = Access(remote, Cache(None), ReadStats())
     read_table(access, manifest, start="2024-03-01", end="2024-03-31", columns=["day"])
     assert access.stats.requests == 5  # the chunk list, the footer, and three row groups
+
+
+class Endless(Remote):
+    """A remote store whose objects are still on their way when the reader loses patience."""
+
+    def __init__(self, inner: ObjectReader) -> None:
+        super().__init__(inner)
+        self.is_streaming = threading.Event()
+        self.pieces = 0
+
+    def stream(self, key: str, chunk_bytes: int = 8 << 20) -> Iterator[bytes]:
+        for piece in super().stream(key, 10):
+            self.pieces += 1
+            yield piece
+            if key != self.first:
+                self.is_streaming.set()
+                assert self.is_closing.wait(60)
+
+    first = ""
+    is_closing = threading.Event()
+
+
+@pytest.mark.requirement("S1-59")
+def test_a_stream_that_is_closed_early_ends_downloads_where_they_are_and_keeps_their_parts(
+    bench: Bench, tmp_path: Path
+) -> None:
+    manifest = bench.current.manifest
+    remote = Endless(bench.store)
+    remote.first = manifest.files[0].path
+    cache = Cache(str(tmp_path / "cache"))
+    batches = read_batches(Access(remote, cache, ReadStats()), manifest, batch_size=31)
+    for _ in range(3):
+        next(batches)
+    assert remote.is_streaming.wait(60)
+    before = remote.pieces
+    threading.Timer(0.2, remote.is_closing.set).start()
+    batches.close()
+    assert remote.pieces <= before + 4  # one more for each worker, and not thousands
+    assert list((tmp_path / "cache" / "partial").iterdir()) != []
+    remote.is_closing.set()
+    found = read_table(Access(bench.store, cache, ReadStats()), manifest)
+    assert found.equals(TABLE)
