@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -26,8 +27,8 @@ def _dataset(folder: Path, cache: str = "cache") -> Any:
 
 def _loading(format: str, *imports: str, **asked: Any) -> Any:
     def contender(folder: Path) -> Action:
-        for name in imports:
-            __import__(name)
+        for name in (*imports, "opendata.reading.frames", "opendata.stores.folder"):
+            importlib.import_module(name)
         dataset = _dataset(folder)
 
         def act() -> dict[str, float]:
@@ -138,13 +139,13 @@ CASES = (
         title="A whole release of 20 M × 8 in 36 monthly shards, from a folder",
         prepare=publish,
         contenders={
-            "od.load, pandas": _loading("pandas", "pandas"),
+            "od.load, pandas": _loading("pandas", "opendata.reading.pandas_frame"),
             "pandas.read_parquet": _pandas,
             "pyarrow tuned, pandas": _pandas_tuned,
             "od.load, arrow": _loading("arrow", "pyarrow.parquet"),
             "od.load, arrow, not yet verified": _cold,
             "pyarrow.read_table": _pyarrow,
-            "od.load, polars": _loading("polars", "polars"),
+            "od.load, polars": _loading("polars", "opendata.reading.polars_frame"),
             "polars.scan_parquet": _polars,
         },
         goals=(
@@ -168,9 +169,9 @@ CASES = (
         title="One month of 36, two columns, from a folder",
         prepare=publish,
         contenders={
-            "od.load, polars": _loading("polars", "polars", **_ASKED_MONTH),
+            "od.load, polars": _loading("polars", "opendata.reading.polars_frame", **_ASKED_MONTH),
             "polars, the month's file": _polars_month,
-            "od.load, pandas": _loading("pandas", "pandas", **_ASKED_MONTH),
+            "od.load, pandas": _loading("pandas", "opendata.reading.pandas_frame", **_ASKED_MONTH),
             "pooch's way and pandas": _pooch_month,
         },
         goals=(

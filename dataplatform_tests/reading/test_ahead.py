@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from opendata.reading.ahead import in_order, worker_count
+from opendata.reading.ahead import give_way, in_order, worker_count
 from opendata.wire.errors import Corrupt
 
 
@@ -78,6 +78,21 @@ def test_however_it_ends_no_thread_is_left_and_no_task_begins(ending: type[BaseE
     assert len(begun) <= 4
     names = {thread.name for thread in threading.enumerate()}
     assert not any(name.startswith("opendata-read") for name in names)
+
+
+def test_a_long_task_ends_when_its_read_does() -> None:
+    begun = threading.Event()
+
+    def forever() -> None:
+        begun.set()
+        while True:
+            give_way()
+
+    results = in_order([lambda: None, forever], workers=2)
+    next(results)
+    assert begun.wait(60)
+    results.close()  # would never return
+    give_way()  # means nothing outside of a task
 
 
 def test_a_remote_store_is_asked_by_more_than_one_even_on_one_core(

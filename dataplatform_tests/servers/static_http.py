@@ -20,12 +20,13 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *, ranges: bool = True) -> Iterator[str]:
-    """Serve the folder on loopback; yields its address."""
+def serving(folder: Path, *, ranges: bool = True, asked: list[str] | None = None) -> Iterator[str]:
+    """Serve the folder on loopback; yields its address. `asked` hears of every path asked for."""
 
     class Handler(_StaticHandler):
         root = folder
         with_ranges = ranges
+        asked_paths = [] if asked is None else asked
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -42,6 +43,7 @@ class _StaticHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root: Path
     with_ranges: bool
+    asked_paths: list[str]
 
     def do_GET(self) -> None:
         self._answer(with_body=True)
@@ -53,6 +55,7 @@ class _StaticHandler(BaseHTTPRequestHandler):
         """Tests read results, not logs."""
 
     def _answer(self, *, with_body: bool) -> None:
+        self.asked_paths.append(self.path)
         path = self.root / unquote(urlsplit(self.path).path).lstrip("/")
         if not path.is_file():
             self._send(HTTPStatus.NOT_FOUND, {}, b"not found" if with_body else b"", 9)

@@ -16,6 +16,22 @@ from typing import TypeVar
 T = TypeVar("T")
 LOCAL_WORKERS_MAX = 8
 REMOTE_WORKERS_MIN = 4  # a remote store is waited for, so more than one request is on its way
+_here = threading.local()
+
+
+class Closed(Exception):
+    """The read that a task works for has ended; nobody will see this."""
+
+
+def give_way() -> None:
+    """End the task that runs in this thread if its read has ended; long tasks call it often.
+
+    Raises:
+        Closed: if so.
+    """
+    stopped = getattr(_here, "stopped", None)
+    if stopped is not None and stopped.is_set():
+        raise Closed
 
 
 def worker_count(*, remote: bool) -> int:
@@ -34,7 +50,7 @@ def in_order(
     that is taken, because whoever looks at the first rows should not pay for the next.
 
     A failed task's own exception is raised in its place. However the generator ends, tasks that
-    have not begun never do, and those that have are waited for.
+    have not begun never do, and those that have are waited for, up to their next `give_way`.
     """
     stopped = threading.Event()
     window: deque[Future[T]] = deque()
@@ -60,6 +76,6 @@ def in_order(
 
 
 def _unless(stopped: threading.Event, task: Callable[[], T]) -> T:
-    if stopped.is_set():
-        raise InterruptedError("the read was closed")
+    _here.stopped = stopped
+    give_way()
     return task()

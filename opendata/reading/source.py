@@ -26,6 +26,8 @@ from opendata.wire.digest import check_digest
 
 WHOLE_FROM_SHARE = 0.5
 SMALL_OBJECT_BYTES = 1 << 20
+SMALL_FILE_BYTES = 32 << 20
+"""A local file up to this size is hashed whole, since that is remembered and parts are not."""
 
 Open = Callable[[], "pa.NativeFile | str"]
 
@@ -41,7 +43,8 @@ class ShardSource:
         ranges = needed_ranges(plan.chunks, plan.groups, plan.columns)
         self._needed_bytes = sum(part.length for part in ranges) + plan.chunks.footer.length
         entry = plan.entry
-        is_small = entry.size_bytes <= SMALL_OBJECT_BYTES
+        is_local = access.reader.local_path(entry.path) is not None
+        is_small = entry.size_bytes <= (SMALL_FILE_BYTES if is_local else SMALL_OBJECT_BYTES)
         self.is_whole = is_small or self._needed_bytes > WHOLE_FROM_SHARE * entry.size_bytes
         access.stats.expect(self._needed_bytes - entry.size_bytes)
 

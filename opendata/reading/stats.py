@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from opendata.reading.ahead import give_way
 from opendata.stores.port import Blob, ObjectReader
 from opendata.stores.ranges import merge_ranges
 
@@ -97,6 +98,7 @@ class CountedReader:
 
     def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """As many requests as there are spans once near ranges are joined."""
+        give_way()
         self._stats.add(requests=len(merge_ranges(ranges)))
         pieces = self._reader.get_ranges(key, ranges)
         self._arrive(sum(len(piece) for piece in pieces))
@@ -108,6 +110,7 @@ class CountedReader:
         for piece in self._reader.stream(key, chunk_bytes):
             self._arrive(len(piece))
             yield piece
+            give_way()
 
     def stat(self, key: str) -> Any:
         """As the store answers."""
