@@ -20,6 +20,7 @@ from dataplatform.defs.history import LastCandidate, last_candidate
 from dataplatform.defs.metadata import candidate_facts, candidate_metadata
 from dataplatform.defs.names import Names, pool_of
 from dataplatform.defs.partitions import (
+    PARTITION_ROWS,
     TOLD_IN_FULL_MAX,
     asked_window,
     partitions_to_show,
@@ -103,8 +104,8 @@ def candidate_asset(
             asked = Asked(config, asked_window(context, grid), last)
             built = _build(platform, producer, asked, grid, context)
             metadata = _metadata(platform, built, asked, grid)
-        if grid is not None and asked.is_everything:
-            _show_partitions(names, grid, built, config, context)
+        if grid is not None:
+            _tell_partitions(names, grid, built, asked, context)
         content = dg.DataVersion(built.candidate.content_hash)
         yield dg.MaterializeResult(metadata=metadata, data_version=content)
 
@@ -162,15 +163,21 @@ def _metadata(platform: Platform, built: Built, asked: Asked, grid: Grid | None)
     return candidate_metadata(platform.ports, built, force=force) | told
 
 
-def _show_partitions(
-    names: Names, grid: Grid, built: Built, config: RunConfig, context: dg.AssetExecutionContext
+def _tell_partitions(
+    names: Names, grid: Grid, built: Built, asked: Asked, context: dg.AssetExecutionContext
 ) -> None:
-    """Tell Dagster which partitions a run for everything has built."""
+    """Tell what a run has built of each partition: of its own, or of those that it shows."""
     rows = {entry.name: entry.row_count for entry in built.candidate.files}
-    facts = candidate_facts(built, force=config.force)
-    shown = partitions_to_show(context.instance, names, grid, rows, built.new_shards)
-    for partition in shown:
-        context.log_event(shown_partition(names, partition, rows.get(partition, 0), facts))
+    if asked.window is not None:
+        told = window_names(grid, asked.window)
+        for partition in told if len(told) <= TOLD_IN_FULL_MAX else ():
+            counted = {PARTITION_ROWS: rows.get(partition, 0)}
+            context.add_asset_metadata(counted, names.candidate, partition)
+    elif asked.is_everything:
+        facts = candidate_facts(built, force=asked.config.force)
+        shown = partitions_to_show(context.instance, names, grid, rows, built.new_shards)
+        for partition in shown:
+            context.log_event(shown_partition(names, partition, rows.get(partition, 0), facts))
 
 
 def log_into(context: dg.AssetExecutionContext) -> Callable[[str, str], None]:

@@ -24,6 +24,7 @@ from dataplatform.defs.grid import Grid
 from dataplatform.defs.names import Names
 from opendata.wire.errors import InvalidInput, OpenDataError, Rejected
 
+PARTITION_ROWS: Final = "dagster/partition_row_count"
 # Every partition of a run carries its metadata; beyond this many they carry no tables.
 TOLD_IN_FULL_MAX: Final = 60
 # Each event costs about ten milliseconds; what a run leaves out comes with the next one.
@@ -125,7 +126,7 @@ def shown_partition(
     names: Names, partition: str, rows: int, facts: Mapping[str, Any]
 ) -> dg.AssetMaterialization:
     """A partition that a run without a partition has built."""
-    metadata = {**facts, "dagster/partition_row_count": rows}
+    metadata = {**facts, PARTITION_ROWS: rows}
     return dg.AssetMaterialization(names.candidate, partition=partition, metadata=metadata)
 
 

@@ -90,6 +90,17 @@ def test_a_back_fill_of_many_months_is_one_release(site: Site) -> None:
     assert site.current_version() == "1.0.0"
 
 
+@pytest.mark.parametrize("partitions", ["2024-02..2024-03", None])
+def test_each_partition_says_how_many_rows_it_has(site: Site, partitions: str | None) -> None:
+    write_months(site, {"2024-02": 1.0, "2024-03": 1.0})
+    site.run(partitions=partitions)
+    for month in ("2024-02", "2024-03"):
+        records = dg.AssetRecordsFilter(asset_key=NAMES.candidate, asset_partitions=[month])
+        [record] = site.instance.fetch_materializations(records, limit=1).records
+        assert record.asset_materialization is not None
+        assert record.asset_materialization.metadata["dagster/partition_row_count"].value == 1
+
+
 def test_a_partition_takes_no_more_than_its_own_part_even_of_a_first_build(site: Site) -> None:
     write_months(site, SOURCE)
     site.write_main(MAIN.replace("continue", "pass"), **SECTIONS)
