@@ -60,7 +60,8 @@ def write_producers(root: Path, count: int, *, broken: bool = True) -> list[str]
         (folder / "README.md").write_text(README.replace("NUMBER", str(number)))
         text = yaml.safe_dump(definition(number), sort_keys=False)
         if broken and number % BROKEN_EVERY == BROKEN_EVERY - 1:
-            text = BREAKAGES[number // BROKEN_EVERY % len(BREAKAGES)](text)
+            harm = number // BROKEN_EVERY
+            text = (BREAKAGES[harm % len(BREAKAGES)] if harm else bomb)(text)
         else:
             ids.append(name)
         (folder / "opendata.yaml").write_text(text)
@@ -117,7 +118,7 @@ def _main(number: int) -> str:
     return DERIVED if _is_derived(number) else MAIN.replace("NUMBER", str(number))
 
 
-def _bomb(text: str) -> str:
+def bomb(text: str) -> str:
     """306 bytes of aliases that stand for a billion values."""
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):
@@ -131,5 +132,4 @@ BREAKAGES: tuple[Callable[[str], str], ...] = (
     lambda text: text.replace("stations-", "another-", 1),
     lambda text: text.replace("float64", "flaot64"),
     lambda text: "",
-    _bomb,
 )
