@@ -79,6 +79,12 @@ class DistinctCounts:
 
 
 def _has_order(kind: pa.DataType) -> bool:
+    """Whether values can be compared; those that rise strictly are all different."""
+    if pa.types.is_floating(kind):
+        return not pa.types.is_float16(kind)
     return bool(
-        pa.types.is_integer(kind) or pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
+        pa.types.is_integer(kind)
+        or pa.types.is_temporal(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_string(kind)
     )
