@@ -35,10 +35,10 @@ from dataplatform.releases.ports import (
     WrittenShard,
 )
 from dataplatform.releases.preview import PreviewRows
+from dataplatform.releases.scratch import keeping, out_of_memory
 from dataplatform.releases.shards import reuse_of, store_shards
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
-from opendata.wire.errors import Unavailable
 from opendata.wire.manifest import FileEntry
 
 Log = Callable[[str, str], None]
@@ -75,7 +75,8 @@ class Intake:
         if self.interval is not None:
             conformed = self.interval.inside(conformed)
             self.clipped += batch.num_rows - conformed.num_rows
-        self.session.receive(conformed)
+        with keeping(self.ingredients.definition.id):
+            self.session.receive(conformed)
         self.rows += conformed.num_rows
         self.pace.passed(conformed.num_rows, conformed.nbytes)
 
@@ -91,7 +92,8 @@ class Intake:
     def keep(self, batch: pa.RecordBatch) -> None:
         """Take rows of the current release that stay as they are."""
         assert self.schema is not None  # nothing is kept before the producer has delivered
-        self.session.receive(conform_batch(batch, self.schema, 0))
+        with keeping(self.ingredients.definition.id):
+            self.session.receive(conform_batch(batch, self.schema, 0))
 
 
 @dataclass(frozen=True)
@@ -148,12 +150,7 @@ def _intake(
             pace = Pace(ports.now, partial(log, "info"))
             yield Intake(session, ingredients, asked, reuse, pace)
     except MemoryError as error:
-        raise Unavailable(
-            f"the rows of {ingredients.definition.id} could not be arranged: "
-            f"the memory that this process may use does not suffice ({error})",
-            code="out_of_memory",
-            hint="yield smaller batches, or run it where more memory is free",
-        ) from error
+        raise out_of_memory(ingredients.definition.id, error) from error
 
 
 def _asked(
@@ -219,10 +216,11 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     carried = _carried(ports, untouched, intake.session, preview)
     shards = store_shards(ports, intake.session)
     entries, written = [], 0
-    for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
-        written += shard.parquet is not None
-        preview.offer(shard.head)
-        entries.append(shard.entry)
+    with keeping(ingredients.definition.id):
+        for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
+            written += shard.parquet is not None
+            preview.offer(shard.head)
+            entries.append(shard.entry)
     candidate = describe_candidate(
         ports.store, ingredients, contract, arrangement, tuple(entries), preview, origin
     )
