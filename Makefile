@@ -53,7 +53,7 @@ $(VENV)/.dev: $(VENV)/.platform requirements/dev.txt
 
 .PHONY: lock
 lock: $(VENV)/.uv ## Resolve the requirements again and write them with their hashes (UPGRADE=1 takes newer ones)
-	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/platform.in --extra platform --extra aws -o requirements/platform.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/platform.in --extra platform --extra aws --extra postgres -o requirements/platform.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/dev.in --all-extras -o requirements/dev.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/build.in -o requirements/build.txt
@@ -92,6 +92,13 @@ test-real: setup ## Run the tests that start servers, browsers and launched runs
 test-long: setup ## Run the long tests: endurance, volume, many random failures
 	@$(PYTEST) -m long --timeout 7200
 
+# --- figures ----------------------------------------------------------------
+
+.PHONY: bench
+bench: setup ## Measure beside peers and keep the results (BENCH=load for one module; about half an hour)
+	@$(BIN)/python -m benchmarks run $(BENCH) --keep
+	@$(BIN)/python -m scripts.performance_page
+
 # --- checks -----------------------------------------------------------------
 
 .PHONY: check
@@ -119,12 +126,14 @@ docs: setup ## Check links, examples and generated pages of the documentation
 	@$(BIN)/python -m scripts.settings_page --check
 	@$(BIN)/python -m scripts.cli_page --check
 	@$(BIN)/python -m scripts.requirements_page --check
+	@$(BIN)/python -m scripts.performance_page --check
 
 .PHONY: pages
 pages: setup ## Write the generated pages of the documentation
 	@$(BIN)/python -m scripts.settings_page
 	@$(BIN)/python -m scripts.cli_page
 	@$(BIN)/python -m scripts.requirements_page
+	@$(BIN)/python -m scripts.performance_page
 
 .PHONY: fmt
 fmt: setup ## Format, and mend what can be mended safely
@@ -135,4 +144,4 @@ fmt: setup ## Format, and mend what can be mended safely
 clean: ## Remove the environment and every cache (never the data in .opendata)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
 	rm -rf .tmp_dagster_home_*
-	find opendata dataplatform dataplatform_tests producers scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find opendata dataplatform dataplatform_tests producers scripts benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

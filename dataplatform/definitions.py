@@ -1,20 +1,27 @@
 """Everything that Dagster shows: `build_defs(platform)` and the one module-level `defs`.
 
 Nothing else belongs here. Loading parses every `opendata.yaml` and imports no `main.py`, so that a
-thousand producers load in seconds and a broken one stays alone with it.
+thousand producers load in seconds and a broken one stays alone with it. The process of a run loads
+only the data sets that the run is of.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 
+from dataplatform.datasets.partitions import partition_kind
 from dataplatform.datasets.producer import BrokenProducer, Producer
+from dataplatform.defs.asked import ALL, Asked, asked_of_this_process
 from dataplatform.defs.automation import automation_sensor
 from dataplatform.defs.broken import broken_asset
 from dataplatform.defs.candidate import candidate_asset
 from dataplatform.defs.describe import describe_assets
 from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
+from dataplatform.defs.grid import Grid, grid_of, look_for_earliest
+from dataplatform.defs.loading import to_stay
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
 from dataplatform.defs.published import published_asset
 from dataplatform.defs.published_elsewhere import published_elsewhere_sensor
@@ -22,22 +29,30 @@ from dataplatform.defs.release import release_asset
 from dataplatform.defs.repair import repair_schedule
 from dataplatform.defs.schedules import datasets_job, producer_schedules
 from dataplatform.wiring import Platform, from_settings
+from opendata.wire.ids import DatasetId
 
 
-def build_defs(platform: Platform, *, retry_seconds: float = RETRY_SECONDS) -> dg.Definitions:
-    """The definitions of one platform, made anew at every call."""
-    found = platform.producers.scan()
+def build_defs(
+    platform: Platform, *, retry_seconds: float = RETRY_SECONDS, asked: Asked = ALL
+) -> dg.Definitions:
+    """The definitions of one platform, made anew at every call; of some data sets, if asked so."""
+    found = platform.producers.some(asked) if asked is not None else platform.producers.scan()
     producers = [producer for producer in found if isinstance(producer, Producer)]
     retries = Retries(retry_seconds)
-    job = datasets_job()
+    grids = _grids(platform, producers)
+    job = datasets_job(producers)
     return dg.Definitions(
         assets=[
-            *(asset for each in producers for asset in _assets(platform, each, retries)),
+            *(
+                asset
+                for each in producers
+                for asset in _assets(platform, each, grids.get(each.id), retries)
+            ),
             *(broken_asset(each) for each in found if isinstance(each, BrokenProducer)),
         ],
         asset_checks=[candidate_checks(platform, each, retries) for each in producers],
         jobs=[job],
-        schedules=[*producer_schedules(producers, job), repair_schedule(platform)],
+        schedules=[*producer_schedules(producers, grids, job), repair_schedule(platform)],
         sensors=[
             automation_sensor(),
             published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
@@ -48,13 +63,25 @@ def build_defs(platform: Platform, *, retry_seconds: float = RETRY_SECONDS) -> d
     )
 
 
-def _assets(platform: Platform, producer: Producer, retries: Retries) -> list[dg.AssetsDefinition]:
-    candidate, release, published = describe_assets(producer)
+def _grids(platform: Platform, producers: Sequence[Producer]) -> dict[DatasetId, Grid]:
+    """The partitions of those that have some; the catalogue is asked once, and only if needed."""
+    with_partitions = [each for each in producers if partition_kind(each.definition)]
+    unsaid = any(each.definition.release.since is None for each in with_partitions)
+    earliest = look_for_earliest(platform.ports.store) if unsaid else {}
+    grids = ((each.id, grid_of(each, earliest)) for each in with_partitions)
+    return {dataset: grid for dataset, grid in grids if grid is not None}
+
+
+def _assets(
+    platform: Platform, producer: Producer, grid: Grid | None, retries: Retries
+) -> list[dg.AssetsDefinition]:
+    candidate, release, published = describe_assets(producer, grid)
     return [
-        candidate_asset(platform, producer, candidate, retries),
-        release_asset(platform, producer, release, retries),
+        candidate_asset(platform, producer, candidate, grid, retries),
+        release_asset(platform, producer, release, grid, retries),
         published_asset(platform, producer, published, retries),
     ]
 
 
-defs = build_defs(from_settings())
+with to_stay():
+    defs = build_defs(from_settings(), asked=asked_of_this_process())

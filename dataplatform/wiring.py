@@ -15,8 +15,10 @@ from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
 from dataplatform.adapters.producers.folder import ProducerFolder, git_commit
 from dataplatform.adapters.quality.great_expectations import GreatExpectations
+from dataplatform.adapters.query_probe.reading import ReadingProbe
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
 from dataplatform.adapters.runner import SubprocessRunner
+from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.adapters.sources.web import WebSources
 from dataplatform.adapters.units.pint import same_dimension
@@ -101,6 +103,8 @@ def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
         shard_path=partial(_shard_path, store, cache),
         keep_shard=partial(_keep_shard, store, cache),
         same_dimension=same_dimension,
+        probe=ReadingProbe(store, cache),
+        segments=ParquetSegments(),
         now=utc_now,
         signer=open_signer(settings.signing_key, settings.environ),
     )

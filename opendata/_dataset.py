@@ -105,20 +105,20 @@ class Dataset:
         format: Format = "pandas",
     ) -> Any:
         """The rows asked for as a frame; see :func:`opendata.load`."""
-        from opendata.reading.frames import check_format, to_frame
-        from opendata.reading.table import read_table
+        from opendata.reading.frames import check_format, read_frame
 
         check_format(format)
-        table = read_table(
+        frame = read_frame(
             self._access(),
             self.release.manifest,
+            format,
             columns=columns,
             start=start,
             end=end,
             filters=filters,
         )
         self._note_outcome()
-        return to_frame(table, format)
+        return frame
 
     def batches(
         self,

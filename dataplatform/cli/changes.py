@@ -66,9 +66,18 @@ def show_warnings(out: Output, checked: Checked) -> None:
             out.warn(f"{report.gate}: {finding.rule}: {finding.message}", finding.hint)
 
 
+def show_figures(out: Output, checked: Checked) -> None:
+    """What the gates measured that is worth following from release to release."""
+    for finding in checked.quality.findings:
+        if finding.passed and finding.rule in checked.quality.figures:
+            out.line(f"{finding.rule}: {finding.message}")
+
+
 def report_json(report: Report) -> dict[str, Any]:
-    """A gate's outcome in a line of JSON."""
+    """A gate's outcome in a line of JSON, with the figures that it followed."""
+    figures = {"figures": report.figures} if report.figures else {}
     return {
+        **figures,
         "passed": report.passed,
         "rules": len(report.findings),
         "failed": [finding.rule for finding in report.findings if not finding.passed],

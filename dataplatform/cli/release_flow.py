@@ -135,7 +135,7 @@ def quality_metrics(ds: Draft) -> dict[str, Any]:
 
     Returns:
         `{"passed", "row_count", "completeness": {column: share}, "distinct": {column: estimate},
-        "findings": […]}`.
+        "figures": {rule: number}, "findings": […]}`; figures are those of queries (S4-46).
     """
     gated = gate_candidate(ds.ports, ds.dataset, ds.digest)
     report, profile = gated.report, gated.profile
@@ -148,6 +148,7 @@ def quality_metrics(ds: Draft) -> dict[str, Any]:
             for name, column in profile.columns.items()
         },
         "distinct": {name: column.distinct_estimate for name, column in profile.columns.items()},
+        "figures": report.figures,
         "findings": [finding.to_json() for finding in report.findings],
     }
 

@@ -17,6 +17,8 @@ from opendata.cli.output import Output, with_output
 from opendata.wire.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dataplatform.datasets.producer import Producer
     from dataplatform.releases.chain import NothingNew, Rehearsal, Released
     from dataplatform.releases.run import RunOptions
@@ -30,16 +32,31 @@ class Asked:
 
     start: str | None
     end: str | None
+    partition: str | None
     force: bool
 
     def options(self, platform: Platform, producer: Producer) -> RunOptions:
         """The same, with what the settings add."""
-        from dataplatform.datasets.moments import parse_interval
-
-        start_at, end_at = parse_interval(self.start, self.end)
+        start_at, end_at = self._interval(producer)
         return dataclasses.replace(
-            platform.options(producer), start_at=start_at, end_at=end_at, force=self.force
+            platform.options(producer),
+            start_at=start_at,
+            end_at=end_at,
+            in_parts=self.partition is not None,
+            force=self.force,
         )
+
+    def _interval(self, producer: Producer) -> tuple[datetime | None, datetime | None]:
+        from dataplatform.datasets.moments import parse_interval
+        from dataplatform.datasets.partitions import require_kind, window_of
+
+        if self.partition is None:
+            return parse_interval(self.start, self.end)
+        if self.start or self.end:
+            what = "--partition and --start/--end exclude each other"
+            raise InvalidInput(what, code="usage", hint="leave --start and --end out")
+        window = window_of(self.partition, require_kind(producer.definition))
+        return window.start_at, window.end_at
 
 
 @click.command()
@@ -48,6 +65,11 @@ class Asked:
 @click.option("--dry-run", is_flag=True, help="Publish nothing; what happens without --publish.")
 @click.option("--start", help="Ask the producer for rows from this date or time on.")
 @click.option("--end", help="Ask the producer for rows up to this date or time, inclusive.")
+@click.option(
+    "--partition",
+    metavar="PART[..PART]",
+    help="Ask for one year, month or day of a sharded data set, or several: 2024-01..2024-03.",
+)
 @click.option("--force", is_flag=True, help="Release even what has not changed.")
 @click.option("-v", "--verbose", is_flag=True, help="Show details too, such as a traceback.")
 @with_output
@@ -58,6 +80,7 @@ def run(
     dry_run: bool,
     start: str | None,
     end: str | None,
+    partition: str | None,
     force: bool,
     verbose: bool,
 ) -> None:
@@ -74,7 +97,7 @@ def run(
     out.verbose = verbose
     settings = find_settings()
     producer = find_producer(settings, target)
-    asked = Asked(start, end, force)
+    asked = Asked(start, end, partition, force)
     _show_advice(out, producer, publish)
     if publish:
         _publish(out, settings, producer, asked)
@@ -136,7 +159,12 @@ def _rehearse(out: Output, settings: Settings, producer: Producer, asked: Asked)
 
 def show_released(out: Output, result: Released) -> None:
     """A run that published."""
-    from dataplatform.cli.changes import report_json, show_change, show_warnings
+    from dataplatform.cli.changes import (
+        report_json,
+        show_change,
+        show_figures,
+        show_warnings,
+    )
     from dataplatform.cli.place import UNSIGNED, find_settings, unsigned_hint
 
     manifest = result.published.release.manifest
@@ -147,6 +175,7 @@ def show_released(out: Output, result: Released) -> None:
 
     def show() -> None:
         show_change(out, result.change, manifest.row_count)
+        show_figures(out, result.checked)
         out.line(f"✓ published {reference}", fg="green")
         out.line(f'  od.load("{manifest.id}")')
 
@@ -178,7 +207,12 @@ def show_nothing_new(out: Output, dataset: str, result: NothingNew) -> None:
 
 
 def _show_rehearsal(out: Output, dataset: str, result: Rehearsal) -> None:
-    from dataplatform.cli.changes import report_json, show_change, show_warnings
+    from dataplatform.cli.changes import (
+        report_json,
+        show_change,
+        show_figures,
+        show_warnings,
+    )
 
     show_warnings(out, result.checked)
     if result.problem is not None:
@@ -193,6 +227,7 @@ def _show_rehearsal(out: Output, dataset: str, result: Rehearsal) -> None:
             out.line("✓ nothing new: the current release holds these rows already", fg="green")
             return
         show_change(out, change, candidate.row_count)
+        show_figures(out, result.checked)
         out.line(f"✓ it would become {dataset}@{version} ({_step(change)})", fg="green")
         out.line(f"  od run {dataset} --publish")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from dataplatform.cli import release_flow
 from dataplatform.cli.frames import as_reader
+from dataplatform.cli.indexing import build_index
 from dataplatform.cli.place import UNSIGNED, find_settings, prepare_store, unsigned_hint
 from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushing import PushRequest, push_rows
@@ -136,6 +137,7 @@ releases = ReleaseVerbs(
             release_flow.validate_dataset,
             release_flow.assert_contract,
             release_flow.quality_metrics,
+            build_index,
             release_flow.sign_data,
             release_flow.freeze_release,
             release_flow.publish_release,

@@ -7,13 +7,15 @@ manifest; they round-trip through JSON. A column's own shape stands in `fields`,
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import pyarrow as pa
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     ValidationInfo,
     field_validator,
@@ -73,6 +75,10 @@ __all__ = [
 ]
 
 
+# A year of fewer digits has no name that sorts.
+_FIRST_YEAR: Final = 1000
+
+
 def _canonical_version(text: str) -> str:
     try:
         return str(parse_version(text))
@@ -80,7 +86,22 @@ def _canonical_version(text: str) -> str:
         raise ValueError(error.message) from error
 
 
+def _day(value: object) -> date:
+    """A day as it is written in the file; nothing else is guessed to be one."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        day = value
+    else:
+        try:
+            day = date.fromisoformat(value) if isinstance(value, str) else date.min
+        except ValueError:
+            day = date.min
+    if day.year < _FIRST_YEAR:
+        raise ValueError(f"{str(value)!r} is no day since the year 1000: write 2022-01-01")
+    return day
+
+
 VersionText = Annotated[str, AfterValidator(_canonical_version)]
+SinceDay = Annotated[date, BeforeValidator(_day)]
 
 
 class Contract(BaseModel):
@@ -160,13 +181,18 @@ class StableCopy(StrEnum):
 
 
 class ReleaseSettings(BaseModel):
-    """How releases are frozen, cut and numbered; `version` declares the next major."""
+    """How releases are frozen, cut and numbered.
+
+    `since` tells where the partitions of a sharded data set begin; `version` declares the next
+    major.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     freeze: FreezeMode = FreezeMode.SOFT
     observation: Duration = parse_duration("7d")
     shard: Shard = Shard.NONE
+    since: SinceDay | None = None
     stable_copy: StableCopy = StableCopy.AUTO
     reader_min: VersionText | None = None
     version: VersionText | None = None

@@ -9,15 +9,18 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from dataplatform.contracts.duration import duration_text
 from dataplatform.contracts.model import DriftOf, Metric, MetricThreshold
+from dataplatform.contracts.performance import FIRST_RELEASE, QueryCosts, judge_queries
 from dataplatform.contracts.profile import ColumnProfile, Profile
 from dataplatform.contracts.report import Finding, Report, not_evaluated
 from opendata.wire.errors import InvalidInput
 
-FIRST_RELEASE = "first release: nothing to compare with"
+# A date begins up to 14 hours earlier in the east, and stands here as midnight in UTC.
+AHEAD_MAX: Final = timedelta(days=1)
 
 
 def check_quality(
@@ -25,15 +28,23 @@ def check_quality(
     profile: Profile,
     previous: Profile | None,
     now_at: datetime,
+    costs: QueryCosts | None = None,
 ) -> Report:
     """Judge a profile by thresholds; `previous` is that of the current release, if there is one.
+
+    `costs` are what queries cost, for thresholds that ask for that.
 
     Raises:
         InvalidInput: where `now_at` has no zone.
     """
     if now_at.tzinfo is None:
         raise InvalidInput(f"{now_at!r} has no time zone")
-    findings = [finding for rule in rules for finding in _judge(rule, profile, previous, now_at)]
+    findings: list[Finding] = []
+    for rule in rules:
+        if rule.is_about_queries and set(rule.fields) <= set(profile.columns):
+            findings += judge_queries(rule, costs or QueryCosts())
+        else:
+            findings += _judge(rule, profile, previous, now_at)
     return Report(gate="quality", row_count=profile.row_count, findings=tuple(findings))
 
 
@@ -117,6 +128,8 @@ def _freshness(rule: MetricThreshold, profile: Profile, now_at: datetime) -> Fin
         why = f"the newest time, {profile.time_max}, lies beyond the calendar"
         return not_evaluated(rule.label, (), rule.severity, why, "correct the time at its source")
     age = now_at - newest_at
+    if age < -AHEAD_MAX:
+        return _in_the_future(rule, profile.time_max, -age, now_at)
     return Finding(
         rule=rule.label,
         fields=(),
@@ -125,11 +138,34 @@ def _freshness(rule: MetricThreshold, profile: Profile, now_at: datetime) -> Fin
         checked=1,
         failing=int(age > rule.max_age),
         message=(
-            f"the newest row is of {profile.time_max}, {duration_text(max(age, age * 0))} ago; "
-            f"at most {duration_text(rule.max_age)} asked"
+            f"the newest row is of {profile.time_max}, {duration_text(max(age, age * 0))} ago "
+            f"(it is {_clock_text(now_at)}); at most {duration_text(rule.max_age)} asked"
         ),
-        hint="see whether the source has stopped, or raise `max_age`",
+        hint="see whether the source has stopped and the clock is right, or raise `max_age`",
     )
+
+
+def _in_the_future(
+    rule: MetricThreshold, newest: str, ahead: timedelta, now_at: datetime
+) -> Finding:
+    """An age below nothing is no freshness: the row or the clock is wrong."""
+    return Finding(
+        rule=rule.label,
+        fields=(),
+        severity=rule.severity,
+        passed=False,
+        checked=1,
+        failing=1,
+        message=f"the newest row is of {newest}, {duration_text(ahead)} in the future "
+        f"(it is {_clock_text(now_at)})",
+        hint="see whether this machine's clock is right (date -u) and the row's time is; data that "
+        "is meant to reach into the future has no freshness",
+    )
+
+
+def _clock_text(now_at: datetime) -> str:
+    """By which clock it was judged, so that a wrong one shows."""
+    return now_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def _instant(text: str) -> datetime | None:

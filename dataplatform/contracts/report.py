@@ -33,7 +33,8 @@ class Finding(Wire):
 
     `checked` and `failing` count what the rule looks at (rows, values or fields). `samples` are
     offending rows: the key's columns (without a key, `#row` within `#file`) and the fields
-    concerned. A rule that could not be evaluated is a finding that did not pass.
+    concerned. A rule that could not be evaluated is a finding that did not pass. `value` and
+    `limit` are there where a rule compares a figure that is worth following over releases.
     """
 
     rule: str
@@ -45,6 +46,9 @@ class Finding(Wire):
     message: str
     hint: str | None = None
     samples: tuple[dict[str, Any], ...] = ()
+    # Unset is left out of what is stored, so reports from before keep their bytes.
+    value: float | msgspec.UnsetType = msgspec.UNSET
+    limit: float | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def blocks(self) -> bool:
@@ -73,6 +77,11 @@ class Report(Wire):
     def warnings(self) -> tuple[Finding, ...]:
         """Failed findings that are told and do not close the gate."""
         return tuple(f for f in self.findings if not f.passed and not f.blocks)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What findings measured, by rule, where it is a figure to follow."""
+        return {f.rule: f.value for f in self.findings if isinstance(f.value, float | int)}
 
     @property
     def pass_rate(self) -> float:

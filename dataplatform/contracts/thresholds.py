@@ -34,6 +34,8 @@ class Metric(StrEnum):
     FRESHNESS = "freshness"
     VOLUME = "volume"
     DRIFT = "drift"
+    QUERY_LATENCY = "query_latency"
+    PRUNING = "pruning"
 
 
 class DriftOf(StrEnum):
@@ -58,9 +60,13 @@ _LIMITS: Final[dict[Metric, tuple[str, ...]]] = {
     Metric.FRESHNESS: ("max_age",),
     Metric.VOLUME: ("min", "max", "min_ratio", "max_ratio"),
     Metric.DRIFT: ("max",),
+    Metric.QUERY_LATENCY: ("max_ratio",),
+    Metric.PRUNING: ("min", "min_ratio"),
 }
 _ALL_LIMITS: Final = ("min", "max", "min_ratio", "max_ratio", "max_age")
-_SHARES: Final = (Metric.COMPLETENESS, Metric.UNIQUENESS)
+_SHARES: Final = (Metric.COMPLETENESS, Metric.UNIQUENESS, Metric.PRUNING)
+_NEED_FIELDS: Final = (Metric.UNIQUENESS, Metric.DRIFT, Metric.PRUNING)
+_OF_QUERIES: Final = (Metric.QUERY_LATENCY, Metric.PRUNING)
 
 
 class MetricThreshold(BaseModel):
@@ -74,9 +80,12 @@ class MetricThreshold(BaseModel):
     freshness      time since the newest value of the time column           max_age
     volume         rows; with a ratio, rows over rows of the last release   min, max, *_ratio
     drift          relative change of `of` against the last release         max
+    query_latency  time of look-ups by `fields` over that in the last one   max_ratio
+    pruning        row groups that look-ups by a field need not read        min, min_ratio
     =============  =======================================================  ==================
 
-    Without `fields`, completeness is judged over all columns; uniqueness and drift need them.
+    Without `fields`, completeness is judged over all columns and look-ups go by the primary key,
+    else by the time column; uniqueness, drift and pruning need them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,11 +118,16 @@ class MetricThreshold(BaseModel):
             raise ValueError(f"{self.metric} is a share: `min` lies between 0 and 1")
         if self.metric in (Metric.FRESHNESS, Metric.VOLUME) and self.fields:
             raise ValueError(f"{self.metric} is measured of the whole table; leave `fields` out")
-        if self.metric in (Metric.UNIQUENESS, Metric.DRIFT) and not self.fields:
+        if self.metric in _NEED_FIELDS and not self.fields:
             raise ValueError(f"{self.metric} needs `field` or `fields`")
         if self.metric is not Metric.DRIFT and self.of is not DriftOf.MEAN:
             raise ValueError(f"`of` belongs to drift, not to {self.metric}")
         return self
+
+    @property
+    def is_about_queries(self) -> bool:
+        """Whether it is judged by what queries cost, and not on the profile."""
+        return self.metric in _OF_QUERIES
 
     @property
     def label(self) -> str:

@@ -34,6 +34,9 @@ def time_problems(
     time: str | None, contract: Contract | None, release: ReleaseSettings
 ) -> Iterator[Problem]:
     """Whether the time column is one, and is there where shards need it."""
+    if release.since is not None and release.shard is Shard.NONE:
+        message = "partitions are cut as shards are; name a `shard` too, such as month"
+        yield ("release", "since"), message
     if time is None:
         if release.shard is not Shard.NONE:
             message = "shards are cut along the time column; name it under `time`"
@@ -45,6 +48,20 @@ def time_problems(
         elif not _tells_time(field):
             message = f"{field.name!r} is {field.type}; a time column is a date or a timestamp"
             yield ("time",), message
+
+
+def window_problems(
+    window: int | None, inputs: Sequence[DatasetId], release: ReleaseSettings
+) -> Iterator[Problem]:
+    """Whether a schedule asks for partitions that are not there."""
+    if window is None:
+        return
+    if release.shard is Shard.NONE:
+        message = "a window counts partitions, which follow shards; name `release.shard`"
+        yield ("schedule", "window"), message
+    elif inputs:
+        message = "a data set with inputs has no partitions; it is always built as a whole"
+        yield ("schedule", "window"), message
 
 
 def input_problems(own: DatasetId, inputs: Sequence[DatasetId]) -> Iterator[Problem]:

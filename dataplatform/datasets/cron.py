@@ -12,7 +12,14 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    model_validator,
+)
 
 # Extensions (seconds, L, W, #, @daily) mean different things to different schedulers.
 _FIELD: Final = re.compile(r"[0-9A-Z*/,-]+", re.ASCII)
@@ -23,6 +30,10 @@ _NAME: Final = re.compile(
 _STEP_MAX: Final = (59, 23, 31, 12, 7)
 # Any fixed moment serves to find out whether a cron ever comes due.
 _SOME_MOMENT: Final = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+#: A run that asks for more than this asks for everything instead.
+WINDOW_MAX: Final = 400
 
 
 class Frequency(StrEnum):
@@ -64,12 +75,16 @@ def check_cron(text: str) -> str:
 
 
 class ScheduleSettings(BaseModel):
-    """`schedule:` as written; a bare cron stands for `{cron: …}`."""
+    """`schedule:` as written; a bare cron stands for `{cron: …}`.
+
+    `window` is how many of the newest partitions a due run asks for, once there is a release.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cron: Annotated[str, AfterValidator(check_cron)] | None = None
     enabled: bool = True
+    window: Annotated[StrictInt, Field(ge=1, le=WINDOW_MAX)] | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -32,6 +32,7 @@ from dataplatform.datasets.consistency import (
     quality_problems,
     repeats,
     time_problems,
+    window_problems,
 )
 from dataplatform.datasets.cron import Frequency, ScheduleSettings
 from opendata.wire.digest import json_digest
@@ -151,6 +152,9 @@ class DatasetDefinition(_Section):
     def _sections_agree(self) -> DatasetDefinition:
         problems = [
             *time_problems(self.time, self.contract, self.release),
+            *window_problems(
+                self.schedule.window if self.schedule else None, self.inputs, self.release
+            ),
             *input_problems(self.id, self.inputs),
             *repeats("inputs", self.inputs),
             *repeats("secrets", self.secrets),

@@ -38,6 +38,7 @@ class Schedule(BaseModel):
 
     cron: str
     enabled: bool
+    window: int | None = None
 
 
 def cron_of(definition: DatasetDefinition) -> Schedule | None:
@@ -45,7 +46,9 @@ def cron_of(definition: DatasetDefinition) -> Schedule | None:
     settings = definition.schedule or ScheduleSettings()
     default = DEFAULT_CRONS.get(definition.frequency) if definition.frequency else None
     cron = settings.cron or default
-    return Schedule(cron=cron, enabled=settings.enabled) if cron else None
+    if not cron:
+        return None
+    return Schedule(cron=cron, enabled=settings.enabled, window=settings.window)
 
 
 def expected_interval(definition: DatasetDefinition) -> timedelta | None:

@@ -15,6 +15,7 @@ from dataplatform.datasets.producer import Producer
 from dataplatform.datasets.schedule import cron_of, duration_text, expected_interval
 from dataplatform.defs.automation import follow_inputs, follow_step_before
 from dataplatform.defs.columns import table_schema
+from dataplatform.defs.grid import Grid
 from dataplatform.defs.names import Names, legal_tags, split_owners
 
 DESCRIPTION_MAX_CHARS = 2_000
@@ -23,7 +24,9 @@ _LATE_AFTER_INTERVALS = 2
 _GRACE = timedelta(hours=6)
 
 
-def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.AssetSpec]:
+def describe_assets(
+    producer: Producer, grid: Grid | None = None
+) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.AssetSpec]:
     """Candidate, release and published asset of one producer.
 
     What describes the data set stands on the published one only: a thousand data sets load from
@@ -41,6 +44,7 @@ def describe_assets(producer: Producer) -> tuple[dg.AssetSpec, dg.AssetSpec, dg.
         kinds={"python"},
         metadata=references,
         freshness_policy=freshness_of(definition),
+        partitions_def=grid.partitions_def if grid else None,
         automation_condition=follow_inputs() if definition.inputs else None,
         **shared,
     )

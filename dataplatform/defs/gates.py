@@ -12,11 +12,13 @@ import dagster as dg
 
 from dataplatform.contracts.explain import explain
 from dataplatform.contracts.report import Report
+from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import Retries, failure_of, record_failure, recorded
 from dataplatform.defs.history import last_candidate
 from dataplatform.defs.metadata import findings_table, offending_rows, report_metadata
 from dataplatform.defs.names import CONTRACT, QUALITY, WARNINGS, Names
+from dataplatform.defs.partitions import partitions_of_rows
 from dataplatform.defs.tables import places_table
 from dataplatform.errors import GateClosed, SourceFinding
 from dataplatform.releases.gate import gate_candidate
@@ -51,7 +53,7 @@ def candidate_checks(
                 record_failure(ports, names.dataset, context, closed)
         for report in reports:
             if report.gate in asked:
-                yield _verdict(names, report)
+                yield _verdict(producer.definition, report)
         if WARNINGS in asked:
             yield _warnings(names, reports, producer.warnings)
         if closed is not None:
@@ -82,9 +84,13 @@ def _specs(names: Names) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _verdict(names: Names, report: Report) -> dg.AssetCheckResult:
+def _verdict(definition: DatasetDefinition, report: Report) -> dg.AssetCheckResult:
+    names = Names(definition.id)
     problem = gate_problem(names.dataset, report)
     what_to_do = {"what_to_do": problem.hint} if problem and problem.hint else {}
+    rows = (row for finding in report.findings if not finding.passed for row in finding.samples)
+    if partitions := partitions_of_rows(rows, definition):
+        what_to_do["partitions"] = partitions
     return dg.AssetCheckResult(
         passed=report.passed,
         asset_key=names.candidate,

@@ -7,17 +7,21 @@ of our own lines has no outcome in the data set's health. Both are settled here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
 from dagster._core.execution.stats import StepEventStatus
+from dagster._core.remote_origin import CodeLocationOrigin, GrpcServerCodeLocationOrigin
 from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from dataplatform.adapters.processes.local import is_running
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import BY
+from dataplatform.defs.grid import PARTITION_TAG, RANGE_START_TAG
 from dataplatform.defs.names import Names
 from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.ports import ReleasePorts
@@ -29,6 +33,7 @@ from opendata.wire.ids import DatasetId
 
 _OF_ONE_MACHINE: Final = (SqliteRunStorage, InMemoryRunStorage)
 STEPS: Final = ("candidate", "checks", "release", "published")
+_PARTITION_TAGS: Final = {PARTITION_TAG, RANGE_START_TAG}
 _FINE: Final = (StepEventStatus.SUCCESS, StepEventStatus.SKIPPED)
 _WORDS: Final = {
     dg.DagsterRunStatus.FAILURE: ("failed", "failed"),
@@ -51,11 +56,23 @@ def stale_runs_sensor() -> dg.SensorDefinition:
         ours = [record for record in started if _runs_here(context, record.dagster_run)]
         stale = [record.dagster_run for record in ours if is_lost(instance, record)]
         for run in stale:
-            instance.report_run_canceled(run, message="The run's process is gone.")
+            _end(instance, run)
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         return dg.SkipReason(f"{len(started)} runs under way, {len(stale)} of them lost")
 
     return stale_runs
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Cancel a lost run, or fail it if it was of partitions.
+
+    Dagster counts partitions as failed only where their run has failed, and without that the next
+    release would lack them without a word.
+    """
+    report = instance.report_run_canceled
+    if _PARTITION_TAGS.intersection(run.tags):
+        report = instance.report_run_failed
+    report(run, message="The run's process is gone.")
 
 
 def _runs_here(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
@@ -69,7 +86,21 @@ def _runs_here(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:
     if run.remote_job_origin is None:
         return isinstance(context.instance.run_storage, _OF_ONE_MACHINE)
     here = context.code_location_origin
-    return here is None or run.remote_job_origin.location_name == here.location_name
+    if here is None:
+        return True
+    return run.remote_job_origin.location_name == here.location_name and _on_host_of(here, run)
+
+
+def _on_host_of(here: CodeLocationOrigin, run: dg.DagsterRun) -> bool:
+    """Whether a run was started on the host that serves its code location now.
+
+    A code location that moves to another machine keeps its name, while the old machine may still be
+    finishing runs; their process numbers mean nothing on the new one.
+    """
+    if not isinstance(here, GrpcServerCodeLocationOrigin):
+        return True
+    started_by = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+    return bool(started_by.get("host", here.host) == here.host)
 
 
 def is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:

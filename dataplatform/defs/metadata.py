@@ -27,6 +27,7 @@ from opendata.wire.pointer import Pointer
 
 CANDIDATE = "candidate"
 FORCED = "forced"
+GENERATION = "built_on_generation"
 RELEASE = "release"
 EXPLANATION = "explanation"
 COMMIT = "commit_id"
@@ -39,13 +40,21 @@ Metadata = dict[str, Any]
 _FENCE = "```"
 
 
-def candidate_metadata(ports: ReleasePorts, built: Built, *, force: bool) -> Metadata:
-    """A staged candidate; `candidate` is what the next steps go by."""
-    candidate = built.candidate
-    key = keys.candidate_key(parse_dataset_id(candidate.id), built.digest)
+def candidate_facts(built: Built, *, force: bool) -> Metadata:
+    """What the next steps go by, and the next part of the same candidate."""
     return {
         CANDIDATE: _named(built.digest),
         FORCED: force,
+        GENERATION: built.generation,
+    }
+
+
+def candidate_metadata(ports: ReleasePorts, built: Built, *, force: bool) -> Metadata:
+    """A staged candidate."""
+    candidate = built.candidate
+    key = keys.candidate_key(parse_dataset_id(candidate.id), built.digest)
+    return {
+        **candidate_facts(built, force=force),
         "dagster/row_count": candidate.row_count,
         "dagster/uri": _uri(ports.store, key),
         "dagster/column_schema": table_schema(
@@ -114,7 +123,8 @@ def release_metadata(ports: ReleasePorts, release: Release) -> Metadata:
 def report_metadata(report: Report) -> Metadata:
     """A gate's findings: counts, every rule, the offending rows, and what to do."""
     failed = [finding for finding in report.findings if not finding.passed]
-    metadata = {
+    metadata: Metadata = {
+        **report.figures,  # as numbers, so that they are plotted over runs
         "rows": report.row_count,
         "rules": len(report.findings),
         "failed_rules": len(failed),

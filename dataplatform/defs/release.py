@@ -12,9 +12,11 @@ import dagster as dg
 
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import Retries, failure_of, record_failure, recorded, run_reference
+from dataplatform.defs.grid import Grid
 from dataplatform.defs.history import last_candidate, last_release
 from dataplatform.defs.metadata import frozen_metadata, problem_metadata
 from dataplatform.defs.names import FREEZE, Names
+from dataplatform.defs.partitions import require_built
 from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.freeze import Unchanged, freeze_candidate
 from dataplatform.releases.ports import ReleasePorts
@@ -28,7 +30,11 @@ Event = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 def release_asset(
-    platform: Platform, producer: Producer, spec: dg.AssetSpec, retries: Retries
+    platform: Platform,
+    producer: Producer,
+    spec: dg.AssetSpec,
+    grid: Grid | None,
+    retries: Retries,
 ) -> dg.AssetsDefinition:
     """The asset that freezes, with its check."""
     names, ports = Names(producer.id), platform.ports
@@ -55,6 +61,7 @@ def release_asset(
         events: list[Event] = []
         with recorded(ports, names.dataset, context, retries):
             try:
+                require_built(context.instance, names, grid)
                 events = _freeze(ports, names, context)
             except Rejected as error:
                 record_failure(ports, names.dataset, context, error)

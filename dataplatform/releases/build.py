@@ -27,6 +27,7 @@ from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
 from dataplatform.releases.interval import Interval, asked_interval
 from dataplatform.releases.pace import Pace
+from dataplatform.releases.pending import generation_of
 from dataplatform.releases.ports import (
     Arrangement,
     ReleasePorts,
@@ -39,9 +40,11 @@ from dataplatform.releases.scratch import keeping, out_of_memory
 from dataplatform.releases.shards import reuse_of, store_shards
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
-from opendata.wire.manifest import FileEntry
+from opendata.wire.manifest import FileEntry, Manifest
 
 Log = Callable[[str, str], None]
+Beside = Manifest | Candidate
+"""What stays outside of an interval: the current release, or a candidate that is not released."""
 
 
 @dataclass
@@ -82,10 +85,10 @@ class Intake:
 
     def _begin(self, arrived: pa.Schema) -> pa.Schema:
         """The first batch tells the columns, and with them the order and the cut of all rows."""
-        definition, current = self.ingredients.definition, self.ingredients.current
-        schema = conformed_schema(arrived, effective_contract(definition, current))
+        definition, beside = self.ingredients.definition, self.ingredients.beside
+        schema = conformed_schema(arrived, _contract_beside(definition, beside))
         self.interval = self.asked(schema)
-        contract = settled_contract(definition, current, schema)
+        contract = settled_contract(definition, beside, schema)
         self.session.begin(arrange(definition, contract, schema), self.reuse)
         return schema
 
@@ -98,11 +101,17 @@ class Intake:
 
 @dataclass(frozen=True)
 class Built:
-    """A staged candidate and its digest; `written` counts the shards that were new."""
+    """A staged candidate and its digest; `written` counts the shards that were new.
+
+    `new_shards` are those by name, and `generation` is the move of the pointer that it was built
+    upon.
+    """
 
     digest: str
     candidate: Candidate
     written: int
+    new_shards: frozenset[str] = frozenset()
+    generation: int = 0
 
 
 def build_candidate(
@@ -144,9 +153,10 @@ def _intake(
     asked: Callable[[pa.Schema], Interval | None],
     log: Log,
 ) -> Iterator[Intake]:
+    beside = ingredients.beside
+    reuse = reuse_of(ports, beside.files if beside else ())
     try:
         with ports.workbench.session() as session:
-            reuse = reuse_of(ports, ingredients.current)
             pace = Pace(ports.now, partial(log, "info"))
             yield Intake(session, ingredients, asked, reuse, pace)
     except MemoryError as error:
@@ -161,7 +171,8 @@ def _asked(
 ) -> Interval | None:
     """The interval that a run replaces; a first release has nothing to keep beside it."""
     time = ingredients.definition.time
-    if ingredients.current is None or time is None or time not in schema.names:
+    is_whole = ingredients.beside is None and not ingredients.in_parts
+    if is_whole or time is None or time not in schema.names:
         return None
     kind = schema.field(time).type
     return asked_interval(time, kind, start_at, end_at) if is_time_type(kind) else None
@@ -173,20 +184,24 @@ def effective_contract(definition: DatasetDefinition, current: Release | None) -
     Raises:
         InvalidInput: if a contract that leaves its fields open has rules for unreleased columns.
     """
+    return _contract_beside(definition, current.manifest if current else None)
+
+
+def _contract_beside(definition: DatasetDefinition, beside: Beside | None) -> Contract | None:
     declared = definition.contract
     if declared is not None and declared.fields:
         return declared
-    if current is None:
+    if beside is None:
         return None
-    released = Contract.model_validate(current.manifest.contract)
-    return with_fields_of(declared, released) if declared else released
+    known = Contract.model_validate(beside.contract)
+    return with_fields_of(declared, known) if declared else known
 
 
 def settled_contract(
-    definition: DatasetDefinition, current: Release | None, schema: pa.Schema
+    definition: DatasetDefinition, beside: Beside | None, schema: pa.Schema
 ) -> Contract:
     """The contract that the candidate is held to; without any, the schema is the contract."""
-    contract = effective_contract(definition, current) or definition.contract or Contract()
+    contract = _contract_beside(definition, beside) or definition.contract or Contract()
     return complete_contract(contract, schema)
 
 
@@ -209,37 +224,41 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
             failure_class=FailureClass.PARSE,
             hint="check what the source answered: od run prints the producer's log",
         )
-    contract = settled_contract(ingredients.definition, ingredients.current, intake.schema)
+    beside = ingredients.beside
+    contract = settled_contract(ingredients.definition, beside, intake.schema)
     arrangement = arrange(ingredients.definition, contract, intake.schema)
-    untouched = _keep_outside(ports, ingredients.current, intake, arrangement)
+    untouched = _keep_outside(ports, beside, intake, arrangement)
     preview = PreviewRows(ingredients.preview_rows)
     carried = _carried(ports, untouched, intake.session, preview)
     shards = store_shards(ports, intake.session)
-    entries, written = [], 0
+    entries, new = [], set()
     with keeping(ingredients.definition.id):
         for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
-            written += shard.parquet is not None
+            if shard.parquet is not None:
+                new.add(shard.entry.name)
             preview.offer(shard.head)
             entries.append(shard.entry)
     candidate = describe_candidate(
         ports.store, ingredients, contract, arrangement, tuple(entries), preview, origin
     )
-    return Built(stage_candidate(ports.store, candidate), candidate, written)
+    digest = stage_candidate(ports.store, candidate)
+    generation = generation_of(ingredients.current)
+    return Built(digest, candidate, len(new), frozenset(new), generation)
 
 
 def _keep_outside(
-    ports: ReleasePorts, current: Release | None, intake: Intake, arrangement: Arrangement
+    ports: ReleasePorts, beside: Beside | None, intake: Intake, arrangement: Arrangement
 ) -> list[FileEntry]:
     """Receive the rows that an interval leaves as they are in the shards that it touches.
 
     Returns the shards that it does not touch at all, which are carried over whole.
     """
     interval = intake.interval
-    if interval is None or current is None:
+    if interval is None or beside is None:
         return []
-    same_cut = current.manifest.shard == arrangement.shard
+    same_cut = beside.shard == arrangement.shard
     untouched = []
-    for entry in current.manifest.files:
+    for entry in beside.files:
         if same_cut and not interval.touches(entry):
             untouched.append(entry)
             continue

@@ -12,10 +12,20 @@ from dataplatform.releases.objects import JSON
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import Wire, read_wire
-from opendata.wire.digest import check_digest, digest_of
+from opendata.wire.digest import check_digest, digest_of, prefixed
 from opendata.wire.errors import NotFound
 from opendata.wire.ids import DatasetId
-from opendata.wire.manifest import FieldEntry, FileEntry
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
+from opendata.wire.manifest import (
+    Adapters,
+    Changelog,
+    FieldEntry,
+    FileEntry,
+    Freeze,
+    Integrity,
+    Manifest,
+    Versioning,
+)
 
 CANDIDATE_FORMAT = "opendata-candidate/1"
 
@@ -67,7 +77,7 @@ def stage_candidate(store: ObjectStore, candidate: Candidate) -> str:
     try:
         store.put_new(key, data, content_type=JSON)
     except AlreadyExists:
-        check_digest(store.get(key).data, digest, key)
+        check_digest(store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, digest, key)
     return digest
 
 
@@ -80,7 +90,7 @@ def read_candidate(store: ObjectStore, dataset: DatasetId, digest: str) -> Candi
     """
     key = keys.candidate_key(dataset, digest)
     try:
-        data = store.get(key).data
+        data = store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
     except NotFound as error:
         raise NotFound(
             f"{dataset} has no candidate {digest[:12]}…",
@@ -89,6 +99,35 @@ def read_candidate(store: ObjectStore, dataset: DatasetId, digest: str) -> Candi
         ) from error
     check_digest(data, digest, key)
     return read_wire(Candidate, data, key)
+
+
+def as_manifest(candidate: Candidate, digest: str) -> Manifest:
+    """A staged candidate as readers would see it, to be read before it is frozen.
+
+    It has no number, hash or signature, and is never stored.
+    """
+    return Manifest(
+        id=candidate.id,
+        files=candidate.files,
+        schema=candidate.schema,
+        contract=candidate.contract,
+        trace={"artifact": {"content_hash": candidate.content_hash}},
+        reports={},
+        versioning=Versioning(schema_version="0.0.0", data_release="0.0.0"),
+        changelog=Changelog(diff_S={}, diff_R={}, diff_I={}),
+        integrity=Integrity(hash_sha256="", content_hash=candidate.content_hash),
+        freeze=Freeze(tag="", mode="", frozen_at="", immutable=False),
+        adapters=Adapters(),
+        candidate=prefixed(digest),
+        dataset=candidate.dataset,
+        definition=candidate.definition,
+        row_count=candidate.row_count,
+        size_bytes=candidate.size_bytes,
+        time_column=candidate.time_column,
+        shard=candidate.shard,
+        readme=candidate.readme,
+        preview=candidate.preview,
+    )
 
 
 def _id(candidate: Candidate) -> DatasetId:

@@ -24,6 +24,7 @@ from opendata.wire.codec import read_json
 from opendata.wire.digest import canonical_json
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 
 STABLE_COPY_AUTO_BYTES = 256 << 20
 DERIVE_TRIES = 8
@@ -81,7 +82,7 @@ def _refresh_metadata(ports: ReleasePorts, release: Release) -> bool:
     key, pointer = keys.metadata_key(release.id), release.pointer
     for _ in range(DERIVE_TRIES):
         try:
-            blob = ports.store.get(key)
+            blob = ports.store.get(key, max_bytes=DOCUMENT_MAX_BYTES)
             metadata = read_json(blob.data, key)
         except (NotFound, Corrupt):
             return False

@@ -28,12 +28,16 @@ from opendata.reading.resolve import Release
 from opendata.reading.type_names import type_name
 from opendata.stores.port import ObjectStore
 from opendata.wire.digest import parse_digest
-from opendata.wire.manifest import FieldEntry, FileEntry
+from opendata.wire.manifest import FieldEntry, FileEntry, Manifest
 
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a candidate is made of beside its rows. `code` names the digests of what built it."""
+    """What a candidate is made of beside its rows. `code` names the digests of what built it.
+
+    `pending` is an unreleased candidate that a part is built upon; `in_parts` says that even a
+    first build takes no more than the part of time that it asked for.
+    """
 
     definition: DatasetDefinition
     code: Mapping[str, Any]
@@ -41,6 +45,15 @@ class Ingredients:
     current: Release | None
     preview_rows: int
     inputs: tuple[Release, ...] = ()
+    pending: Candidate | None = None
+    in_parts: bool = False
+
+    @property
+    def beside(self) -> Manifest | Candidate | None:
+        """What stays as it is outside of an asked interval."""
+        if self.pending is not None:
+            return self.pending
+        return self.current.manifest if self.current else None
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ def describe_candidate(
         preview=put_object(store, preview.to_bytes(), content_type=JSON),
         code=dict(ingredients.code),
         tools=origin.tools,
-        sources=origin.sources,
+        sources=_all_sources(ingredients.pending, origin),
         inputs=tuple(_input_release(release) for release in ingredients.inputs),
         time_column=arrangement.time,
         shard=arrangement.shard,
@@ -106,6 +119,13 @@ def source_bytes(source: FetchedSource) -> SourceBytes:
     """The part of a fetch that does not depend on when it happened."""
     digest = parse_digest(source.sha256)
     return SourceBytes(url=source.url, sha256=digest, size_bytes=source.size_bytes)
+
+
+def _all_sources(pending: Candidate | None, origin: Origin) -> tuple[SourceBytes, ...]:
+    """What was fetched for this build, and before it for the parts that are still pending."""
+    if pending is None:
+        return origin.sources
+    return tuple(dict.fromkeys((*pending.sources, *origin.sources)))
 
 
 def _input_release(release: Release) -> InputRelease:

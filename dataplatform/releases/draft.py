@@ -14,6 +14,7 @@ import msgspec
 from dataplatform.releases.build import Built
 from dataplatform.releases.candidate import Candidate, SourceBytes, stage_candidate
 from dataplatform.releases.ports import ReleasePorts
+from opendata.wire.chunks import ColumnStats
 from opendata.wire.codec import replace
 from opendata.wire.digest import parse_digest
 from opendata.wire.errors import InvalidInput
@@ -51,6 +52,23 @@ def with_version(ports: ReleasePorts, built: Built, version: Version) -> Built:
     settings = {**built.candidate.definition.get("release", {}), "version": str(version)}
     definition = {**built.candidate.definition, "release": settings}
     return _staged(ports, built, replace(built.candidate, definition=definition))
+
+
+def with_statistics(
+    ports: ReleasePorts, built: Built, measured: Sequence[Mapping[str, ColumnStats]]
+) -> Built:
+    """The draft with statistics of its shards as they were just measured, in the shards' order.
+
+    Where nothing differs it stays the same candidate, with its verdicts.
+    """
+    candidate = built.candidate
+    files = tuple(
+        replace(entry, stats={**entry.stats, **stats})
+        for entry, stats in zip(candidate.files, measured, strict=True)
+    )
+    if files == candidate.files:
+        return built
+    return _staged(ports, built, replace(candidate, files=files))
 
 
 def _sources(entries: Sequence[Mapping[str, Any]]) -> tuple[SourceBytes, ...]:

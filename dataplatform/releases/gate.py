@@ -1,7 +1,8 @@
 """Gate: hold a candidate to its quality thresholds and record the verdict (S4-45, M-6).
 
-Metrics are judged on our own profile, expectations by Great Expectations. A crash in either, or a
-missing library, is not a pass.
+Metrics are judged on our own profile, expectations by Great Expectations, and what queries cost by
+asking some of the candidate and of the current release. A crash in any, or a missing library, is
+not a pass.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from dataplatform.contracts.profile import Profile
 from dataplatform.contracts.quality import check_quality
 from dataplatform.contracts.report import Report
 from dataplatform.releases.candidate import Candidate, read_candidate
+from dataplatform.releases.costs import query_costs
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.verdict import Verdict, read_decision, record_verdict
-from opendata.reading.resolve import read_current
+from opendata.reading.resolve import Release, read_current
 from opendata.wire.codec import read_json, replace
 from opendata.wire.ids import DatasetId
 
@@ -47,7 +49,7 @@ def quality_rules(candidate: Candidate) -> tuple[QualityRule, ...]:
 
 
 def metric_thresholds(candidate: Candidate) -> tuple[MetricThreshold, ...]:
-    """Those of them that are judged on the profile."""
+    """Those of them that are thresholds of metrics."""
     return tuple(rule for rule in quality_rules(candidate) if isinstance(rule, MetricThreshold))
 
 
@@ -60,9 +62,12 @@ def gate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> Gate
     candidate = read_candidate(ports.store, dataset, digest)
     files = [ports.shard_path(entry) for entry in candidate.files]
     profile = _profile(ports, dataset, digest, candidate, files)
-    previous = _previous_profile(ports, dataset)
-    report = check_quality(metric_thresholds(candidate), profile, previous, ports.now())
-    rules = quality_rules(candidate)
+    current = read_current(ports.store, dataset)
+    previous = _previous_profile(ports, current)
+    thresholds, rules = metric_thresholds(candidate), quality_rules(candidate)
+    before = current.manifest if current else None
+    costs = query_costs(ports.probe, candidate, digest, before, thresholds)
+    report = check_quality(thresholds, profile, previous, ports.now(), costs)
     if expectations := [rule for rule in rules if isinstance(rule, ExpectationSpec)]:
         found = tuple(ports.expectations.run(files, expectations))
         report = replace(report, findings=(*report.findings, *found))
@@ -95,8 +100,7 @@ def needs_exact_counts(threshold: MetricThreshold) -> bool:
     return threshold.metric is Metric.UNIQUENESS
 
 
-def _previous_profile(ports: ReleasePorts, dataset: DatasetId) -> Profile | None:
-    current = read_current(ports.store, dataset)
+def _previous_profile(ports: ReleasePorts, current: Release | None) -> Profile | None:
     key = current.manifest.reports.get("profile") if current else None
     return _stored_profile(ports, key) if isinstance(key, str) else None
 

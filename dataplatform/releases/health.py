@@ -12,6 +12,7 @@ from opendata.wire import keys
 from opendata.wire.catalogue import Health, RunOutcome, read_health
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.times import format_instant
 
 MESSAGE_MAX_CHARS = 500
@@ -21,7 +22,7 @@ def read_recorded_health(reader: ObjectReader, dataset: DatasetId) -> Health:
     """The recorded outcomes; none where nothing ran, or where the record was damaged."""
     key = keys.health_key(dataset)
     try:
-        return read_health(reader.get(key).data, key)
+        return read_health(reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, key)
     except (NotFound, Corrupt):
         return Health()
 

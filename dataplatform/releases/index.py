@@ -16,8 +16,9 @@ from dataplatform.releases.update import update_object
 from opendata.reading.resolve import Release, read_current
 from opendata.wire import keys
 from opendata.wire.catalogue import Catalogue, CatalogueEntry, merge_entries, read_catalogue
-from opendata.wire.errors import Corrupt, NotFound, OpenDataError
+from opendata.wire.errors import Corrupt, NotFound, OpenDataError, Unavailable
 from opendata.wire.ids import DatasetId, is_dataset_id, parse_dataset_id
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
 from opendata.wire.times import format_instant
 
 Entries = tuple[CatalogueEntry, ...]
@@ -68,13 +69,13 @@ def rebuild_index(ports: ReleasePorts) -> tuple[Catalogue, list[Finding]]:
         return merge_entries(entries, (entry for entry in present if stays(entry)))
 
     _update(ports, rebuilt)
-    return read_catalogue(ports.store.get(keys.INDEX).data, keys.INDEX), problems
+    return _stored(ports), problems
 
 
 def index_problem(ports: ReleasePorts, release: Release) -> str | None:
     """What is wrong with the index's entry of a current release."""
     try:
-        entries = read_catalogue(ports.store.get(keys.INDEX).data, keys.INDEX).datasets
+        entries = _stored(ports).datasets
     except (NotFound, Corrupt) as error:
         return error.message
     found = [entry for entry in entries if entry.id == str(release.id)]
@@ -87,8 +88,9 @@ def _update(ports: ReleasePorts, change: Callable[[Entries], Entries]) -> None:
     def changed(data: bytes | None) -> bytes:
         present = _read(data)
         if present is None:
-            # Joining into nothing would lose the entries of all other data sets.
-            data, present = None, tuple(_entries_of_pointers(ports)[0])
+            # Joining into nothing would lose the entries of all other data sets; so would a
+            # pointer that could not be read just now.
+            data, present = None, tuple(_entries_of_pointers(ports, every=True)[0])
         datasets = change(present)
         if data is not None and datasets == present:
             return data
@@ -96,6 +98,11 @@ def _update(ports: ReleasePorts, change: Callable[[Entries], Entries]) -> None:
         return Catalogue(generated_at=now, datasets=datasets).to_bytes()
 
     update_object(ports.store, keys.INDEX, changed)
+
+
+def _stored(ports: ReleasePorts) -> Catalogue:
+    data = ports.store.get(keys.INDEX, max_bytes=CATALOGUE_MAX_BYTES).data
+    return read_catalogue(data, keys.INDEX)
 
 
 def _read(data: bytes | None) -> Entries | None:
@@ -106,7 +113,14 @@ def _read(data: bytes | None) -> Entries | None:
         return None
 
 
-def _entries_of_pointers(ports: ReleasePorts) -> tuple[list[CatalogueEntry], list[Finding]]:
+def _entries_of_pointers(
+    ports: ReleasePorts, *, every: bool = False
+) -> tuple[list[CatalogueEntry], list[Finding]]:
+    """What the pointers say, and which of them cannot be read.
+
+    Raises:
+        Unavailable: with `every`, if one cannot be read now but perhaps later.
+    """
     entries, problems = [], []
     for dataset in published_ids(ports):
         try:
@@ -114,6 +128,8 @@ def _entries_of_pointers(ports: ReleasePorts) -> tuple[list[CatalogueEntry], lis
             if release is not None:
                 entries.append(entry_of(ports, release))
         except OpenDataError as error:
+            if every and isinstance(error, Unavailable):
+                raise
             key = keys.pointer_key(dataset)
             problems.append(Finding(str(dataset), key, error.message, repairable=False))
     return entries, problems

@@ -64,5 +64,11 @@ def asked_interval(
         column,
         kind,
         time_ordinal(kind, start_at, is_end=False) if start_at else None,
-        time_ordinal(kind, end_at, is_end=True) if end_at else None,
+        _last_tick(kind, end_at) if end_at else None,
     )
+
+
+def _last_tick(kind: pa.DataType, end_at: datetime) -> int:
+    """The last tick that an end includes; its whole last microsecond, where ticks are finer."""
+    is_finer = pa.types.is_timestamp(kind) and kind.unit == "ns"
+    return time_ordinal(kind, end_at, is_end=True) + (999 if is_finer else 0)

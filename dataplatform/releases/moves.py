@@ -17,6 +17,7 @@ from opendata.wire import keys
 from opendata.wire.catalogue import read_catalogue
 from opendata.wire.errors import NotFound
 from opendata.wire.ids import DatasetId, parse_dataset_id
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
 from opendata.wire.pointer import Pointer
 from opendata.wire.version import parse_version
 
@@ -40,7 +41,8 @@ def moved_datasets(
         Corrupt: if the catalogue is damaged; repairing makes it anew.
     """
     try:
-        catalogue = read_catalogue(reader.get(keys.INDEX).data, keys.INDEX)
+        data = reader.get(keys.INDEX, max_bytes=CATALOGUE_MAX_BYTES).data
+        catalogue = read_catalogue(data, keys.INDEX)
     except NotFound:
         return
     for entry in catalogue.datasets:

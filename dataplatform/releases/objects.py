@@ -8,6 +8,7 @@ from typing import Final
 from opendata.stores.port import AlreadyExists, ObjectReader, ObjectStore, Payload
 from opendata.wire import keys
 from opendata.wire.digest import check_digest, digest_of
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 
 JSON: Final = "application/json"
 MARKDOWN: Final = "text/markdown; charset=utf-8"
@@ -73,4 +74,6 @@ def read_object(reader: ObjectReader, key: str) -> bytes:
     Raises:
         NotFound, Corrupt: naming the key, if it is lost or damaged.
     """
-    return check_digest(reader.get(key).data, keys.digest_of_object_key(key), key)
+    return check_digest(
+        reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, keys.digest_of_object_key(key), key
+    )

@@ -16,14 +16,16 @@ import pyarrow as pa
 
 from dataplatform.contracts.engine import ContractEngine
 from dataplatform.contracts.model import ExpectationSpec
+from dataplatform.contracts.performance import LookUps, Pruning
 from dataplatform.contracts.report import Finding
+from dataplatform.contracts.segments import SegmentIndex
 from dataplatform.datasets.producing import ProducerRunner
 from dataplatform.releases.differ import RowDiffer
 from dataplatform.releases.interval import Interval
 from opendata.reading.signature import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 from opendata.wire.chunks import ChunkList
-from opendata.wire.manifest import FileEntry
+from opendata.wire.manifest import FileEntry, Manifest
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,45 @@ class Expectations(Protocol):
         ...
 
 
+class QueryProbe(Protocol):
+    """Asks a release what its readers typically ask: the rows with a given key.
+
+    Which keys is settled by where their rows lie (the first, the last, and some between), so the
+    same release is always asked the same.
+    """
+
+    def pruning(self, release: Manifest, field: str) -> Pruning:
+        """What statistics let look-ups by one field leave unread.
+
+        Raises:
+            InvalidInput: for a field that cannot be looked up by.
+        """
+        ...
+
+    def look_ups(
+        self, candidate: Manifest, current: Manifest | None, fields: Sequence[str]
+    ) -> LookUps:
+        """How long look-ups by some fields take, both releases in turn, several rounds.
+
+        Raises:
+            InvalidInput: for fields that cannot be looked up by.
+        """
+        ...
+
+
+class SegmentIndexer(Protocol):
+    """Measures how keys lie in Parquet files, segment by segment."""
+
+    def index(self, files: Sequence[str], keys: Sequence[str]) -> SegmentIndex:
+        """Statistics of every row group, distinct values, order and pruning by keys.
+
+        Raises:
+            NotFound, InvalidInput: for a column that does not exist, or has no order.
+            Corrupt: where a file is no readable Parquet.
+        """
+        ...
+
+
 class Signer(Protocol):
     """Signs statements; the key never leaves the adapter."""
 
@@ -132,6 +173,8 @@ class ReleasePorts:
     differ: RowDiffer
     shard_path: Callable[[FileEntry], str]
     same_dimension: Callable[[str, str], bool]
+    probe: QueryProbe
+    segments: SegmentIndexer
     now: Callable[[], datetime]
     signer: Signer | None = None
     keep_shard: Callable[[FileEntry, LocalFile], None] = lambda entry, file: None

@@ -29,8 +29,9 @@ from opendata.reading.resolve import Release, read_current, read_release
 from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.codec import read_json
-from opendata.wire.errors import Corrupt, NotFound, OpenDataError
+from opendata.wire.errors import Corrupt, NotFound, OpenDataError, Unavailable
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.version import parse_version
 
 __all__ = ["Finding", "inspect", "published_ids", "rebuild_index", "repair"]
@@ -107,7 +108,7 @@ def _look_at_metadata(ports: ReleasePorts, release: Release) -> tuple[dict[str, 
     """The stored metadata as far as it can be read, and what is wrong with it."""
     key, generation = keys.metadata_key(release.id), _generation(release)
     try:
-        data = ports.store.get(key).data
+        data = ports.store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
         metadata = read_json(data, key)
     except (NotFound, Corrupt) as error:
         return {}, error.message
@@ -154,6 +155,8 @@ def _leftovers(ports: ReleasePorts, dataset: DatasetId, published: set[str]) -> 
         try:
             manifest = read_release(ports.store, dataset, parse_version(version)).manifest
             problem = f"frozen {manifest.freeze.frozen_at} and never published; its number is taken"
+        except Unavailable:
+            raise  # what was not read is no finding
         except OpenDataError as error:
             problem = error.message
         yield Finding(str(dataset), stat.key, problem, repairable=False)

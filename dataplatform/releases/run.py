@@ -17,6 +17,7 @@ from dataplatform.datasets.producer import Producer
 from dataplatform.datasets.producing import ProduceRequest, ReleaseInput
 from dataplatform.errors import FailureClass, ProducerFailed
 from dataplatform.releases.build import Built, Log, build_candidate, build_from_batches
+from dataplatform.releases.candidate import Candidate
 from dataplatform.releases.chain import (
     NothingNew,
     Progress,
@@ -27,6 +28,7 @@ from dataplatform.releases.chain import (
     release_candidate,
 )
 from dataplatform.releases.describe import Ingredients
+from dataplatform.releases.pending import LastBuild, pending_candidate
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.trace import RunReference
 from opendata.reading.resolve import Release, read_current
@@ -42,12 +44,15 @@ class RunOptions:
     """What one run is asked for beside its producer.
 
     `environ` is only looked into for the names that the definition lists as secrets; `force`
-    releases even what has not changed.
+    releases even what has not changed. `in_parts` asks for a part of time that is put together with
+    others before it is released: with those of the candidate `last`, if that is not released yet.
     """
 
     start_at: datetime | None = None
     end_at: datetime | None = None
     force: bool = False
+    in_parts: bool = False
+    last: LastBuild | None = None
     mirror: str | None = None
     preview_rows: int = DEFAULT_PREVIEW_ROWS
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -76,8 +81,24 @@ def build(ports: ReleasePorts, producer: Producer, options: RunOptions, log: Log
         current=current,
         preview_rows=options.preview_rows,
         inputs=tuple(inputs),
+        pending=_pending(ports, producer.id, options, current, log),
+        in_parts=options.in_parts,
     )
     return build_candidate(ports, ingredients, request, log)
+
+
+def _pending(
+    ports: ReleasePorts,
+    dataset: DatasetId,
+    options: RunOptions,
+    current: Release | None,
+    log: Log,
+) -> Candidate | None:
+    """What a part is built upon; who asks for everything builds upon nothing."""
+    is_everything = options.start_at is None and options.end_at is None
+    if is_everything or not options.in_parts:
+        return None
+    return pending_candidate(ports, dataset, current, options.last, log)
 
 
 def build_pushed(

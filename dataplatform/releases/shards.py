@@ -5,19 +5,18 @@ Here belongs what happens to one shard between the workbench and the candidate t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dataplatform.releases.objects import JSON, PARQUET, put_object, put_object_at, read_object
 from dataplatform.releases.ports import ReleasePorts, Reuse, WorkSession, WrittenShard
-from opendata.reading.resolve import Release
 from opendata.stores.parallel import in_parallel
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.manifest import FileEntry
 
 
-def reuse_of(ports: ReleasePorts, current: Release | None) -> Reuse:
-    """Which shards of the current release can stand in for a new one of the same content."""
-    entries = {entry.name: entry for entry in current.manifest.files} if current else {}
+def reuse_of(ports: ReleasePorts, earlier: Iterable[FileEntry]) -> Reuse:
+    """Which earlier shards can stand in for a new one of the same content."""
+    entries = {entry.name: entry for entry in earlier}
 
     def reuse(name: str, content_hash: str) -> FileEntry | None:
         entry = entries.get(name)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataplatform.releases.objects import JSON
 from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
 from opendata.wire.errors import Conflict, NotFound
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
 
 UPDATE_TRIES = 64
 
@@ -23,7 +24,7 @@ def update_object(store: ObjectStore, key: str, change: Callable[[bytes | None],
     """
     for _ in range(UPDATE_TRIES):
         try:
-            blob = store.get(key)
+            blob = store.get(key, max_bytes=CATALOGUE_MAX_BYTES)
         except NotFound:
             blob = None
         data = change(blob.data if blob else None)
@@ -37,4 +38,7 @@ def update_object(store: ObjectStore, key: str, change: Callable[[bytes | None],
         except (AlreadyExists, PreconditionFailed):
             continue
         return data
-    raise Conflict(f"{key} changed {UPDATE_TRIES} times while it was being updated")
+    raise Conflict(
+        f"{key} changed {UPDATE_TRIES} times while it was being updated",
+        hint="run the same command again; nothing of what others wrote was lost",
+    )

@@ -20,6 +20,7 @@ from opendata.wire.codec import Wire, read_wire
 from opendata.wire.digest import canonical_json, prefixed
 from opendata.wire.errors import NotFound
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.times import format_instant
 
 Gate = Literal["contract", "quality"]
@@ -91,7 +92,7 @@ def read_decision(
     """What a gate last decided about this candidate, or None if it never looked."""
     key = keys.verdict_key(dataset, candidate, gate)
     try:
-        return read_wire(Verdict, store.get(key).data, key).decision
+        return read_wire(Verdict, store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, key).decision
     except NotFound:
         return None
 
@@ -101,7 +102,7 @@ def _require(
 ) -> Decision:
     key = keys.verdict_key(dataset, candidate, gate)
     try:
-        verdict = read_wire(Verdict, store.get(key).data, key)
+        verdict = read_wire(Verdict, store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, key)
     except NotFound as error:
         raise GateClosed(
             f"the {gate} gate has no verdict on candidate {candidate[:12]}… of {dataset}",

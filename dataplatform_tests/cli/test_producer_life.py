@@ -449,3 +449,21 @@ def wait_for_pid(path: Path) -> int:
             return int(text)
         time.sleep(0.02)
     raise AssertionError("the producer never started")
+
+
+# --- what queries cost ----------------------------------------------------------------
+
+
+@pytest.mark.requirement("S4-46")
+def test_a_run_tells_what_look_ups_cost_beside_the_current_release(project: Path) -> None:
+    started()
+    rule = "  - {metric: query_latency, field: date, max_ratio: 1000}\n"
+    edit("opendata.yaml", "\nquality:\n", f"\nquality:\n{rule}")
+    published()
+    edit("main.py", "101.9", "111.9")
+    answer = od("run", "me/weather")
+    assert answer.code == 0, answer.err
+    assert "query_latency(date): " in answer.out
+    assert "times the" in answer.out
+    answer = od("run", "me/weather", "--json")
+    assert answer.json["quality"]["figures"]["query_latency(date)"] > 0

@@ -22,10 +22,15 @@ pytestmark = pytest.mark.platform
 
 def on_a_terminal(cwd: Path, *words: str, columns: int = 60) -> tuple[int, str]:
     """Run `od` with a terminal on all three streams; the exit code and what was drawn."""
+    return run_on_a_terminal(cwd, "from opendata.cli import main; main()", *words, columns=columns)
+
+
+def run_on_a_terminal(cwd: Path, code: str, *words: str, columns: int = 60) -> tuple[int, str]:
+    """Run Python code with a terminal on all three streams."""
     ours, theirs = pty.openpty()
     ioctl(theirs, TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-c", "from opendata.cli import main; main()", *words],
+        [sys.executable, "-c", code, *words],
         cwd=cwd,
         env={**os.environ, "TERM": "xterm"},
         stdin=theirs,
@@ -94,3 +99,39 @@ def test_a_push_asks_first_and_a_no_publishes_nothing(project: Path) -> None:
     assert "publish rows.csv as me/rows in" in drawn
     assert "nothing was published" in drawn
     assert not (project / ".opendata" / "store").exists()
+
+
+def test_saving_rows_draws_bytes_rate_and_time_left(rates: str, project: Path) -> None:
+    code, drawn = on_a_terminal(project, "load", rates, "-o", "rates.csv", columns=120)
+    assert code == 0
+    assert "reading me/rates" in drawn
+    assert "2.0/2.0 kB" in drawn
+    assert "to rates.csv" in drawn
+    assert (project / "rates.csv").exists()
+
+
+def test_rows_that_go_to_the_terminal_are_not_drawn_over(rates: str, project: Path) -> None:
+    code, drawn = on_a_terminal(project, "load", rates, "--format", "csv", columns=120)
+    assert code == 0
+    assert "currency" in drawn
+    assert "reading me/rates" not in drawn
+
+
+def test_a_bar_of_bytes_tells_the_rate_and_the_time_left(tmp_path: Path) -> None:
+    code, drawn = run_on_a_terminal(
+        tmp_path,
+        """
+import time
+from opendata.cli.output import Output
+done = 0
+with Output().transfer("reading", lambda: (done, 8_000_000)):
+    for _ in range(15):
+        done += 100_000
+        time.sleep(0.1)
+""",
+        columns=120,
+    )
+    assert code == 0
+    assert "MB/s" in drawn
+    assert "/8.0 MB" in drawn
+    assert "0:00:0" in drawn

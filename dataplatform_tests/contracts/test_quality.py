@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -148,6 +148,27 @@ def test_drift_of_a_new_column_says_that_it_is_new() -> None:
     told = only(judged({"metric": "drift", "field": "y2", "max": 0}, profile(y2={}), profile()))
     assert told.passed
     assert "new in this release" in told.message
+
+
+@pytest.mark.requirement("S4-45")
+@pytest.mark.parametrize(
+    ("newest", "skew", "passes", "sentence"),
+    [
+        ("2024-01-10T11:00:00Z", timedelta(0), True, "1h ago (it is 2024-01-10T12:00Z)"),
+        ("2024-01-10T11:00:00Z", timedelta(days=2), False, "2d1h ago (it is 2024-01-12T12:00Z)"),
+        ("2024-01-10T11:00:00Z", timedelta(days=-2), False, "1d23h in the future"),
+        ("2024-01-11", timedelta(0), True, "0s ago"),  # tomorrow has begun in the east
+        ("2024-01-12", timedelta(0), False, "1d12h in the future (it is 2024-01-10T12:00Z)"),
+    ],
+)
+def test_a_clock_that_is_two_days_off_shows_and_never_makes_rows_fresh(
+    newest: str, skew: timedelta, passes: bool, sentence: str
+) -> None:
+    rule = MetricThreshold.model_validate({"metric": "freshness", "max_age": "1d"})
+    told = only(check_quality([rule], profile(time_max=newest), None, NOW + skew))
+    assert told.passed is passes
+    assert sentence in told.message
+    assert "clock" in str(told.hint)
 
 
 @pytest.mark.requirement("S4-45")

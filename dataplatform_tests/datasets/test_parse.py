@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -72,6 +72,25 @@ def test_the_platforms_own_sections_are_read() -> None:
     assert definition.release.shard is Shard.MONTH
 
 
+def test_where_partitions_begin_and_how_many_a_schedule_asks_for_are_read() -> None:
+    text = """\
+time: day
+schedule: {cron: "0 6 * * *", window: 3}
+release: {shard: month, since: 2022-01-15}
+"""
+    definition = parse_definition(MINIMAL + text, "opendata.yaml")
+    assert definition.release.since == date(2022, 1, 15)
+    assert definition.schedule is not None
+    assert definition.schedule.window == 3
+    assert definition_from_json(definition_to_json(definition)) == definition
+
+
+def test_a_data_set_with_inputs_has_no_partitions_that_a_window_could_count() -> None:
+    text = "time: day\ninputs: [ns/x]\nschedule: {window: 3}\nrelease: {shard: month}\n"
+    [finding] = errors(MINIMAL + text)
+    assert finding.message.startswith("a data set with inputs has no partitions")
+
+
 @pytest.mark.requirement("S1-38", "S1-41")
 def test_only_the_required_fields_are_required() -> None:
     definition = parse_definition(MINIMAL + "geo: {regions: ['150', EMEA]}\n", "opendata.yaml")
@@ -100,6 +119,11 @@ def test_a_provider_belongs_to_a_source() -> None:
         ("tags: [x]", "7:1: unknown key `tags`", "did you mean `topics`?"),
         ("cron: '0 6 * * *'", "7:1: unknown key `cron`", "did you mean `schedule`?"),
         ("release: {frezze: soft}", "7:11: unknown key `frezze`", "did you mean `freeze`?"),
+        ("release: {since: 2022-13-01}", "7:18: '2022-13-01' is no day", None),
+        ("release: {since: 22}", "7:18: '22' is no day since the year 1000", None),
+        ("release: {since: 2022-01-01}", "7:18: partitions are cut as shards are", None),
+        ("schedule: {window: 3}", "7:20: a window counts partitions", None),
+        ("schedule: {window: 0}", "7:20: Input should be greater than or equal to 1", None),
         ("topics: rates", "7:9: a list is expected here, not one text", "write [rates]"),
         ("topics:", "7:8: this key has no value; a list is expected here", "leave the key out"),
         ("topics: [3]", "7:10: 3 is a number in YAML, and text is expected here", '"3"'),

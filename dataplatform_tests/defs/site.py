@@ -144,15 +144,19 @@ class Site:
         dataset: str = DATASET,
         selection: dg.AssetSelection | None = None,
         config: dict[str, Any] | None = None,
+        partitions: str | None = None,
     ) -> Run:
-        """One run of some assets (default: all three of the data set) with their checks."""
+        """One run of some assets (default: all three of the data set) with their checks.
+
+        `partitions` are one (`2024-01`) or some in a row (`2024-01..2024-03`).
+        """
         names = Names(parse_dataset_id(dataset))
         keys = [dg.AssetKey(asset.split("/")) for asset in assets] or names.all
         job = dg.define_asset_job("asked", selection or dg.AssetSelection.assets(*keys))
         ops = {"ops": {names.step("candidate"): {"config": config}}} if config else {}
         repository = dg.Definitions.merge(self.defs(), dg.Definitions(jobs=[job]))
         result = repository.resolve_job_def("asked").execute_in_process(
-            instance=self.instance, raise_on_error=False, run_config=ops
+            instance=self.instance, raise_on_error=False, run_config=ops, tags=_tags(partitions)
         )
         return Run(result)
 
@@ -184,6 +188,19 @@ class Site:
     def outcomes(self, dataset: str = DATASET) -> tuple[RunOutcome, ...]:
         """What health says about the last runs, newest first."""
         return read_recorded_health(self.platform.ports.store, parse_dataset_id(dataset)).runs
+
+
+def _tags(partitions: str | None) -> dict[str, str]:
+    """What marks a run as one of partitions, as a back-fill does."""
+    if partitions is None:
+        return {}
+    first, dots, last = partitions.partition("..")
+    if not dots:
+        return {"dagster/partition": first}
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
 
 
 def definition(dataset: str, **sections: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from dataplatform.defs.names import Names
+from dataplatform_tests.defs.months import SECTIONS, published_months, write_months
 from dataplatform_tests.defs.site import DATASET, Site
 from opendata.wire.ids import parse_dataset_id
 
@@ -74,6 +75,31 @@ def test_the_derived_release_says_which_release_it_was_made_from(ticks: Ticks) -
     [pinned] = run.metadata(DERIVED)["inputs"].records
     assert (pinned.data["id"], pinned.data["release"]) == (DATASET, "1.0.0")
     assert ticks.site.current_version(DERIVED) == "1.0.0"
+
+
+SHARDED = """
+def produce(context):
+    return context.inputs["ns/prices"].table()
+"""
+
+
+@pytest.mark.requirement("M-4", "S1-58")
+def test_a_derived_data_set_that_is_cut_by_time_is_built_anew_as_a_whole(site: Site) -> None:
+    """An input that moved may change any month, so there is no part of it to ask for."""
+    write_months(site, {"2024-01": 1.0, "2024-02": 2.0})
+    sections = SECTIONS | {"release": {"shard": "month"}, "inputs": [DATASET]}
+    site.write_main(SHARDED, DERIVED, frequency="adhoc", **sections)
+    ticks = Ticks(site)
+    ticks.requested()
+    site.run()
+    assert ticks.requested() == EVERYTHING
+    assert site.run(dataset=DERIVED).failures == {}
+    ticks.requested()
+    write_months(site, {"2024-01": 10.0, "2024-02": 2.0})
+    assert site.run(partitions="2024-01").failures == {}
+    assert ticks.requested() == EVERYTHING
+    assert site.run(dataset=DERIVED).failures == {}
+    assert published_months(site, DERIVED) == {"2024-01": 10.0, "2024-02": 2.0}
 
 
 @pytest.mark.requirement("M-10")

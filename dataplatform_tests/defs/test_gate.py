@@ -54,6 +54,25 @@ def test_a_missed_threshold_blocks_the_release(site: Site) -> None:
     assert site.current() is None
 
 
+@pytest.mark.requirement("S4-46")
+def test_what_queries_cost_is_plotted_over_runs_and_can_block(site: Site) -> None:
+    rules = [
+        {"metric": "query_latency", "fields": ["code"], "max_ratio": 1_000},
+        {"metric": "pruning", "field": "code", "min": 0.5},
+    ]
+    site.write(GOOD, quality=rules)
+    assert site.run().checks["quality"]
+    site.write(BETTER, quality=rules)
+    run = site.run()
+    assert run.checks["quality"]
+    ratio = run.evaluations["quality"].metadata["query_latency(code)"].value
+    assert isinstance(ratio, float)
+    site.write(GOOD, quality=[{"metric": "query_latency", "fields": ["code"], "max_ratio": 0}])
+    run = site.run()
+    assert not run.checks["quality"]
+    assert "at most 0 asked" in str(run.evaluations["quality"].metadata["explanation"].value)
+
+
 @pytest.mark.requirement("M-10")
 @pytest.mark.parametrize("check", ["contract", "quality", "freeze", "published"])
 def test_a_blocking_check_is_never_a_mere_warning(site: Site, check: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,8 +11,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from dataplatform.defs.names import Names
+from dataplatform_tests.defs.months import write_months
 from dataplatform_tests.defs.site import DATASET, Site
 from opendata.wire.ids import parse_dataset_id
 
@@ -33,11 +41,19 @@ def event(run: dg.DagsterRun, kind: dg.DagsterEventType, **facts: Any) -> dg.Eve
     )
 
 
-def begun_run(site: Site, pid: int) -> dg.DagsterRun:
+def begun_run(
+    site: Site, pid: int, job: str = "datasets", on_host: str | None = None, **tags: str
+) -> dg.DagsterRun:
     """A run as the event log shows it while it builds the candidate in process `pid`."""
     instance = site.instance
-    job = site.defs().resolve_job_def("datasets")
-    run = instance.create_run_for_job(job, asset_selection=frozenset(NAMES.all))
+    if on_host:
+        tags[GRPC_INFO_TAG] = json.dumps({"host": on_host, "port": 4000})
+    run = instance.create_run_for_job(
+        site.defs().resolve_job_def(job),
+        asset_selection=frozenset(NAMES.all),
+        remote_job_origin=launched_on(on_host) if on_host else None,
+        tags=tags,
+    )
     instance.handle_new_event(event(run, dg.DagsterEventType.RUN_START))
     engine = dg._core.events.EngineEventData.in_process(pid)  # type: ignore[attr-defined]
     instance.handle_new_event(
@@ -53,8 +69,17 @@ def sensor(site: Site, name: str) -> Any:
     return next(s for s in site.defs().sensors or () if s.name == name)
 
 
-def settle_stale_runs(site: Site) -> None:
+def code_server(host: str, name: str = "opendata") -> GrpcServerCodeLocationOrigin:
+    return GrpcServerCodeLocationOrigin(host=host, port=4000, location_name=name)
+
+
+def launched_on(host: str) -> RemoteJobOrigin:
+    return RemoteJobOrigin(RemoteRepositoryOrigin(code_server(host), "__repository__"), "datasets")
+
+
+def settle_stale_runs(site: Site, here: GrpcServerCodeLocationOrigin | None = None) -> None:
     with dg.build_sensor_context(instance=site.instance) as context:
+        context._code_location_origin = here
         sensor(site, "stale_runs").evaluate_tick(context)
 
 
@@ -90,10 +115,41 @@ def test_a_run_whose_process_is_gone_is_canceled(site: Site, ended_process: int)
     assert status_of(site, run) is STATUS.CANCELED
 
 
+@pytest.mark.requirement("S1-58")
+def test_partitions_whose_run_was_lost_block_the_release(site: Site, ended_process: int) -> None:
+    write_months(site, {"2024-01": 1.0, "2024-02": 2.0})
+    site.run(f"{DATASET}/candidate", partitions="2024-01")
+    run = begun_run(site, ended_process, "__ASSET_JOB", **{"dagster/partition": "2024-02"})
+    settle_stale_runs(site)
+    assert status_of(site, run) is STATUS.FAILURE
+    refused = site.run(f"{DATASET}/release")
+    assert "the last run of 2024-02 failed" in refused.failures[NAMES.step("release")]
+
+
 def test_a_run_whose_process_lives_is_left_alone(site: Site) -> None:
     site.write()
     run = begun_run(site, os.getpid())
     settle_stale_runs(site)
+    assert status_of(site, run) is STATUS.STARTED
+
+
+def test_a_lost_run_is_settled_by_the_code_server_that_started_it(
+    site: Site, ended_process: int
+) -> None:
+    site.write()
+    run = begun_run(site, ended_process, on_host="machine-a")
+    settle_stale_runs(site, code_server("machine-a", "another-location"))
+    assert status_of(site, run) is STATUS.STARTED
+    settle_stale_runs(site, code_server("machine-a"))
+    assert status_of(site, run) is STATUS.CANCELED
+
+
+def test_a_run_that_another_machine_started_under_the_same_name_is_left_alone(
+    site: Site, ended_process: int
+) -> None:
+    site.write()
+    run = begun_run(site, ended_process, on_host="machine-a")
+    settle_stale_runs(site, code_server("machine-b"))
     assert status_of(site, run) is STATUS.STARTED
 
 

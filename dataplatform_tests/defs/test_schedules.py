@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from dataplatform.defs.names import Names
+from dataplatform_tests.defs.months import write_months
 from dataplatform_tests.defs.site import DATASET, Site
 from opendata.wire import keys
 from opendata.wire.ids import parse_dataset_id
@@ -73,6 +76,56 @@ def test_a_tick_runs_one_data_set_with_all_its_checks(site: Site) -> None:
     assert request.asset_check_keys is None  # none named means all of theirs
     assert request.tags["opendata/dataset"] == DATASET
     assert 600 < int(request.tags["dagster/max_runtime"]) < 3 * 3600
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[Site]:
+    """A site whose instance is on disk, where a schedule's tick can look into it."""
+    folder = tmp_path / "instance"
+    folder.mkdir()
+    with dg.DagsterInstance.local_temp(str(folder)) as instance:
+        yield Site(tmp_path, instance=instance)
+
+
+def due(site: Site) -> Any:
+    """What the schedule asks for when it comes due."""
+    schedule, at = schedules(site)[NAMES.schedule], datetime(2026, 1, 2, 6, tzinfo=UTC)
+    with dg.build_schedule_context(site.instance, scheduled_execution_time=at) as context:
+        [request] = schedule.evaluate_tick(context).run_requests
+    return request
+
+
+def test_data_sets_with_partitions_share_the_job_in_which_back_fills_run(site: Site) -> None:
+    write_months(site, {})
+    site.write(dataset="ns/whole")
+    jobs = {name: schedule.job_name for name, schedule in schedules(site).items()}
+    assert jobs == {
+        "ns__prices__schedule": "__ASSET_JOB",
+        "ns__whole__schedule": "datasets",
+        "repair_schedule": "repair",
+    }
+    whole = site.defs().resolve_job_def("datasets").asset_layer.executable_asset_keys
+    assert whole == set(Names(parse_dataset_id("ns/whole")).all)
+
+
+@pytest.mark.requirement("M-4")
+def test_a_due_run_asks_for_everything_since_sources_correct_older_rows(stored: Site) -> None:
+    write_months(stored, {"2024-01": 1.0})
+    stored.run()
+    tags = due(stored).tags
+    assert not any("partition" in name for name in tags)
+
+
+@pytest.mark.requirement("S1-58", "M-4")
+def test_a_window_asks_for_the_newest_partitions_once_there_is_a_release(stored: Site) -> None:
+    write_months(stored, {"2024-01": 1.0}, schedule={"cron": "0 6 * * *", "window": 3})
+    assert not any("partition" in name for name in due(stored).tags)
+    stored.run()
+    tags = due(stored).tags
+    [spec] = [s for s in stored.defs().resolve_all_asset_specs() if s.key == NAMES.candidate]
+    newest = spec.partitions_def.get_partition_keys()[-3:]  # type: ignore[union-attr]
+    assert tags["dagster/asset_partition_range_start"] == newest[0]
+    assert tags["dagster/asset_partition_range_end"] == newest[-1]
 
 
 @pytest.mark.requirement("S1-62", "S1-63")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow.parquet as pq
 
 from dataplatform.contracts.model import Contract, ExpectationSpec, MetricThreshold
+from dataplatform.contracts.performance import LookUps, Pruning
 from dataplatform.contracts.profile import ColumnProfile, Profile
 from dataplatform.contracts.report import Finding, Report
 from dataplatform.contracts.rules import Severity
 from dataplatform.contracts.shard_facts import KnownShard
+from opendata.wire.errors import InvalidInput
+from opendata.wire.manifest import Manifest
 
 
 @dataclass
@@ -52,6 +55,29 @@ class FakeContractEngine:
         rows = sum(pq.read_metadata(path).num_rows for path in files)
         columns = {name: ColumnProfile(null_count=0) for name in contract.field_names}
         return Profile(row_count=rows, columns=columns)
+
+
+@dataclass
+class FakeQueryProbe:
+    """Says what a test tells it, and keeps what it was asked."""
+
+    look_up: LookUps | InvalidInput
+    pruned: Pruning | InvalidInput
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def pruning(self, release: Manifest, field: str) -> Pruning:
+        self.asked.append(("pruning", field))
+        if isinstance(self.pruned, InvalidInput):
+            raise self.pruned
+        return self.pruned
+
+    def look_ups(
+        self, candidate: Manifest, current: Manifest | None, fields: Sequence[str]
+    ) -> LookUps:
+        self.asked.append(("look_ups", *fields))
+        if isinstance(self.look_up, InvalidInput):
+            raise self.look_up
+        return self.look_up
 
 
 class NoExpectations:

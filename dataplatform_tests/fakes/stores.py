@@ -12,9 +12,19 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
-from opendata.stores.port import Blob, ObjectReader, ObjectStat, ObjectStore, Payload
+from opendata.stores.port import (
+    Blob,
+    ByteStream,
+    ObjectReader,
+    ObjectStat,
+    ObjectStore,
+    Opened,
+    Payload,
+    version_of,
+)
 from opendata.wire.errors import Unavailable
 
 Answer = TypeVar("Answer")
@@ -102,18 +112,14 @@ class WatchedStore:
     def url(self) -> str:
         return self.inner.url
 
-    def get(self, key: str) -> Blob:
-        return self._call("get", key, lambda: self.inner.get(key))
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+        return self._call("get", key, lambda: self.inner.get(key, max_bytes=max_bytes))
 
     def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Pieces:
         return self._call("get_ranges", key, lambda: self.inner.get_ranges(key, ranges))
 
-    def stream(self, key: str, chunk_bytes: int = 8 << 20) -> Iterator[bytes]:
-        self._enter("stream", key)
-        for piece in self.inner.stream(key, chunk_bytes):
-            yield piece
-            self.before("stream_piece", key)  # a connection breaks in the middle, too
-        self.after("stream", key)
+    def stream(self, key: str, chunk_bytes: int = 8 << 20) -> ByteStream:
+        return ByteStream(partial(self._pieces, key, chunk_bytes))
 
     def stat(self, key: str) -> ObjectStat | None:
         return self._call("stat", key, lambda: self.inner.stat(key))
@@ -143,6 +149,18 @@ class WatchedStore:
 
     def delete(self, key: str) -> None:
         self._call("delete", key, lambda: self.inner.delete(key))
+
+    def _pieces(self, key: str, chunk_bytes: int, opened: Opened) -> Iterator[bytes]:
+        self._enter("stream", key)
+        stream = self.inner.stream(key, chunk_bytes)
+        for piece in stream:
+            if version := version_of(stream):
+                opened(version)
+            yield piece
+            self.before("stream_piece", key)  # a connection breaks in the middle, too
+        if version := version_of(stream):
+            opened(version)
+        self.after("stream", key)
 
     def _enter(self, operation: str, key: str) -> None:
         with self._lock:
@@ -234,8 +252,8 @@ class ReadOnlyView:
     def url(self) -> str:
         return self._inner.url
 
-    def get(self, key: str) -> Blob:
-        return self._inner.get(key)
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+        return self._inner.get(key, max_bytes=max_bytes)
 
     def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Pieces:
         return self._inner.get_ranges(key, ranges)

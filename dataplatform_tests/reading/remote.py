@@ -19,9 +19,9 @@ class Remote:
         self.ranges: list[tuple[str, int, int]] = []
         self.bytes = 0
 
-    def get(self, key: str) -> Blob:
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         self._ask(key)
-        blob = self._inner.get(key)
+        blob = self._inner.get(key, max_bytes=max_bytes)
         self.bytes += len(blob.data)
         return blob
 

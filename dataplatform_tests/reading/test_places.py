@@ -21,7 +21,7 @@ SECTIONS = {"time": "day"}
 
 def large() -> pa.Table:
     """Enough rows that a part of them is worth a request of its own."""
-    count = 150_000
+    count = 300_000
     days = pa.array([at // 20 for at in range(count)], pa.int32()).cast(pa.date32())
     noise = [at * 2_654_435_761 % 2**32 / 7 for at in range(count)]
     numbers = pa.array(range(count), pa.int64())
@@ -72,7 +72,7 @@ def test_a_public_address_is_read_in_parts(
         point_at(storage, url)
         handle = od.dataset("tests/rates")
         part = handle.load(columns=["number"], start="1990-01-01", format="arrow")
-        assert part["number"].to_pylist() == list(range(7_305 * 20, 150_000))
+        assert part["number"].to_pylist() == list(range(7_305 * 20, 300_000))
         assert handle.stats.bytes_read < handle.stats.bytes_total / 2
         assert handle.stats.row_groups_skipped == 2
         assert od.load("tests/rates", format="arrow").equals(LARGE)

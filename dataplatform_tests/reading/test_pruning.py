@@ -86,14 +86,14 @@ def test_no_row_that_matches_is_ever_skipped(
     is_list = operator in MEMBERSHIPS
     typed = [python_value(kind, v) for v in raw] if is_list else python_value(kind, raw)
     predicate = compare("x", kind, operator, typed)
-    query = BoundQuery(("x",), ("x",), ((predicate,),))
+    query = BoundQuery(("x",), ("x",), ("x",), ((predicate,),))
     schema = pa.schema([("x", kind)])
     with TemporaryDirectory() as folder:
         path, shard = write(kind, groups, folder)
         file = pq.ParquetFile(path)
         kept = []
         for index, group in enumerate(shard.chunks.row_groups):
-            rows = file.read_row_group(index).cast(schema).filter(predicate.expression)
+            rows = query.keep(file.read_row_group(index).cast(schema))
             group_matches = may_match(query, group.stats, group.row_count, schema)
             assert group_matches or rows.num_rows == 0
             kept += rows_of(rows)

@@ -22,7 +22,7 @@ from dataplatform_tests.reading.remote import Remote
 from dataplatform_tests.releases.building import Bench, make_bench
 from opendata._dataset import Dataset
 from opendata._settings import Settings
-from opendata.reading import shard
+from opendata.reading import source
 from opendata.reading.cache import Cache
 from opendata.reading.release_schema import release_schema
 from opendata.reading.shard import Access
@@ -91,8 +91,8 @@ def library(tmp_path: Path) -> Library:
 @pytest.fixture
 def piecewise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read small objects by ranges, as large ones are."""
-    monkeypatch.setattr(shard, "SMALL_OBJECT_BYTES", 0)
-    monkeypatch.setattr(shard, "WHOLE_FROM_SHARE", 1.1)
+    monkeypatch.setattr(source, "SMALL_OBJECT_BYTES", 0)
+    monkeypatch.setattr(source, "WHOLE_FROM_SHARE", 1.1)
 
 
 # --- the right rows ------------------------------------------------------------------

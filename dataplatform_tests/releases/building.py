@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
+from dataplatform.adapters.query_probe.reading import ReadingProbe
+from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
 from dataplatform.adapters.units.pint import same_dimension
 from dataplatform.adapters.workbench.session import LocalWorkbench
@@ -65,7 +67,12 @@ class Bench:
     def on(self, store: ObjectStore) -> Bench:
         """The same bench over another store (a faulty view of the same one, perhaps)."""
         cache = Cache(None)
-        ports = replace(self.ports, store=store, shard_path=partial(_path_in, store, cache))
+        ports = replace(
+            self.ports,
+            store=store,
+            shard_path=partial(_path_in, store, cache),
+            probe=ReadingProbe(store, cache),
+        )
         return replace(self, ports=ports)
 
     def declared(self, **changes: Any) -> Bench:
@@ -130,6 +137,7 @@ def make_bench(
     **sections: Any,
 ) -> Bench:
     """A bench over a store, with scratch under `folder` and sections of an opendata.yaml."""
+    cache = Cache(str(folder / "cache"))
     ports = ReleasePorts(
         store=store,
         runner=FakeRunner(),
@@ -139,8 +147,10 @@ def make_bench(
         engine=FakeContractEngine(),
         expectations=NoExpectations(),
         differ=FakeRowDiffer(),
-        shard_path=partial(_path_in, store, Cache(str(folder / "cache"))),
+        shard_path=partial(_path_in, store, cache),
         same_dimension=same_dimension,
+        probe=ReadingProbe(store, cache),
+        segments=ParquetSegments(),
         now=FakeClock(),
         signer=signer,
     )

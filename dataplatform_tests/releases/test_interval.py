@@ -73,3 +73,12 @@ def test_inside_and_outside_share_every_row_between_them() -> None:
 
 def test_no_bounds_ask_for_all_of_time() -> None:
     assert asked_interval("day", DAY, None, None) is None
+
+
+def test_an_end_includes_its_last_microsecond_of_a_column_with_finer_ticks() -> None:
+    kind, last = pa.timestamp("ns", "UTC"), datetime(2024, 1, 31, 23, 59, 59, 999_999, UTC)
+    interval = asked_interval("at", kind, None, last)
+    following = asked_interval("at", kind, datetime(2024, 2, 1, tzinfo=UTC), None)
+    assert interval is not None and following is not None
+    assert interval.last is not None
+    assert interval.last + 1 == following.first

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ RUN_SECONDS = 300.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.5
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+BACKFILL_ENDED = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
 Answer = TypeVar("Answer")
 
 LAUNCH = """
@@ -39,6 +40,23 @@ mutation ($params: ExecutionParams!) {
   }
 }
 """
+BACKFILL = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+BACKFILL_STATUS = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status runs(limit: 100) { runId status
+      assetSelection { path } tags { key value } } }
+  }
+}
+"""
 TERMINATE = """
 mutation ($id: String!) { terminateRun(runId: $id) { __typename } }
 """
@@ -47,6 +65,7 @@ mutation { reloadRepositoryLocation(repositoryLocationName: "opendata") { __type
 """
 ASSETS = "{ assetNodes { assetKey { path } groupName description } }"
 STATUS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+TAGS = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { tags { key value } } } }"
 CHECKS = """
 query ($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
@@ -94,10 +113,10 @@ class ControlRoom:
         """End everything at once, as a power cut does."""
         _kill_all(self.process)
 
-    def launch(self, *assets: str, job: str = "datasets") -> str:
+    def launch(self, *assets: str, job: str = "datasets", location: str = "opendata") -> str:
         """Queue a run of these assets and their checks; returns its id."""
         selector = {
-            "repositoryLocationName": "opendata",
+            "repositoryLocationName": location,
             "repositoryName": "__repository__",
             "jobName": job,
             "assetSelection": [{"path": asset.split("/")} for asset in assets],
@@ -105,6 +124,25 @@ class ControlRoom:
         answer = self.ask(LAUNCH, params={"selector": selector, "runConfigData": {}})["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
+
+    def backfill(self, *assets: str, partitions: Sequence[str]) -> str:
+        """Ask for these partitions, as the UI does; returns the id of the back-fill."""
+        params = {
+            "assetSelection": [{"path": asset.split("/")} for asset in assets],
+            "partitionNames": list(partitions),
+        }
+        answer = self.ask(BACKFILL, params=params)["launchPartitionBackfill"]
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
+        return str(answer["backfillId"])
+
+    def backfill_at_end(self, backfill: str) -> dict[str, Any]:
+        """A back-fill's status and runs, once it has ended."""
+
+        def ended() -> dict[str, Any] | None:
+            found = self.ask(BACKFILL_STATUS, id=backfill)["partitionBackfillOrError"]
+            return dict(found) if found["status"] in BACKFILL_ENDED else None
+
+        return eventually(ended, f"back-fill {backfill} has ended")
 
     def reload(self) -> None:
         """Load the definitions anew, as the button in the UI does."""
@@ -128,6 +166,11 @@ class ControlRoom:
             return status if status in ENDED else None
 
         return eventually(ended, f"run {run_id} has ended")
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """What a run is marked with."""
+        found = self.ask(TAGS, id=run_id)["runOrError"]["tags"]
+        return {tag["key"]: tag["value"] for tag in found}
 
     def checks(self, asset: str) -> dict[str, dict[str, Any]]:
         """The checks of an asset that looked at its latest materialization."""

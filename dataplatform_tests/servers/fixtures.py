@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dataplatform_tests.servers.postgres import PostgresServer, running_postgres
 from dataplatform_tests.servers.seaweed import SeaweedServer, running_seaweed
 
 
@@ -20,3 +21,10 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]
 def seaweed_bucket(seaweed: SeaweedServer) -> str:
     """The `s3://` address of a bucket that all tests share: add a prefix of your own."""
     return seaweed.create_bucket("shared-by-tests")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL for the whole run; make a database of your own in it."""
+    with running_postgres() as server:
+        yield server

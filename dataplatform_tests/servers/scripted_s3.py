@@ -1,14 +1,40 @@
-"""An S3 endpoint that answers writes by a script: for what a well-behaved server never does."""
+"""A server that answers by a script: for what a well-behaved S3 or web server never does."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HANG_UP = 0
 """In a script: close the connection without an answer."""
+LAST_MODIFIED = "Wed, 21 Oct 2015 07:28:00 GMT"
+PIECE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `length` is what the header says, whatever the body is (None: nothing is said).
+
+    After the body the server is silent for `silent_seconds`; `endless` repeats the body until the
+    client has had enough.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    length: int | None = -1
+    silent_seconds: float = 0.0
+    endless: bool = False
+
+
+def s3_error(status: int, code: str) -> Answer:
+    """A refusal as S3 words it."""
+    body = f"<Error><Code>{code}</Code><Message>Scripted &quot;words&quot;</Message></Error>"
+    return Answer(status, body.encode())
 
 
 class ScriptedS3:
@@ -17,6 +43,8 @@ class ScriptedS3:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.requests: list[str] = []
+        self.ranges: list[str] = []
+        self.sent_bytes = 0
 
     def environ(self) -> dict[str, str]:
         """The settings that lead here."""
@@ -28,31 +56,20 @@ class ScriptedS3:
 
 
 @contextlib.contextmanager
-def scripted_s3(statuses: Sequence[int]) -> Iterator[ScriptedS3]:
-    """Answer the first requests with these statuses, and all later ones with the last of them."""
+def scripted_s3(script: Sequence[int | Answer]) -> Iterator[ScriptedS3]:
+    """Answer the first requests with these, and all later ones with the last of them."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    class Handler(_ScriptedHandler):
+        def next_answer(self) -> int | Answer:
             asked.requests.append(self.command)
-            status = statuses[min(len(asked.requests), len(statuses)) - 1]
-            if status == HANG_UP:
-                self.close_connection = True
-                return
-            self.send_response(status)
-            self.send_header("ETag", '"scripted"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            asked.ranges.append(self.headers.get("Range", ""))
+            return script[min(len(asked.requests), len(script)) - 1]
 
-        def do_PUT(self) -> None:
-            self._answer()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Tests read results, not logs."""
+        def sent(self, size: int) -> None:
+            asked.sent_bytes += size
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
     asked = ScriptedS3(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -62,3 +79,59 @@ def scripted_s3(statuses: Sequence[int]) -> Iterator[ScriptedS3]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _ScriptedHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def next_answer(self) -> int | Answer:
+        raise NotImplementedError
+
+    def sent(self, size: int) -> None:
+        raise NotImplementedError
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        answer = self.next_answer()
+        if answer == HANG_UP:
+            self.close_connection = True
+            return
+        answer = answer if isinstance(answer, Answer) else Answer(answer)
+        self._send_head(answer)
+        if self.command != "HEAD":
+            self._send_body(answer)
+
+    def do_GET(self) -> None:
+        self.do_PUT()
+
+    def do_HEAD(self) -> None:
+        self.do_PUT()
+
+    def do_DELETE(self) -> None:
+        self.do_PUT()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Tests read results, not logs."""
+
+    def _send_head(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        usual = {"ETag": '"scripted"', "Last-Modified": LAST_MODIFIED}
+        for name, value in (usual | dict(answer.headers)).items():
+            self.send_header(name, value)
+        length = len(answer.body) if answer.length == -1 else answer.length
+        if length is None:
+            self.close_connection = True
+        else:
+            self.send_header("Content-Length", str(length))
+            self.close_connection = length != len(answer.body)
+        self.end_headers()
+
+    def _send_body(self, answer: Answer) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self.wfile.write(answer.body)
+                self.sent(len(answer.body))
+                if not answer.endless:
+                    break
+        if answer.silent_seconds:
+            time.sleep(answer.silent_seconds)

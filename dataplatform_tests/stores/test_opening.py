@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from opendata.stores import FolderStore, find_store, open_reader, open_store
+from opendata.stores.patient_reader import PatientReader
+from opendata.stores.patient_store import PatientStore
 from opendata.wire.errors import Denied, InvalidInput, NotFound
 
 KEYS = {"AWS_ACCESS_KEY_ID": "an-id", "AWS_SECRET_ACCESS_KEY": "a-secret"}
@@ -60,6 +62,13 @@ def test_folders_are_opened_by_path_and_by_file_address(tmp_path: Path) -> None:
     for url in (str(tmp_path), f"file://{tmp_path}", f"file://localhost{tmp_path}"):
         assert open_store(url, environ={}).get("k").data == b"1"
         assert open_reader(url, environ={}).get("k").data == b"1"
+
+
+def test_what_lies_behind_a_network_is_opened_with_patience(tmp_path: Path) -> None:
+    assert isinstance(open_store("s3://some-bucket", environ=KEYS), PatientStore)
+    assert isinstance(open_reader("https://data.example.org", environ={}), PatientReader)
+    for at_hand in (str(tmp_path), "memory://at-hand"):
+        assert not isinstance(open_store(at_hand, environ={}), PatientStore)
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "gs://bucket", "file://relative", ""])

@@ -144,8 +144,9 @@ def test_a_server_out_of_reach_is_unavailable() -> None:
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
     }
+    store = open_store("s3://some-bucket", environ=environ)
     for use in ("get", "stat", "list", "put_new", "put_if_match"):
-        error = _failure(open_store("s3://some-bucket", environ=environ), use)
+        error = _failure(store, use)
         assert isinstance(error, Unavailable)
         assert environ["OPENDATA_S3_ENDPOINT"] in error.message
 

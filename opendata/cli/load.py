@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,13 +70,15 @@ def load(
         filters=parse_filters(filters, dataset.release.manifest, dataset.schema),
     )
     rows = batches if head is None else _first(batches, head)
+    with _bar(out, dataset, chosen, output), closing(batches):
+        if chosen == "table":
+            seen = _seen(rows, SHOWN_ROWS if head is None else head)
+        else:
+            count = save(rows, _chosen_schema(dataset, names), chosen, output)
     if chosen == "table":
-        _show(out, rows, SHOWN_ROWS if head is None else head)
-    else:
-        count = save(rows, _chosen_schema(dataset, names), chosen, output)
-        if output is not None:
-            out.good(f"saved {counted(count, 'row')} to {output}")
-    batches.close()
+        _show(out, *seen)
+    elif output is not None:
+        out.good(f"saved {counted(count, 'row')} to {output}")
     out.note(dataset.stats)
 
 
@@ -89,7 +93,19 @@ def _first(batches: Iterator[pa.RecordBatch], wanted: int) -> Iterator[pa.Record
             return
 
 
-def _show(out: Output, batches: Iterator[pa.RecordBatch], wanted: int) -> None:
+def _bar(
+    out: Output, dataset: Dataset, chosen: str, output: Path | None
+) -> AbstractContextManager[None]:
+    """How far the read is, unless its rows go to the very terminal that it would be drawn on."""
+    if chosen != "table" and output is None and sys.stdout.isatty():
+        return nullcontext()
+    return out.transfer(f"reading {dataset.reference}", lambda: dataset.stats.progress)
+
+
+def _seen(
+    batches: Iterator[pa.RecordBatch], wanted: int
+) -> tuple[list[str], list[list[object]], int]:
+    """The names of the columns, the first rows, and how many there are."""
     from opendata.cli.saving import rows_of
 
     shown: list[list[object]] = []
@@ -101,6 +117,10 @@ def _show(out: Output, batches: Iterator[pa.RecordBatch], wanted: int) -> None:
         if len(shown) < wanted:
             rows = rows_of(batch.slice(0, wanted - len(shown)))
             shown += [list(row.values()) for row in rows]
+    return names, shown, count
+
+
+def _show(out: Output, names: list[str], shown: list[list[object]], count: int) -> None:
     if not count:
         out.line("no rows")
         return

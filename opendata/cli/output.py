@@ -138,6 +138,17 @@ class Output:
         with bar(label, total) as advance:
             yield advance
 
+    @contextmanager
+    def transfer(self, label: str, measure: Callable[[], tuple[int, int]]) -> Iterator[None]:
+        """Bytes, rate and time left on a terminal; `measure` says how many bytes of how many."""
+        if self.mode is not Mode.HUMAN or not sys.stderr.isatty():
+            yield
+            return
+        from opendata.cli.progress import byte_bar
+
+        with byte_bar(label, measure):
+            yield
+
 
 class Steps(Protocol):
     """Steps of long work as they are shown; see `opendata.cli.progress`."""

@@ -5,13 +5,14 @@ The drawing library loads here and nowhere else, because most commands never nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
@@ -19,6 +20,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.text import Text
 
@@ -87,3 +89,33 @@ def bar(label: str, total: int) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=total)
         yield lambda name: progress.advance(task)
+
+
+class _Measured(Progress):
+    """A bar that asks how far the work is whenever it is drawn."""
+
+    measure: Callable[[], tuple[int, int]]
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Ask, then draw."""
+        for task in self.task_ids:
+            done, total = self.measure()
+            self.update(task, completed=done, total=max(total, done) or None)
+        yield from super().get_renderables()
+
+
+@contextmanager
+def byte_bar(label: str, measure: Callable[[], tuple[int, int]]) -> Iterator[None]:
+    """Bytes, rate and time left on standard error; `measure` says how many of how many."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    progress = _Measured(*columns, console=Console(stderr=True), transient=True)
+    progress.measure = measure
+    with progress:
+        progress.add_task(label, total=None)
+        yield

@@ -127,10 +127,11 @@ def ordinal_range(kind: pa.DataType) -> tuple[int, int]:
 def ordinal_scalar(kind: pa.DataType, ordinal: int) -> pa.Scalar:
     """An Arrow scalar of a counted type; beyond the type's range, its first or last value.
 
-    It is made of its bytes, because Arrow imports pandas to convert a Python value.
+    It is made of its bytes: from a Python value Arrow would import pandas.
     """
     low, high = ordinal_range(kind)
-    data = min(max(ordinal, low), high).to_bytes(kind.bit_width // 8, "little", signed=low < 0)
+    bounded = min(max(ordinal, low), high)
+    data = bounded.to_bytes(kind.bit_width // 8, "little", signed=low < 0)
     return pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(data)])[0]
 
 

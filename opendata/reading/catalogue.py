@@ -14,6 +14,7 @@ from opendata.wire import keys
 from opendata.wire.catalogue import Catalogue, CatalogueEntry, read_catalogue
 from opendata.wire.errors import InvalidInput, NotFound, OpenDataError
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
 
 
 def load_catalogue(reader: ObjectReader) -> Catalogue:
@@ -24,7 +25,8 @@ def load_catalogue(reader: ObjectReader) -> Catalogue:
             or nothing published yet.
     """
     try:
-        return read_catalogue(reader.get(keys.INDEX).data, keys.INDEX)
+        data = reader.get(keys.INDEX, max_bytes=CATALOGUE_MAX_BYTES).data
+        return read_catalogue(data, keys.INDEX)
     except NotFound as error:
         if error.code == "no_store":
             raise

@@ -13,6 +13,7 @@ from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import POINTER_MAX_BYTES
 from opendata.wire.pointer import Pointer, read_pointer
 
 
@@ -26,7 +27,7 @@ def read_commit(
     """
     key = keys.commit_key(dataset, generation, commit_id)
     try:
-        commit = read_pointer(reader.get(key).data, key)
+        commit = read_pointer(reader.get(key, max_bytes=POINTER_MAX_BYTES).data, key)
     except NotFound as error:
         raise Corrupt(
             f"the history of {dataset} is broken: {key} is gone",

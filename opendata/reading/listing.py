@@ -13,6 +13,7 @@ from opendata.wire.codec import read_json
 from opendata.wire.digest import check_digest
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.version import Version, is_version, parse_version
 
 
@@ -70,7 +71,7 @@ def read_info(reader: ObjectReader, release: Release) -> dict[str, Any]:
     """`metadata.json`, if it shows this very release; else what the manifest alone tells."""
     key = keys.metadata_key(release.id)
     try:
-        metadata = read_json(reader.get(key).data, key)
+        metadata = read_json(reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, key)
     except (NotFound, Corrupt):
         metadata = {}
     if metadata.get("release") == str(release.version):
@@ -109,7 +110,9 @@ def read_readme(reader: ObjectReader, release: Release) -> str | None:
 
 
 def _named_object(reader: ObjectReader, key: str) -> bytes:
-    return check_digest(reader.get(key).data, keys.digest_of_object_key(key), key)
+    return check_digest(
+        reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, keys.digest_of_object_key(key), key
+    )
 
 
 def _frozen_versions(reader: ObjectReader, dataset: DatasetId) -> list[Version]:

@@ -31,12 +31,12 @@ class RememberingReader:
         """Where the store is."""
         return self._reader.url
 
-    def get(self, key: str) -> Blob:
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The object; a remembered document when the store is out of reach."""
         if not _is_memorable(key):
-            return self._reader.get(key)
+            return self._reader.get(key, max_bytes=max_bytes)
         try:
-            blob = self._reader.get(key)
+            blob = self._reader.get(key, max_bytes=max_bytes)
         except Unavailable as error:
             data = self._cache.recall(self._name(key))
             if data is None:

@@ -1,17 +1,17 @@
-"""One comparison of a column: as an Arrow expression, and as bounds compare it.
+"""One comparison of a column: as a mask over its values, and as bounds compare it.
 
-Both come from the same ordinals, so that what statistics rule out is never what the expression
-would have kept. Nulls behave as in Arrow: they satisfy no comparison, and `not in` unless listed.
+Both come from the same ordinals, so that what statistics rule out is never what the mask would
+have kept. Nulls behave as in Arrow: they satisfy no comparison, and `not in` unless listed.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from opendata.reading.bounds import (
     Ordinal,
@@ -19,6 +19,14 @@ from opendata.reading.bounds import (
     ordinal_range,
     ordinal_scalar,
     ordinals_around,
+)
+from opendata.reading.masks import (
+    Mask,
+    compared,
+    is_listed,
+    is_none_of_them,
+    is_null,
+    is_valid,
 )
 from opendata.reading.suggest import did_you_mean
 from opendata.reading.type_names import type_name
@@ -28,7 +36,13 @@ COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 MEMBERSHIPS = ("in", "not in")
 NULL_TESTS = ("is null", "is not null")
 OPERATORS = (*COMPARISONS, "=", *MEMBERSHIPS, *NULL_TESTS)
-_UNCOMPARABLE = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
+_UNCOMPARABLE = (
+    pa.ArrowInvalid,
+    pa.ArrowTypeError,
+    pa.ArrowNotImplementedError,
+    OverflowError,
+    UnicodeEncodeError,
+)
 
 
 @dataclass(frozen=True)
@@ -36,13 +50,13 @@ class Predicate:
     """One comparison of a column.
 
     `ordinals` are its values as bounds compare them, or None where bounds cannot tell;
-    `matches_null` says whether rows without a value satisfy it.
+    `matches_null` says whether rows without a value satisfy it, `mask` which values do.
     """
 
     column: str
     operator: str
     ordinals: tuple[Ordinal, ...] | None
-    expression: pc.Expression
+    mask: Mask
     matches_null: bool = False
 
 
@@ -63,7 +77,7 @@ def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predic
         )
     predicate = _compare(column, kind, "==" if operator == "=" else operator, value)
     try:
-        pa.table({column: pa.array([], kind)}).filter(predicate.expression)
+        predicate.mask(pa.chunked_array([], kind))
     except pa.ArrowNotImplementedError as error:
         raise InvalidInput(
             f"{column} is {type_name(kind)}; Arrow cannot filter that by {operator!r}",
@@ -82,8 +96,8 @@ def _compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predi
     if is_counted_type(kind):
         return compare_ordinal(column, kind, operator, _around(column, kind, value))
     scalar = _scalar(column, kind, value)
-    expression = _expression(column, operator, scalar)
-    return Predicate(column, operator, _ordinals(kind, [scalar]), expression)
+    ordinals = _ordinals(kind, [scalar])
+    return Predicate(column, operator, ordinals, compared(operator, scalar))
 
 
 def _null_test(column: str, operator: str, value: Any) -> Predicate:
@@ -93,9 +107,9 @@ def _null_test(column: str, operator: str, value: Any) -> Predicate:
             code="invalid_filter",
             hint=f"write ({column!r}, {operator!r})",
         )
-    valid = pc.field(column).is_valid()
-    wants_null = operator == "is null"
-    return Predicate(column, operator, None, ~valid if wants_null else valid, wants_null)
+    if operator == "is null":
+        return Predicate(column, operator, None, is_null, True)
+    return Predicate(column, operator, None, is_valid)
 
 
 def _compared_with_nothing(column: str, operator: str) -> InvalidInput:
@@ -116,42 +130,38 @@ def compare_ordinal(
     """
     last_not_after, first_not_before = around
     low, high = ordinal_range(kind)
-    field = pc.field(column)
     if operator in ("==", "!="):
         found = [last_not_after] if last_not_after == first_not_before else []
         return _equality(column, kind, operator, [one for one in found if low <= one <= high])
     # x < 1.5 and x >= 1.5 change between 1 and 2 at the later one, the others at the earlier.
     ordinal = first_not_before if operator in ("<", ">=") else last_not_after
+
     if low <= ordinal <= high:
-        expression = _expression(column, operator, ordinal_scalar(kind, ordinal))
-    elif (ordinal > high) == (operator in ("<", "<=")):
-        expression = field.is_valid()
+        mask = compared(operator, ordinal_scalar(kind, ordinal))
     else:
-        expression = field.isin(pa.array([], kind))
-    return Predicate(column, operator, (ordinal,), expression)
+        mask = is_valid if (ordinal > high) == (operator in ("<", "<=")) else is_none_of_them
+    return Predicate(column, operator, (ordinal,), mask)
 
 
 def _equality(column: str, kind: pa.DataType, operator: str, ordinals: Sequence[int]) -> Predicate:
-    field = pc.field(column)
     if ordinals:
-        expression = _expression(column, operator, ordinal_scalar(kind, ordinals[0]))
+        mask = compared(operator, ordinal_scalar(kind, ordinals[0]))
     else:
-        expression = field.isin(pa.array([], kind)) if operator == "==" else field.is_valid()
-    return Predicate(column, operator, tuple(ordinals), expression)
+        mask = is_none_of_them if operator == "==" else is_valid
+    return Predicate(column, operator, tuple(ordinals), mask)
 
 
 def _membership(column: str, kind: pa.DataType, operator: str, values: Sequence[Any]) -> Predicate:
     present = [value for value in values if value is not None]
     scalars = _members(column, kind, present)
-    listed = pa.array([None] if len(values) > len(present) else [], kind)
+    listed = pa.nulls(1 if len(values) > len(present) else 0, kind)
     if scalars:
         listed = pa.concat_arrays([listed, *(pa.repeat(one, 1) for one in scalars)])
-    expression = _field(column, kind).isin(_comparable(listed))
     return Predicate(
         column,
         operator,
         _ordinals(kind, scalars),
-        expression if operator == "in" else ~expression,
+        is_listed(listed, negated=operator == "not in"),
         matches_null=(operator == "in") == (listed.null_count > 0),
     )
 
@@ -183,10 +193,23 @@ def _around(column: str, kind: pa.DataType, value: Any) -> tuple[int, int]:
 
 
 def _scalar(column: str, kind: pa.DataType, value: Any) -> pa.Scalar:
+    """The value in the column's type; usual ones are made of their bytes.
+
+    From a Python value Arrow would import pandas, which takes longer than many a read.
+    """
     try:
+        if type(value) is float and pa.types.is_float64(kind):
+            return _of_bytes(kind, struct.pack("<d", value))
+        if type(value) is str and pa.types.is_string(kind):
+            data = value.encode("utf-8", "strict")
+            return _of_bytes(kind, struct.pack("<ii", 0, len(data)), data)
         return pa.scalar(value, kind)
     except _UNCOMPARABLE as error:
         raise _uncomparable(column, kind, value) from error
+
+
+def _of_bytes(kind: pa.DataType, *buffers: bytes) -> pa.Scalar:
+    return pa.Array.from_buffers(kind, 1, [None, *map(pa.py_buffer, buffers)])[0]
 
 
 def _uncomparable(column: str, kind: pa.DataType, value: Any) -> InvalidInput:
@@ -216,27 +239,3 @@ def _count(kind: pa.DataType, scalar: pa.Scalar) -> int:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _expression(column: str, operator: str, scalar: pa.Scalar) -> pc.Expression:
-    field, value = _field(column, scalar.type), _comparable(scalar)
-    comparisons = {
-        "==": field == value,
-        "!=": field != value,
-        "<": field < value,
-        "<=": field <= value,
-        ">": field > value,
-        ">=": field >= value,
-    }
-    return comparisons[operator]
-
-
-def _field(column: str, kind: pa.DataType) -> pc.Expression:
-    """The column in a type that Arrow can compare: for half floats it has no kernels."""
-    field = pc.field(column)
-    return field.cast(pa.float32()) if pa.types.is_float16(kind) else field
-
-
-def _comparable(value: Any) -> Any:
-    """The scalar or array that goes with :func:`_field`."""
-    return value.cast(pa.float32()) if pa.types.is_float16(value.type) else value

@@ -12,9 +12,9 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from opendata.reading.bounds import time_ordinal
+from opendata.reading.masks import combined
 from opendata.reading.predicates import NULL_TESTS, Predicate, compare, compare_ordinal
 from opendata.reading.suggest import did_you_mean
 from opendata.wire.errors import InvalidInput, NotFound
@@ -26,24 +26,26 @@ Filter = tuple[str, str, Any]
 
 @dataclass(frozen=True)
 class BoundQuery:
-    """A query against one release's schema. `alternatives` are or-ed, each and-ed within."""
+    """A query against one release's schema. `alternatives` are or-ed, each and-ed within.
+
+    `columns` come in the asked order; `wanted` are the same in the release's order, and `needed`
+    has those as well that only a filter looks at.
+    """
 
     columns: tuple[str, ...]
+    wanted: tuple[str, ...]
     needed: tuple[str, ...]
     alternatives: tuple[tuple[Predicate, ...], ...]
 
-    @property
-    def expression(self) -> pc.Expression | None:
-        """The rows asked for, or None for all of them."""
-        total: pc.Expression | None = None
-        for conjunction in self.alternatives:
-            part: pc.Expression | None = None
-            for predicate in conjunction:
-                part = predicate.expression if part is None else part & predicate.expression
-            if part is None:
-                return None
-            total = part if total is None else total | part
-        return total
+    def keep(self, table: pa.Table) -> pa.Table:
+        """The rows asked for; the table has the needed columns."""
+        if not all(self.alternatives):
+            return table
+        masks = [
+            combined([one.mask(table.column(one.column)) for one in conjunction], "and_kleene")
+            for conjunction in self.alternatives
+        ]
+        return table.filter(combined(masks, "or_kleene"))
 
 
 def bind_query(
@@ -78,8 +80,9 @@ def bind_query(
         for conjunction in _conjunctions(filters)
     )
     filtered = {predicate.column for part in alternatives for predicate in part}
+    ordered = tuple(name for name in schema.names if name in wanted)
     needed = tuple(name for name in schema.names if name in filtered or name in wanted)
-    return BoundQuery(wanted, needed, alternatives)
+    return BoundQuery(wanted, ordered, needed, alternatives)
 
 
 def resolve_column(manifest: Manifest, name: str) -> str:

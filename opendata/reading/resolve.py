@@ -14,6 +14,7 @@ from opendata.wire import keys
 from opendata.wire.digest import check_digest, digest_of
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.ids import DatasetId, Reference
+from opendata.wire.limits import CATALOGUE_MAX_BYTES, DOCUMENT_MAX_BYTES, POINTER_MAX_BYTES
 from opendata.wire.manifest import Manifest, read_manifest
 from opendata.wire.pointer import Pointer, read_pointer
 from opendata.wire.version import Version, parse_version
@@ -52,7 +53,7 @@ def read_route(reader: ObjectReader, dataset: DatasetId) -> Route | None:
     """
     key = keys.pointer_key(dataset)
     try:
-        blob = reader.get(key)
+        blob = reader.get(key, max_bytes=POINTER_MAX_BYTES)
     except NotFound:
         return None
     return Route(read_pointer(blob.data, key), blob.token)
@@ -73,7 +74,7 @@ def read_release(
         Corrupt: if its bytes were altered, or it is another data set's or version's manifest.
     """
     key = keys.release_key(dataset, version)
-    data = reader.get(key).data
+    data = reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
     if expected_sha256 is not None:
         check_digest(data, expected_sha256, key)
     manifest = read_manifest(data, key)
@@ -147,7 +148,7 @@ def _unknown_release(reader: ObjectReader, reference: Reference) -> NotFound:
 def _unknown_dataset(reader: ObjectReader, dataset: DatasetId) -> NotFound:
     """Why there is no such data set: perhaps there is not even a store."""
     try:
-        reader.get(keys.INDEX)
+        reader.get(keys.INDEX, max_bytes=CATALOGUE_MAX_BYTES)
     except NotFound as error:
         if error.code != "no_object":
             return error

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from opendata.stores.port import Blob, ObjectReader
+from opendata.stores.ranges import merge_ranges
 
 
 @dataclass
 class ReadStats:
-    """Counters of one read. `bytes_total` is the whole release, `verified` what was checked
-    beyond digests (`signature`) or that digests were all there was to check (`digests`)."""
+    """Counters of one read.
+
+    `bytes_read` are those of the release's shards that the answer was made of, wherever they lay;
+    `bytes_total` is the whole release. `requests` went to the store; `cache_hits` did not have to.
+    The row groups of a skipped shard are not counted: its chunk list is never read. `verified`
+    is what was checked beyond digests (`signature`), or that these were all (`digests`).
+    """
 
     shards_read: int = 0
     shards_skipped: int = 0
@@ -22,6 +32,33 @@ class ReadStats:
     seconds: float = 0.0
     verified: str = "digests"
     offline: bool = False
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._expected_bytes = 0
+        self._arriving_bytes = 0
+
+    def add(self, **counts: int) -> None:
+        """Count, from any thread."""
+        with self._lock:
+            for name, count in counts.items():
+                setattr(self, name, getattr(self, name) + count)
+
+    def expect(self, count_bytes: int) -> None:
+        """This many bytes more (or fewer) will be read than was known until now."""
+        with self._lock:
+            self._expected_bytes += count_bytes
+
+    def arrive(self, count_bytes: int) -> None:
+        """Bytes of a shard that is still on its way; taken back when it is counted as read."""
+        with self._lock:
+            self._arriving_bytes += count_bytes
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many bytes were read or have arrived, and how many are expected in all."""
+        with self._lock:
+            return self.bytes_read + self._arriving_bytes, self._expected_bytes
 
     def to_json(self) -> dict[str, Any]:
         """The counters by name."""
@@ -36,6 +73,58 @@ class ReadStats:
             f"{self.requests} requests, {self.seconds:.2f} s; verified by {self.verified}"
             + ("; offline, from the cache" if self.offline else "")
         )
+
+
+class CountedReader:
+    """The reading of one shard: its requests are counted, and its bytes as they arrive."""
+
+    def __init__(self, reader: ObjectReader, stats: ReadStats) -> None:
+        self._reader = reader
+        self._stats = stats
+        self._arrived = 0
+
+    @property
+    def url(self) -> str:
+        """Where the store is."""
+        return self._reader.url
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+        """One request."""
+        self._stats.add(requests=1)
+        blob = self._reader.get(key, max_bytes=max_bytes)
+        self._arrive(len(blob.data))
+        return blob
+
+    def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """As many requests as there are spans once near ranges are joined."""
+        self._stats.add(requests=len(merge_ranges(ranges)))
+        pieces = self._reader.get_ranges(key, ranges)
+        self._arrive(sum(len(piece) for piece in pieces))
+        return pieces
+
+    def stream(self, key: str, chunk_bytes: int = 8 << 20) -> Iterator[bytes]:
+        """One request, whose bytes count as they come."""
+        self._stats.add(requests=1)
+        for piece in self._reader.stream(key, chunk_bytes):
+            self._arrive(len(piece))
+            yield piece
+
+    def stat(self, key: str) -> Any:
+        """As the store answers."""
+        return self._reader.stat(key)
+
+    def local_path(self, key: str) -> str | None:
+        """As the store answers."""
+        return self._reader.local_path(key)
+
+    def settle(self, bytes_read: int) -> None:
+        """What arrived is there: from now on it counts as read."""
+        self._stats.add(bytes_read=bytes_read)
+        self._arrive(-self._arrived)
+
+    def _arrive(self, count_bytes: int) -> None:
+        self._arrived += count_bytes
+        self._stats.arrive(count_bytes)
 
 
 def human_bytes(count: int) -> str:

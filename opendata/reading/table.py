@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from opendata.reading.canonical_rows import rechunk
-from opendata.reading.query import BoundQuery, Moment, bind_query
-from opendata.reading.release_schema import release_schema
-from opendata.reading.shard import Access, OpenShard, open_shard
+from opendata.reading.ahead import in_order
+from opendata.reading.decode import decode
+from opendata.reading.selection import (
+    STREAMED_BYTES,
+    TASK_BYTES,
+    TASK_ROWS,
+    Selection,
+    portions,
+    select,
+)
+from opendata.reading.shard import Access
+from opendata.reading.source import ShardSource
 from opendata.wire.errors import InvalidInput
 from opendata.wire.manifest import Manifest
 
 
-def read_table(
-    access: Access,
-    manifest: Manifest,
-    *,
-    columns: Sequence[str] | None = None,
-    start: Moment | None = None,
-    end: Moment | None = None,
-    filters: Iterable[Any] | None = None,
-) -> pa.Table:
-    """The rows and columns asked for, in the release's order.
+def read_table(access: Access, manifest: Manifest, **asked: Any) -> pa.Table:
+    """The rows and columns asked for, in the release's order; `asked` is what `select` takes.
 
     Rows whose time is null are part of it only when no interval is asked. Costs are counted in
     `access.stats`.
@@ -35,55 +37,65 @@ def read_table(
         Corrupt: naming the object, if any byte differs from its digest.
     """
     started = time.perf_counter()
-    schema = release_schema(manifest)
-    query = bind_query(manifest, schema, columns=columns, start=start, end=end, filters=filters)
-    access.stats.bytes_total = manifest.size_bytes
-    parts = [_selected(shard.read(), query) for shard in _open_all(access, manifest, query, schema)]
-    wanted = pa.schema([schema.field(name) for name in query.columns])
-    table = pa.concat_tables(parts) if parts else wanted.empty_table()
+    selection = select(access, manifest, **asked)
+    table = whole_table(selection)
     access.stats.seconds = time.perf_counter() - started
     return table
 
 
+def whole_table(selection: Selection) -> pa.Table:
+    """All rows of a selection in one table of many chunks; nothing is copied to join them."""
+    with closing(selection.sources()) as sources:
+        tables = list(tables_of(selection, sources))
+    return pa.concat_tables(tables) if tables else selection.nothing()
+
+
+def tables_of(
+    selection: Selection, sources: Iterable[ShardSource]
+) -> Generator[pa.Table, None, None]:
+    """The asked rows of some shards, decoded ahead, in order."""
+    tasks = (
+        partial(decode, portion, selection.query, selection.schema)
+        for source in sources
+        for portion in portions(source, TASK_BYTES, TASK_ROWS)
+    )
+    with closing(in_order(tasks, workers=selection.workers)) as tables:
+        yield from tables
+
+
 def read_batches(
-    access: Access,
-    manifest: Manifest,
-    *,
-    batch_size: int,
-    columns: Sequence[str] | None = None,
-    start: Moment | None = None,
-    end: Moment | None = None,
-    filters: Iterable[Any] | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of `batch_size` (the last may be shorter), one row group in memory.
+    access: Access, manifest: Manifest, *, batch_size: int, **asked: Any
+) -> Generator[pa.RecordBatch, None, None]:
+    """The same rows in batches of `batch_size` (the last may be shorter), in bounded memory.
+
+    Held at once are a few decoded row groups and the compressed bytes of those that follow. The
+    first rows are read alone; the more are taken, the more are read ahead.
 
     Raises:
         InvalidInput: at once, for a batch size below 1; else as :func:`read_table`.
     """
     if batch_size < 1:
         raise InvalidInput(f"a batch has at least 1 row, not {batch_size}")
-    schema = release_schema(manifest)
-    query = bind_query(manifest, schema, columns=columns, start=start, end=end, filters=filters)
-    access.stats.bytes_total = manifest.size_bytes
-    groups = (
-        batch
-        for shard in _open_all(access, manifest, query, schema)
-        for index in shard.groups
-        for batch in _selected(shard.read([index]), query).to_batches()
-    )
-    return rechunk(groups, batch_size)
+    return _stream(select(access, manifest, **asked), batch_size)
 
 
-def _open_all(
-    access: Access, manifest: Manifest, query: BoundQuery, schema: pa.Schema
-) -> Iterator[OpenShard]:
-    for entry in manifest.files:
-        shard = open_shard(access, entry, query, schema)
-        if shard is not None:
-            yield shard
+def _stream(selection: Selection, batch_size: int) -> Generator[pa.RecordBatch, None, None]:
+    # Loads Arrow's functions, which a read of one table does without.
+    from opendata.reading.canonical_rows import rechunk
+
+    with (
+        closing(selection.sources(eager=False)) as sources,
+        closing(
+            in_order(_one_by_one(selection, sources), workers=selection.workers, eager=False)
+        ) as parts,
+    ):
+        yield from rechunk((batch for part in parts for batch in part.to_batches()), batch_size)
 
 
-def _selected(table: pa.Table, query: BoundQuery) -> pa.Table:
-    expression = query.expression
-    rows = table if expression is None else table.filter(expression)
-    return rows.select(list(query.columns))
+def _one_by_one(
+    selection: Selection, sources: Iterable[ShardSource]
+) -> Iterator[Callable[[], pa.Table]]:
+    for source in sources:
+        for portion in portions(source, STREAMED_BYTES, TASK_ROWS):
+            for index in portion.groups:
+                yield partial(decode, portion, selection.query, selection.schema, [index])

@@ -20,8 +20,9 @@ from opendata.wire import keys
 from opendata.wire.chunks import read_chunk_list
 from opendata.wire.codec import read_json
 from opendata.wire.digest import check_digest, digest_mismatch
-from opendata.wire.errors import Corrupt, NotFound, OpenDataError
+from opendata.wire.errors import Corrupt, NotFound, OpenDataError, Unavailable
 from opendata.wire.ids import DatasetId, Reference
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.manifest import named_objects
 from opendata.wire.pointer import Pointer
 from opendata.wire.version import Version, parse_version
@@ -68,6 +69,7 @@ def verify_dataset(
     Raises:
         NotFound: if the release does not exist.
         Corrupt: if pointer or manifest cannot even be read.
+        Unavailable: if the store stops answering: what was not read is not damaged.
     """
     release = resolve(reader, reference)
     checker = _Checker(reader, progress)
@@ -164,7 +166,7 @@ class _Checker:
 
     def _metadata(self, key: str) -> dict[str, Any]:
         try:
-            return read_json(self._reader.get(key).data, key)
+            return read_json(self._reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, key)
         except NotFound:
             return {}
 
@@ -173,6 +175,8 @@ class _Checker:
         self.objects += 1
         try:
             check()
+        except Unavailable:
+            raise
         except OpenDataError as error:
             self.damaged.append(Damage(error.details.get("object", what), error.message))
 
@@ -185,7 +189,11 @@ class _Checker:
             raise digest_mismatch(key, expected, sha.hexdigest())
 
     def _chunks(self, key: str, file_sha256: str) -> None:
-        data = check_digest(self._reader.get(key).data, keys.digest_of_object_key(key), key)
+        data = check_digest(
+            self._reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data,
+            keys.digest_of_object_key(key),
+            key,
+        )
         self.bytes += len(data)
         if read_chunk_list(data, key).file_sha256 != file_sha256:
             raise Corrupt(f"{key} is the chunk list of another file")

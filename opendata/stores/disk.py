@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from opendata.stores.port import LocalFile, Payload
+from opendata.stores.port import REPLACED, LocalFile, Payload
 from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, Unavailable
 
 OBJECT_MODE = 0o644
@@ -107,6 +107,22 @@ def staged_file(folder: str, payload: Payload) -> Iterator[tuple[str, int]]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         os.close(file)
+
+
+def read_at(file: int, offset: int, length: int) -> bytes:
+    """Exactly `length` bytes from `offset` on, however few the system gives at a time.
+
+    Raises:
+        Unavailable: if the file ends before.
+    """
+    pieces: list[bytes] = []
+    while length:
+        piece = os.pread(file, length, offset)
+        if not piece:
+            raise Unavailable("the file shrank while it was read", code=REPLACED)
+        pieces.append(piece)
+        offset, length = offset + len(piece), length - len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def remove_abandoned(folder: str) -> None:

@@ -17,11 +17,20 @@ import os
 import stat as stat_bits
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from opendata.stores import disk
 from opendata.stores.naming import check_key, check_prefix, is_key, parent_of
-from opendata.stores.port import AlreadyExists, Blob, ObjectStat, Payload, PreconditionFailed
-from opendata.stores.ranges import Pieces, Range, check_ranges, check_within
+from opendata.stores.port import (
+    AlreadyExists,
+    Blob,
+    ByteStream,
+    ObjectStat,
+    Opened,
+    Payload,
+    PreconditionFailed,
+)
+from opendata.stores.ranges import Pieces, Range, check_ranges, check_small, check_within
 from opendata.wire.errors import Denied, InvalidInput, NotFound, Unavailable
 
 LOCKS = ".locks"
@@ -59,22 +68,27 @@ class FolderStore:
 
     # --- reading ---------------------------------------------------------------
 
-    def get(self, key: str) -> Blob:
-        """The whole object with its version."""
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+        """The whole object with its version; one beyond `max_bytes` is refused."""
         with self._opened(key) as file, disk.explained(self._path(key)):
             found = os.fstat(file)
-            return Blob(_read_at(file, 0, found.st_size), _token(found))
+            check_small(found.st_size, max_bytes, key)
+            return Blob(disk.read_at(file, 0, found.st_size), _token(found))
 
     def get_ranges(self, key: str, ranges: Sequence[Range]) -> Pieces:
         """Bytes of several ranges, each exactly as long as asked."""
         check_ranges(ranges)
         with self._opened(key) as file, disk.explained(self._path(key)):
             check_within(ranges, os.fstat(file).st_size, key)
-            return [_read_at(file, offset, length) for offset, length in ranges]
+            return [disk.read_at(file, offset, length) for offset, length in ranges]
 
-    def stream(self, key: str, chunk_bytes: int = 8 << 20) -> Iterator[bytes]:
+    def stream(self, key: str, chunk_bytes: int = 8 << 20) -> ByteStream:
         """The object in pieces of at most `chunk_bytes`."""
+        return ByteStream(partial(self._pieces, key, chunk_bytes))
+
+    def _pieces(self, key: str, chunk_bytes: int, opened: Opened) -> Iterator[bytes]:
         with self._opened(key) as file:
+            opened(_object_stat(key, os.fstat(file)))
             while chunk := self._read_chunk(file, key, chunk_bytes):
                 yield chunk
 
@@ -264,17 +278,6 @@ def _token(found: os.stat_result) -> str:
 def _object_stat(key: str, found: os.stat_result) -> ObjectStat:
     modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
     return ObjectStat(key, found.st_size, _token(found), modified_at)
-
-
-def _read_at(file: int, offset: int, length: int) -> bytes:
-    pieces: Pieces = []
-    while length:
-        piece = os.pread(file, length, offset)
-        if not piece:
-            raise Unavailable("the file shrank while it was read")
-        pieces.append(piece)
-        offset, length = offset + len(piece), length - len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _make_later(file: int, replaced_path: str) -> None:

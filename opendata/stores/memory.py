@@ -24,9 +24,7 @@ class MemoryStore(ObstoreStore):
     def __init__(self, name: str = "unnamed") -> None:
         client = MemoryClient()
         url = f"memory://{name}"
-        super().__init__(
-            Clients(usual=client, exact=client, bulk=lambda _: client), Place(url, url)
-        )
+        super().__init__(Clients(usual=client, bulk=lambda _: client), Place(url, url))
 
     @contextlib.contextmanager
     def _body(self, data: Payload) -> Iterator[bytes]:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from obstore import exceptions as foreign
 
+from opendata.stores.port import RATE_LIMITED, SLOW_DOWN, UNREACHABLE, WRITE_CONFLICT
 from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, Unavailable
 
 _STATUS = re.compile(r"status code: (\d{3})")
+_NO_CONNECTION = re.compile(r"kind: Connect\b|Error\(\s*Connect,")
 _CODE = re.compile(r"<Code>(\w+)</Code>|\(code: (\w+)\)")
 
 FOREIGN_ERRORS = (foreign.BaseError, FileNotFoundError, ValueError)
@@ -24,6 +26,11 @@ NO_BUCKET = "NoSuchBucket"
 TOO_MANY_REQUESTS = 429
 CONFLICTING_WRITE = 409
 _PASSING = (408, CONFLICTING_WRITE, TOO_MANY_REQUESTS)
+_TOO_MANY = ("SlowDown", "TooManyRequests", "RequestLimitExceeded", "Throttling")
+_EXPIRED = ("ExpiredToken", "ExpiredRequest", "ExpiredTokenException", "TokenRefreshRequired")
+_UNKNOWN_KEYS = ("InvalidAccessKeyId", "InvalidToken", "UnrecognizedClientException")
+_DENIALS = ("AccessDenied", *_EXPIRED, *_UNKNOWN_KEYS)
+_OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint")
 CREDENTIALS_HINT = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
 
@@ -46,6 +53,14 @@ def code_of(error: BaseException) -> str:
     """S3's own name of the error, or nothing."""
     found = _CODE.search(str(error))
     return (found[1] or found[2]) if found else ""
+
+
+def is_unconnected(error: BaseException) -> bool:
+    """Whether no connection was made (no network, no such host, nobody listens): nothing was sent.
+
+    The library tells it in the description of its error's origin.
+    """
+    return status_of(error) is None and _NO_CONNECTION.search(str(error)) is not None
 
 
 def is_busy(error: BaseException) -> bool:
@@ -74,9 +89,12 @@ def explain(error: BaseException, place: Place, what: str) -> OpenDataError:
         return _explain_denial(place, what, code)
     if status is None or status >= 500 or status in _PASSING:
         return _explain_silence(error, place, what, status)
+    refusal = f"cannot {what} in {place.url}: {place.server} refuses the request"
+    if code in _OTHER_REGION or status in (301, 307):
+        message = f"{refusal}, because the bucket is in another region"
+        return InvalidInput(message, code="wrong_region", hint="set AWS_REGION to the bucket's")
     return InvalidInput(
-        f"cannot {what} in {place.url}: {place.server} refuses the request "
-        f"({status}{' ' + code if code else ''})",
+        f"{refusal} ({status}{' ' + code if code else ''})",
         code="store_refused",
         hint="check OPENDATA_STORAGE, OPENDATA_S3_ENDPOINT and AWS_REGION",
     )
@@ -85,14 +103,17 @@ def explain(error: BaseException, place: Place, what: str) -> OpenDataError:
 def _is_denial(error: BaseException, status: int | None, code: str) -> bool:
     if isinstance(error, foreign.PermissionDeniedError | foreign.UnauthenticatedError):
         return True
-    return status in (401, 403) or code in ("AccessDenied", "ExpiredToken", "InvalidToken")
+    return status in (401, 403) or code in _DENIALS
 
 
 def _explain_denial(place: Place, what: str, code: str) -> Denied:
     if code == "SignatureDoesNotMatch":
         message = f"{place.server} does not accept the secret key for {place.url}"
         return Denied(message, code="wrong_secret", hint="check AWS_SECRET_ACCESS_KEY")
-    if code in ("InvalidAccessKeyId", "ExpiredToken", "InvalidToken"):
+    if code in _EXPIRED:
+        message = f"the credentials (or the signed address) for {place.url} have expired"
+        return Denied(message, code="expired_credentials", hint="get new ones, then try again")
+    if code in _UNKNOWN_KEYS:
         message = f"{place.server} does not know these credentials for {place.url}, or no longer"
         return Denied(message, code="wrong_credentials", hint=CREDENTIALS_HINT)
     if code == "RequestTimeTooSkewed":
@@ -110,13 +131,25 @@ def _explain_silence(
 ) -> OpenDataError:
     if isinstance(error, foreign.NotSupportedError | foreign.InvalidPathError | ValueError):
         return InvalidInput(f"cannot {what} in {place.url}: the store cannot do that")
-    if status == TOO_MANY_REQUESTS:
+    if "Header missing from response" in str(error):
+        return InvalidInput(
+            f"cannot {what} in {place.url}: {place.server} answers without a length, a time or "
+            "a version, as no store does",
+            code="no_store_there",
+            hint="check the address: OPENDATA_STORAGE",
+        )
+    code = code_of(error)
+    if status == TOO_MANY_REQUESTS or code in _TOO_MANY:
         message = f"cannot {what} in {place.url}: {place.server} takes no more requests just now"
-        return Unavailable(message, code="rate_limited", hint="wait a minute and try again")
+        busy = RATE_LIMITED if status == TOO_MANY_REQUESTS else SLOW_DOWN
+        return Unavailable(message, code=busy, hint="wait a minute and try again")
+    if status == CONFLICTING_WRITE:
+        message = f"cannot {what} in {place.url}: other writes of the same object are under way"
+        return Unavailable(message, code=WRITE_CONFLICT, hint="try again in a moment")
     answer = f"it answered {status}" if status else "it does not answer"
     return Unavailable(
         f"cannot {what} in {place.url}: {place.server} is out of order or out of reach ({answer})",
-        code="store_unavailable",
+        code=UNREACHABLE if is_unconnected(error) else "store_unavailable",
         hint="check the address (OPENDATA_STORAGE, OPENDATA_S3_ENDPOINT) and the network, "
         "then try again",
     )

@@ -1,15 +1,15 @@
 """The reading half of the port over obstore, for every technology that this library speaks.
 
 Here belongs what S3, HTTP and memory have in common. What a technology needs to be opened
-(credentials, time-outs, addresses) is in its own module; writing is in `obstore_store`.
+(credentials, time-outs, addresses) is in its own module; writing is in `obstore_store`. Every
+request is sent once: asking again is `patient_reader`'s.
 """
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
@@ -21,14 +21,14 @@ from opendata.stores.obstore_errors import (
     Place,
     explain,
     is_beyond_end,
-    is_busy,
 )
-from opendata.stores.port import Blob, ObjectStat
+from opendata.stores.port import REPLACED, Blob, ByteStream, ObjectStat, Opened
 from opendata.stores.ranges import (
     Pieces,
     Range,
     Span,
     check_ranges,
+    check_small,
     check_within,
     cut_ranges,
     merge_ranges,
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ObjectStore as Client
 
-# R2 takes one write a second per key; a refused one (429) had no effect and may be sent again.
-BUSY_PAUSES_SECONDS = (1.0, 1.5, 2.5, 4.0)
 STREAMED_BYTES = 1 << 20
 
 Answer = TypeVar("Answer")
@@ -48,30 +46,22 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Clients:
-    """The library's client for each kind of request.
+    """The library's client for each kind of request; none repeats a request by itself.
 
-    `exact` never repeats a request by itself, so that a compare-and-set is sent once and its
-    answer is its own. `bulk` makes a client with the patience for so many bytes.
+    So a compare-and-set is sent once and its answer is its own. `bulk` makes a client that gives
+    a write the time that so many bytes may take.
     """
 
     usual: Client
-    exact: Client
     bulk: Callable[[int], Client]
 
 
 class ObstoreReader:
     """Objects that can be read."""
 
-    def __init__(
-        self,
-        clients: Clients,
-        place: Place,
-        *,
-        busy_pauses_seconds: Sequence[float] = BUSY_PAUSES_SECONDS,
-    ) -> None:
+    def __init__(self, clients: Clients, place: Place) -> None:
         self._clients = clients
         self._place = place
-        self._busy_pauses_seconds = busy_pauses_seconds
         self._bucket_seen = place.bucket is None
 
     def __repr__(self) -> str:
@@ -82,12 +72,13 @@ class ObstoreReader:
         """The address as typed; never with credentials."""
         return self._place.url
 
-    def get(self, key: str) -> Blob:
-        """The whole object with its version."""
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+        """The whole object with its version; one beyond `max_bytes` is refused unread."""
         check_key(key)
 
         def request() -> Blob:
             result = self._clients.usual.get(key)
+            check_small(result.meta["size"], max_bytes, key)
             return Blob(bytes(result.bytes()), _token(result.meta))
 
         return self._ask(request, f"read {key}")
@@ -104,23 +95,9 @@ class ObstoreReader:
             raise self._too_short(key, ranges)
         return cut_ranges(ranges, spans, fetched)
 
-    def stream(self, key: str, chunk_bytes: int = 8 << 20) -> Iterator[bytes]:
+    def stream(self, key: str, chunk_bytes: int = 8 << 20) -> ByteStream:
         """The object in pieces of at most `chunk_bytes`."""
-        check_key(key)
-        what = f"read {key}"
-        pieces = self._ask(
-            lambda: self._clients.usual.get(key).stream(
-                min_chunk_size=min(chunk_bytes, STREAMED_BYTES)
-            ),
-            what,
-        )
-        try:
-            for piece in pieces:
-                view = memoryview(piece)
-                for begin in range(0, len(view), chunk_bytes):
-                    yield bytes(view[begin : begin + chunk_bytes])
-        except FOREIGN_ERRORS as error:
-            raise explain(error, self._place, what) from error
+        return ByteStream(partial(self._pieces, key, chunk_bytes))
 
     def stat(self, key: str) -> ObjectStat | None:
         """What is known of the object, or None."""
@@ -142,6 +119,19 @@ class ObstoreReader:
         return None
 
     # --- how -------------------------------------------------------------------
+
+    def _pieces(self, key: str, chunk_bytes: int, opened: Opened) -> Iterator[bytes]:
+        check_key(key)
+        what = f"read {key}"
+        result = self._ask(lambda: self._clients.usual.get(key), what)
+        opened(object_stat(result.meta))
+        try:
+            for piece in result.stream(min_chunk_size=min(chunk_bytes, STREAMED_BYTES)):
+                view = memoryview(piece)
+                for begin in range(0, len(view), chunk_bytes):
+                    yield bytes(view[begin : begin + chunk_bytes])
+        except FOREIGN_ERRORS as error:
+            raise explain(error, self._place, what) from error
 
     def _stat_by_get(self, key: str, what: str) -> ObjectStat | None:
         try:
@@ -172,23 +162,17 @@ class ObstoreReader:
             check_within(ranges, found.size if found else 0, key)
         except Corrupt as error:
             return error
-        return Unavailable(f"{key} in {self.url} was replaced while it was read; try again")
+        message = f"{key} in {self.url} was replaced while it was read; try again"
+        return Unavailable(message, code=REPLACED)
 
     def _ask(self, request: Callable[[], Answer], what: str) -> Answer:
-        """Send a request, again when the server is only busy; translate what it reports."""
-        pauses = iter(self._busy_pauses_seconds)
-        while True:
-            try:
-                answer = request()
-            except FOREIGN_ERRORS as error:
-                pause_seconds = next(pauses, None) if is_busy(error) else None
-                if pause_seconds is None:
-                    raise explain(error, self._place, what) from error
-                # Jitter, so that writers that collided do not collide again.
-                time.sleep(pause_seconds * (0.5 + random.random()))
-            else:
-                self._bucket_seen = True
-                return answer
+        """Send a request; translate what it reports."""
+        try:
+            answer = request()
+        except FOREIGN_ERRORS as error:
+            raise explain(error, self._place, what) from error
+        self._bucket_seen = True
+        return answer
 
 
 def object_stat(meta: ObjectMeta) -> ObjectStat:

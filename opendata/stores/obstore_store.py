@@ -54,7 +54,7 @@ class ObstoreStore(ObstoreReader):
     ) -> str:
         """Replace exactly the version `token`, or raise PreconditionFailed."""
         try:
-            return self._put(self._clients.exact, key, data, {"e_tag": token}, content_type)
+            return self._put(self._client_for(data), key, data, {"e_tag": token}, content_type)
         except foreign.PreconditionError as error:
             message = f"{key} in {self.url} is another version by now, or does not exist"
             raise PreconditionFailed(message) from error

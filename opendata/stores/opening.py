@@ -1,7 +1,8 @@
 """From an address to a store, and from an environment to an address.
 
 Technologies are imported when the first store of theirs is opened, so that `import opendata`
-stays quick.
+stays quick. Stores behind a network are opened with patience around them; a folder and memory
+answer at once and for good.
 """
 
 from __future__ import annotations
@@ -65,9 +66,10 @@ def open_store(url: str, *, environ: Mapping[str, str]) -> ObjectStore:
     """
     scheme = _scheme(url)
     if scheme == "s3":
+        from opendata.stores.patient_store import PatientStore
         from opendata.stores.s3 import open_s3
 
-        return open_s3(url, environ)
+        return PatientStore(open_s3(url, environ))
     if scheme == "memory":
         from opendata.stores.memory import named_memory
 
@@ -102,6 +104,7 @@ def _folder(url: str, scheme: str) -> str:
 
 def _open_web(url: str) -> ObjectReader:
     from opendata.stores.http import HttpStore
+    from opendata.stores.patient_reader import PatientReader
 
     address = parse_web_address(url)
     if not (address.is_encrypted or address.is_loopback):
@@ -110,7 +113,7 @@ def _open_web(url: str) -> ObjectReader:
             code="invalid_store",
             hint=f"use https://{address.host}…",
         )
-    return HttpStore(address)
+    return PatientReader(HttpStore(address))
 
 
 def _absolute(url: str, environ: Mapping[str, str], cwd: str) -> str:

@@ -27,9 +27,9 @@ class OverlayStore:
         """The address of what lies underneath, since that is what is being rehearsed."""
         return self._lower.url if self._lower else self._upper.url
 
-    def get(self, key: str) -> Blob:
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The object of the upper layer, else the lower one's."""
-        return self._layer(key).get(key)
+        return self._layer(key).get(key, max_bytes=max_bytes)
 
     def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Ranges of the object that `get` would return."""

@@ -9,18 +9,34 @@ Promises:
 - `put_new` and `put_if_match` are atomic with respect to each other and to `put`, across threads
   and processes. Of many concurrent `put_new` on one key exactly one succeeds.
 - `Unavailable` from a write means *outcome unknown*: the write may have happened. Nothing may be
-  deleted or reported as failed on such an outcome; read back and settle it.
+  deleted or reported as failed on such an outcome; read back and settle it. `patient_store` does
+  so for every store behind a network, and what it cannot settle comes out as such.
+- A conditional write that is refused did not happen, or happened unanswered and was replaced
+  since: whoever has to know which (the pointer's swap) looks at the history. One whose answer was
+  lost is known by its bytes: where it matters who wrote them, they hold something of the writer's
+  own (the pointer's random digits).
 - `list` returns keys in byte order, whatever the technology's own order is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from opendata.wire.errors import Conflict
+
+# Codes of `Unavailable` that say more than that there was no answer.
+RATE_LIMITED = "rate_limited"
+SLOW_DOWN = "slow_down"
+UNREACHABLE = "store_unreachable"
+WRITE_CONFLICT = "write_conflict"
+REPLACED = "replaced_while_read"
+WITHOUT_EFFECT = frozenset({RATE_LIMITED, UNREACHABLE, WRITE_CONFLICT})
+"""The request did nothing: it was not let in, or never arrived."""
+LASTING = frozenset({REPLACED, "disk_full", "disk_error", "locked", "outcome_unknown"})
+"""Waiting alone cures none of these."""
 
 
 class AlreadyExists(Conflict):
@@ -67,6 +83,31 @@ class Blob:
     token: str
 
 
+Opened = Callable[[ObjectStat], None]
+
+
+class ByteStream(Iterator[bytes]):
+    """An object's pieces; `version` says what they are pieces of, once the first was asked for.
+
+    `pieces` makes them, and is given a function to tell the version to.
+    """
+
+    def __init__(self, pieces: Callable[[Opened], Iterator[bytes]]) -> None:
+        self.version: ObjectStat | None = None
+        self._pieces = pieces(self._note)
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def _note(self, version: ObjectStat) -> None:
+        self.version = version
+
+
+def version_of(stream: Iterator[bytes]) -> ObjectStat | None:
+    """What a stream's pieces are pieces of, where it knows."""
+    return stream.version if isinstance(stream, ByteStream) else None
+
+
 @runtime_checkable
 class ObjectReader(Protocol):
     """The reading half; all that a consumer needs (a public HTTPS address offers only this)."""
@@ -76,8 +117,12 @@ class ObjectReader(Protocol):
         """Where this store is, as a person would type it; carries no secret."""
         ...
 
-    def get(self, key: str) -> Blob:
-        """The whole object. Raises NotFound, Denied, Unavailable."""
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+        """The whole object. Raises NotFound, Denied, Unavailable.
+
+        With `max_bytes` a larger object is refused as Corrupt before it is read: no document
+        that others may write decides how much memory its reader needs.
+        """
         ...
 
     def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
@@ -88,7 +133,7 @@ class ObjectReader(Protocol):
         ...
 
     def stream(self, key: str, chunk_bytes: int = 8 << 20) -> Iterator[bytes]:
-        """The object in pieces, for bytes that should not be held whole."""
+        """The object in pieces, for bytes that should not be held whole; all of one version."""
         ...
 
     def stat(self, key: str) -> ObjectStat | None:

@@ -1,6 +1,6 @@
 """Arithmetic of byte ranges: check them, merge near ones into few requests, cut them out again.
 
-Pure functions over `(offset, length)` pairs; nothing here reads anything.
+Pure functions over `(offset, length)` pairs and sizes; nothing here reads anything.
 """
 
 from __future__ import annotations
@@ -50,6 +50,21 @@ def check_within(ranges: Sequence[Range], size: int, what: str) -> None:
                 hint="od verify lists every damaged object of a data set",
                 details={"object": what, "size_bytes": size, "offset": offset, "length": length},
             )
+
+
+def check_small(size: int, max_bytes: int | None, what: str) -> None:
+    """Refuse to hold an object that is larger than its kind can be.
+
+    Raises:
+        Corrupt: naming the object and both sizes.
+    """
+    if max_bytes is not None and size > max_bytes:
+        raise Corrupt(
+            f"{what} has {size} bytes, but at most {max_bytes} can be right; it was not read",
+            code="object_too_large",
+            hint="od verify lists every damaged object of a data set",
+            details={"object": what, "size_bytes": size, "max_bytes": max_bytes},
+        )
 
 
 def merge_ranges(ranges: Sequence[Range], gap_bytes: int = MERGE_GAP_BYTES) -> list[Span]:

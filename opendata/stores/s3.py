@@ -12,14 +12,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store as S3Client
 
 from opendata.stores.addresses import BucketAddress, parse_bucket_address, parse_web_address
-from opendata.stores.http import client_options, retry_config
+from opendata.stores.http import ONCE, SILENCE_SECONDS, client_options
 from opendata.stores.obstore_errors import Place
-from opendata.stores.obstore_reader import BUSY_PAUSES_SECONDS, Clients
+from opendata.stores.obstore_reader import Clients
 from opendata.stores.obstore_store import ObstoreStore
 from opendata.wire.errors import Denied, InvalidInput
 
@@ -34,9 +35,8 @@ FETCHED_CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
-SMALL_WRITE_BYTES = 8 << 20
 # A conditional write may wait ten seconds for its turn on a server under contention.
-WRITE_SECONDS = 120
+WRITE_SECONDS = 40
 SLOWEST_UPLOAD_BYTES_PER_SECOND = 128 << 10
 
 
@@ -105,18 +105,18 @@ class S3Settings:
 
 
 def open_s3(
-    url: str,
-    environ: Mapping[str, str],
-    *,
-    busy_pauses_seconds: Sequence[float] = BUSY_PAUSES_SECONDS,
+    url: str, environ: Mapping[str, str], *, silence_seconds: float = SILENCE_SECONDS
 ) -> ObstoreStore:
-    """The store at `s3://bucket/prefix`; nothing is asked of the server yet."""
+    """The store at `s3://bucket/prefix`; nothing is asked of the server yet.
+
+    It sends every request once; `open_store` puts patience around it. A read whose body falls
+    silent for `silence_seconds` is given up.
+    """
     address = parse_bucket_address(url)
     settings = S3Settings.from_environ(environ)
     server = settings.endpoint or f"S3 ({settings.region})"
     place = Place(address.url, server, address.bucket)
-    clients = _clients(address, settings)
-    return ObstoreStore(clients, place, busy_pauses_seconds=busy_pauses_seconds)
+    return ObstoreStore(_clients(address, settings, silence_seconds), place)
 
 
 def find_credentials(environ: Mapping[str, str]) -> Credentials | None:
@@ -148,21 +148,26 @@ def _profile_credentials(environ: Mapping[str, str]) -> Credentials | None:
     return Credentials(access_key, secret_key, profile.get("aws_session_token"))
 
 
-def _clients(address: BucketAddress, settings: S3Settings) -> Clients:
-    small = _client(address, settings, write_seconds=WRITE_SECONDS)
-
-    def bulk(size_bytes: int) -> S3Client:
-        if size_bytes <= SMALL_WRITE_BYTES:
-            return small
-        seconds = WRITE_SECONDS + size_bytes // SLOWEST_UPLOAD_BYTES_PER_SECOND
+def _clients(address: BucketAddress, settings: S3Settings, silence_seconds: float) -> Clients:
+    @cache
+    def writer(doublings: int) -> S3Client:
+        seconds = WRITE_SECONDS + (1 << doublings) // SLOWEST_UPLOAD_BYTES_PER_SECOND
         return _client(address, settings, write_seconds=seconds)
 
-    exact = _client(address, settings, write_seconds=WRITE_SECONDS, retries=0)
-    return Clients(usual=_client(address, settings), exact=exact, bulk=bulk)
+    def bulk(size_bytes: int) -> S3Client:
+        # One client for all writes of about a size, so that connections are used again.
+        return writer(max(size_bytes, 1 << 20).bit_length())
+
+    usual = _client(address, settings, silence_seconds=silence_seconds)
+    return Clients(usual=usual, bulk=bulk)
 
 
 def _client(
-    address: BucketAddress, settings: S3Settings, *, write_seconds: int = 0, **retries: int
+    address: BucketAddress,
+    settings: S3Settings,
+    *,
+    silence_seconds: float = SILENCE_SECONDS,
+    write_seconds: int = 0,
 ) -> S3Client:
     # Whatever this process's own environment says about S3 is overruled by name, because the
     # library would read it as well.
@@ -173,10 +178,10 @@ def _client(
         "conditional_put": "etag",
         "disable_bulk_delete": True,  # several servers lack it
     }
-    options: Any = {}
     if settings.endpoint:
         config |= {"endpoint": settings.endpoint, "aws_endpoint_url_s3": settings.endpoint}
-        options = client_options(parse_web_address(settings.endpoint))
+    server = parse_web_address(settings.endpoint) if settings.endpoint else None
+    options: Any = client_options(server, silence_seconds)
     if write_seconds:
         # While a body is sent nothing is read, so that silence says nothing: limit the whole.
         options.pop("read_timeout", None)
@@ -186,7 +191,7 @@ def _client(
         prefix=address.prefix,
         config=config,  # type: ignore[arg-type]
         client_options=options,
-        retry_config=retry_config(**retries),
+        retry_config=ONCE,
         credential_provider=settings.credentials,
     )
 

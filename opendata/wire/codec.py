@@ -15,6 +15,9 @@ from opendata.wire.digest import canonical_json
 from opendata.wire.errors import Corrupt, InvalidInput
 
 T = TypeVar("T", bound="Wire")
+DOCUMENT_BYTES_MAX = 128 << 20
+"""What a stored document may have at most; as values it takes many times that much memory."""
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 # Type checkers do not see that a struct's subclasses are frozen and keyword-only as it is.
@@ -43,9 +46,10 @@ def read_wire(kind: type[T], data: bytes, what: str) -> T:
     Raises:
         Corrupt: naming `what` and the place in it, when the bytes are not such a value.
     """
+    _check_size(data, what)
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise Corrupt(
             f"{what} cannot be read as a {kind.__name__.lower()}: {error}",
             code="malformed_object",
@@ -60,14 +64,25 @@ def read_json(data: bytes, what: str) -> dict[str, Any]:
     Raises:
         Corrupt: naming `what`.
     """
+    _check_size(data, what)
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise Corrupt(
             f"{what} is not a JSON object: {error}",
             code="malformed_object",
             details={"object": what},
         ) from error
+
+
+def _check_size(data: bytes, what: str) -> None:
+    if len(data) > DOCUMENT_BYTES_MAX:
+        raise Corrupt(
+            f"{what} has {len(data):,} bytes; a document has at most {DOCUMENT_BYTES_MAX:,}",
+            code="document_too_large",
+            hint="od verify names damaged objects; an earlier release can be loaded by @VERSION",
+            details={"object": what, "size_bytes": len(data)},
+        )
 
 
 def stored_canonical(value: dict[str, Any], what: str) -> bytes:

@@ -40,6 +40,8 @@ def sorted_runs_of_one_shard(
     rows: pa.RecordBatch, time: str | None, shard: str
 ) -> Iterator[tuple[int | None, pa.RecordBatch]]:
     """The same for rows that lie in the order of time, where most batches are of one shard."""
+    if not rows.num_rows:
+        return
     if time is None or shard == "none":
         yield None, rows
         return

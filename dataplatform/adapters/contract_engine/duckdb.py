@@ -6,24 +6,21 @@ and how answers become findings. The questions stand beside it, by subject.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
-from dataplatform.adapters.contract_engine.by_shard import ByShard, measure_by_shard
+from dataplatform.adapters.contract_engine.by_shard import measure_by_shard
 from dataplatform.adapters.contract_engine.files_agree import check_files
-from dataplatform.adapters.contract_engine.measure import (
-    column_profile,
-    column_question,
-    exact_facts,
-    profile_of,
-    row_count_question,
-)
+from dataplatform.adapters.contract_engine.guarded import Outcome
+from dataplatform.adapters.contract_engine.measure import exact_facts, profile_of
 from dataplatform.adapters.contract_engine.obstacles import field_obstacle, obstacle
-from dataplatform.adapters.contract_engine.one_pass import Answer, Question, ask
 from dataplatform.adapters.contract_engine.order_rules import monotonic, primary_key, unique
+from dataplatform.adapters.contract_engine.orders import Orders
+from dataplatform.adapters.contract_engine.plain_rules import plain_rules
 from dataplatform.adapters.contract_engine.row_rules import RowRule, nullability, row_rule
-from dataplatform.adapters.contract_engine.user_rules import user_findings
-from dataplatform.adapters.duckdb.repetition import Repetition
+from dataplatform.adapters.contract_engine.scan import Scan, scan_of, scan_table
+from dataplatform.adapters.contract_engine.user_rules import finding_of, user_findings
 from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
 from dataplatform.adapters.duckdb.table import Table, open_table
 from dataplatform.adapters.duckdb.text import names
@@ -37,7 +34,7 @@ from dataplatform.contracts.model import (
     Severity,
     UniqueRule,
 )
-from dataplatform.contracts.profile import ColumnProfile, Profile
+from dataplatform.contracts.profile import Profile
 from dataplatform.contracts.report import SAMPLES_MAX, Finding, Report, counted, not_evaluated
 from dataplatform.contracts.schema_fit import check_fields
 from dataplatform.contracts.shard_facts import KnownShard
@@ -68,10 +65,16 @@ class DuckDBContractEngine:
         table = open_table(files)
         nulls, conditions = _conditions(table, contract)
         with locked_session(table.files, self._limits) as session, table.opened(session):
-            parts = measure_by_shard(session, table, contract, [*nulls, *conditions], known)
-            scan = _scan_of(parts, [*nulls, *conditions]) if parts else None
-            scan = scan or _scan(session, table, [*nulls, *conditions])
-            judge = _Judge(session, table, contract, scan)
+            plain, orders = plain_rules(session, table, contract), Orders(session, table)
+            asked = [*nulls, *conditions, *plain.values()]
+            parts = measure_by_shard(session, table, contract, asked, known)
+            if parts:
+                scan = scan_of(parts, asked)
+            else:
+                scan = scan_table(session, table, asked, orders.distinct(contract))
+            for fields in scan.told_apart:
+                orders.prove(fields, scan.rows)
+            judge = _Judge(session, table, contract, scan, orders, plain)
             structure = [*check_fields(contract, table.schema), *check_files(table)]
             findings = [
                 *structure,
@@ -95,36 +98,11 @@ class DuckDBContractEngine:
         """Measure only, exactly where `thresholds` ask for it; see the port."""
         table = open_table(files)
         with locked_session(table.files, self._limits) as session, table.opened(session):
-            scan = _scan(session, table, [])
+            scan = scan_table(session, table, [])
             for error in scan.errors.values():
                 raise error
             facts = list(exact_facts(session, table, thresholds))
         return profile_of(scan.rows, scan.columns, time, facts)
-
-
-@dataclass(frozen=True)
-class _Scan:
-    """What the one pass answered."""
-
-    rows: int
-    columns: dict[str, ColumnProfile]
-    errors: dict[str, OpenDataError]
-    counts: dict[RowRule, Answer]
-    told_apart: frozenset[tuple[str, ...]] = frozenset()
-
-    def proven(self, fields: tuple[str, ...]) -> Repetition | None:
-        """What the shards' order says about repetition of these fields."""
-        return Repetition(self.rows, 0, 0) if fields in self.told_apart else None
-
-    def unread(self, table: Table, structure: Sequence[Finding]) -> Iterator[Finding]:
-        """A finding for each column that could not be measured and is not told of yet."""
-        told = {field for finding in structure if not finding.passed for field in finding.fields}
-        for column, error in self.errors.items():
-            why = f"column {column!r} cannot be read: {error.message}"
-            yield not_evaluated(f"field({column})", (column,), Severity.ERROR, why, error.hint)
-        for column, why in table.unreadable.items():
-            if column not in told:
-                yield not_evaluated(f"field({column})", (column,), Severity.ERROR, why)
 
 
 def _conditions(table: Table, contract: Contract) -> tuple[list[RowRule], list[RowRule]]:
@@ -134,45 +112,6 @@ def _conditions(table: Table, contract: Contract) -> tuple[list[RowRule], list[R
     return nulls, [c for c in (row_rule(rule, table) for rule in sound) if c is not None]
 
 
-def _scan(session: Session, table: Table, conditions: Sequence[RowRule]) -> _Scan:
-    """Ask everything that one pass can answer.
-
-    Raises:
-        Rejected, Unavailable: where not even the rows can be counted.
-    """
-    columns = table.columns
-    questions = [row_count_question(), *(column_question(column, table) for column in columns)]
-    questions += [_count(condition) for condition in conditions]
-    total, *answers = ask(session, table.rows_sql, questions)
-    if isinstance(total, OpenDataError):
-        raise total
-    measured = dict(zip(columns, answers, strict=False))
-    return _Scan(
-        rows=total["rows"],
-        columns={
-            column: column_profile(column, table, answer)
-            for column, answer in measured.items()
-            if not isinstance(answer, OpenDataError)
-        },
-        errors={c: a for c, a in measured.items() if isinstance(a, OpenDataError)},
-        counts=dict(zip(conditions, answers[len(columns) :], strict=True)),
-    )
-
-
-def _scan_of(parts: ByShard, conditions: Sequence[RowRule]) -> _Scan:
-    """The same from shards that add up."""
-    counts: dict[RowRule, Answer] = {
-        condition: {"checked": checked, "failing": failing}
-        for condition, (checked, failing) in zip(conditions, parts.counts, strict=True)
-    }
-    return _Scan(parts.rows, parts.columns, {}, counts, parts.told_apart)
-
-
-def _count(condition: RowRule) -> Question:
-    failing = f"count(*) FILTER (WHERE {condition.breaks})"
-    return Question({"checked": condition.looks_at, "failing": failing})
-
-
 @dataclass(frozen=True)
 class _Judge:
     """Turns answers into findings, and asks what takes a pass of its own."""
@@ -180,7 +119,9 @@ class _Judge:
     session: Session
     table: Table
     contract: Contract
-    scan: _Scan
+    scan: Scan
+    orders: Orders
+    plain: Mapping[CrossFieldRule, RowRule]
 
     def key(self) -> Iterator[Finding]:
         """The primary key's finding, where there is a key."""
@@ -196,20 +137,26 @@ class _Judge:
             key,
             Severity.ERROR,
             lambda: primary_key(
-                self.session, self.table, key, self.scan.rows, self.scan.proven(key)
+                self.session, self.table, key, self.scan.rows, self.orders.repetition(key)
             ),
         )
 
     def rules(self, user_limits: Limits) -> list[Finding]:
         """One finding per rule, in the contract's order."""
-        by_sql = [r for r in self.contract.rules if isinstance(r, CrossFieldRule | CustomRule)]
+        guarded = [r for r in self.contract.rules if self._is_guarded(r)]
         user = iter(
-            user_findings(self.table, by_sql, self._identity(), self.scan.rows, user_limits)
+            user_findings(self.table, guarded, self._identity(), self.scan.rows, user_limits)
         )
         return [
-            next(user) if isinstance(rule, CrossFieldRule | CustomRule) else self._rule(rule)
+            next(user) if self._is_guarded(rule) else self._rule(rule)
             for rule in self.contract.rules
         ]
+
+    def _is_guarded(self, rule: Rule) -> TypeGuard[CrossFieldRule | CustomRule]:
+        """Whether a rule is SQL that needs a process of its own."""
+        if isinstance(rule, CrossFieldRule):
+            return rule not in self.plain
+        return isinstance(rule, CustomRule)
 
     def condition(self, condition: RowRule) -> Finding:
         """The finding of a condition that the one pass counted."""
@@ -232,7 +179,20 @@ class _Judge:
             samples=tuple(samples),
         )
 
+    def _plain(self, rule: CrossFieldRule) -> Finding:
+        """The finding of an expression, as the process tells it that judges all others."""
+        condition = self.plain[rule]
+        answer = self.scan.counts[condition]
+        if isinstance(answer, OpenDataError):
+            outcome = Outcome(at=0, error=answer.message, hint=answer.hint)
+        else:
+            samples = self._samples(condition) if answer["failing"] else []
+            outcome = Outcome(at=0, fields=condition.fields, samples=tuple(samples), **answer)
+        return finding_of(self.table, rule, outcome, self.scan.rows)
+
     def _rule(self, rule: Rule) -> Finding:
+        if isinstance(rule, CrossFieldRule):
+            return self._plain(rule)
         why = obstacle(rule, self.table, self.contract)
         if why:
             return not_evaluated(rule.label, rule.concerned, rule.severity, why)
@@ -241,14 +201,16 @@ class _Judge:
                 rule.label,
                 rule.fields,
                 rule.severity,
-                lambda: unique(self.session, self.table, rule, self.scan.proven(rule.fields)),
+                lambda: unique(self.session, self.table, rule, self.orders.repetition(rule.fields)),
             )
         if isinstance(rule, MonotonicRule):
             return self._own_pass(
                 rule.label,
                 rule.concerned,
                 rule.severity,
-                lambda: monotonic(self.session, self.table, rule, self._identity()),
+                lambda: monotonic(
+                    self.session, self.table, rule, self._identity(), self.orders.turns(rule)
+                ),
             )
         condition = row_rule(rule, self.table)
         assert condition is not None, f"no way to judge {rule.label}"

@@ -7,7 +7,7 @@ the one pass; exact counts over several fields are extra, for thresholds that ne
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -42,19 +42,44 @@ def column_question(column: str, table: Table) -> Question:
     if is_number(kind):
         asked["mean"] = f"avg({sql}){finite}"
     if is_ordered(kind) or pa.types.is_boolean(kind):
-        # A prefix keeps order, and a profile is no place for long texts.
-        shown = f"left({sql}, {TEXT_PREFIX})" if is_text(kind) else sql
-        asked["min"], asked["max"] = f"min({shown}){finite}", f"max({shown}){finite}"
+        asked["min"], asked["max"] = f"min({sql}){finite}", f"max({sql}){finite}"
+    if is_text(kind):
+        # A profile is no place for long texts.
+        asked |= {end: f"left({asked[end]}, {TEXT_PREFIX})" for end in ("min", "max")}
     return Question(asked)
 
 
-def column_profile(column: str, table: Table, answer: Mapping[str, Any]) -> ColumnProfile:
-    """A column's profile from the answer to its question."""
+def quick_question(
+    column: str, table: Table, distinct: Collection[str], few_valued: Collection[str]
+) -> Question:
+    """The same at less cost, for values that turn out to be finite.
+
+    Args:
+        distinct: Columns whose different values need not be asked for.
+        few_valued: Columns of which an exact count costs less than an estimate.
+    """
+    kind, sql = table.type_of(column), name(column)
+    asked = dict(column_question(column, table).aggregates)
+    if column in distinct or pa.types.is_boolean(kind):
+        asked.pop("distinct", None)
+    elif "distinct" in asked and column in few_valued:
+        asked["distinct"] = f"count(DISTINCT {sql})"
+    if pa.types.is_floating(kind) and asked.pop("nans", None):
+        asked |= {"mean": f"avg({sql})", "min": f"min({sql})", "max": f"max({sql})"}
+    return Question(asked)
+
+
+def column_profile(
+    column: str, table: Table, answer: Mapping[str, Any], distinct: int | None = None
+) -> ColumnProfile:
+    """A column's profile from the answer to its question, and its different values if known."""
     mean = answer.get("mean")
+    if distinct is None and pa.types.is_boolean(table.type_of(column)):
+        distinct = len({answer.get("min"), answer.get("max")} - {None})
     return ColumnProfile(
         null_count=answer["nulls"],
         nan_count=answer.get("nans", 0),
-        distinct_estimate=answer.get("distinct"),
+        distinct_estimate=answer.get("distinct", distinct),
         min=table.json_cell(column, answer.get("min")),
         max=table.json_cell(column, answer.get("max")),
         mean=mean if mean is not None and math.isfinite(mean) else None,

@@ -23,6 +23,7 @@ from dataplatform.contracts.model import (
     Rule,
     Severity,
 )
+from dataplatform.contracts.values import is_text
 
 LONG_LIST: Final = 100
 
@@ -31,6 +32,8 @@ LONG_LIST: Final = 100
 class RowRule:
     """One condition: `breaks` is true for offending rows; `looks_at` counts what is judged.
 
+    `may_break`, where it is there, is an aggregate that costs next to nothing beside a profile:
+    where it is false, no row breaks the condition.
     `is_about_nulls` where nothing but a null among the fields of any row can break it.
     """
 
@@ -41,6 +44,7 @@ class RowRule:
     looks_at: str
     fault: str
     hint: str
+    may_break: str | None = None
     is_about_nulls: bool = False
 
 
@@ -70,6 +74,7 @@ def _not_null(label: str, fields: tuple[str, ...], severity: Severity) -> RowRul
         fields=fields,
         severity=severity,
         breaks=" OR ".join(f"{name(field)} IS NULL" for field in fields),
+        may_break=" OR ".join(f"count({name(field)}) < count(*)" for field in fields),
         looks_at="count(*)",
         fault="null",
         hint="fill or drop these rows, or declare `nullable: true`",
@@ -79,20 +84,24 @@ def _not_null(label: str, fields: tuple[str, ...], severity: Severity) -> RowRul
 
 def _range(rule: RangeRule, table: Table) -> RowRule:
     column = name(rule.field)
-    broken, shown = [], []
+    broken, beyond, shown = [], [], []
     if rule.min is not None:
         broken.append(f"{column} < {table.literal(rule.field, rule.min)}")
+        beyond.append(f"min({column}) < {table.literal(rule.field, rule.min)}")
         shown.append(f"at least {rule.min}")
     if rule.max is not None:
         broken.append(f"{column} > {table.literal(rule.field, rule.max)}")
+        beyond.append(f"max({column}) > {table.literal(rule.field, rule.max)}")
         shown.append(f"at most {rule.max}")
     if pa.types.is_floating(table.type_of(rule.field)):
         broken.append(f"isnan({column})")
+        beyond.append(f"isnan(max({column}))")  # no number is greater than NaN
     return RowRule(
         label=rule.label,
         fields=(rule.field,),
         severity=rule.severity,
         breaks=" OR ".join(broken),
+        may_break=f"coalesce({' OR '.join(beyond)}, false)",
         looks_at=f"count({column})",
         fault=f"not {' and '.join(shown)}",
         hint="correct the values at their source, or widen the range in the contract",
@@ -113,19 +122,26 @@ def _regex(rule: RegexRule) -> RowRule:
 
 
 def _enum_set(rule: EnumSetRule, table: Table) -> RowRule:
-    column = name(rule.field)
-    values = [table.literal(rule.field, value) for value in rule.values]
-    # A long list is looked up as a set instead of being compared member by member.
-    listed = ", ".join(values)
-    members = f"SELECT unnest([{listed}])" if len(values) > LONG_LIST else listed
+    listed = ", ".join(table.literal(rule.field, value) for value in rule.values)
     shown = ", ".join(str(value) for value in rule.values[:5])
     more = f" … ({len(rule.values)} values)" if len(rule.values) > 5 else ""
     return RowRule(
         label=rule.label,
         fields=(rule.field,),
         severity=rule.severity,
-        breaks=f"{column} NOT IN ({members})",
-        looks_at=f"count({column})",
+        breaks=_is_no_member(rule, table, listed),
+        looks_at=f"count({name(rule.field)})",
         fault=f"none of {shown}{more}",
         hint="correct the values, or add what is missing to `values`",
     )
+
+
+def _is_no_member(rule: EnumSetRule, table: Table, listed: str) -> str:
+    column, kind = name(rule.field), table.type_of(rule.field)
+    if len(rule.values) > LONG_LIST:
+        # A long list is looked up as a set instead of being compared member by member.
+        return f"{column} NOT IN (SELECT unnest([{listed}]))"
+    if is_text(kind) and all(isinstance(value, str) for value in rule.values):
+        # A function of one column is evaluated once per entry of a dictionary, IN once per row.
+        return f"NOT list_contains([{listed}], {column})"
+    return f"{column} NOT IN ({listed})"

@@ -37,7 +37,7 @@ def user_findings(
         for at, rule in enumerate(rules)
     ]
     outcomes = {outcome.at: outcome for outcome in _outcomes(table, asked, identity, limits)}
-    return [_finding(table, rule, outcomes[at], rows) for at, rule in enumerate(rules)]
+    return [finding_of(table, rule, outcomes[at], rows) for at, rule in enumerate(rules)]
 
 
 def _outcomes(
@@ -141,7 +141,8 @@ def _sql(rule: SqlRule) -> str:
     return rule.sql if isinstance(rule, CustomRule) else rule.expr
 
 
-def _finding(table: Table, rule: SqlRule, outcome: Outcome, rows: int) -> Finding:
+def finding_of(table: Table, rule: SqlRule, outcome: Outcome, rows: int) -> Finding:
+    """The finding of a rule that is SQL, from how the rows fared."""
     if outcome.error is not None:
         return not_evaluated(rule.label, outcome.fields, rule.severity, outcome.error, outcome.hint)
     checked = rows if isinstance(rule, CustomRule) else outcome.checked

@@ -40,19 +40,30 @@ def expression_columns(session: Session, sql: str) -> list[str]:
     Raises:
         InvalidInput: saying what it is instead.
     """
+    columns: list[str] = []
+    for part in expression_parts(session, sql):
+        if part.get("class") == "COLUMN_REF":
+            columns.extend(part["column_names"])
+    return list(dict.fromkeys(columns))
+
+
+def expression_parts(session: Session, sql: str) -> list[dict[str, Any]]:
+    """Check a boolean expression over one row; the objects of its tree.
+
+    Raises:
+        InvalidInput: saying what it is instead.
+    """
     node = _only_statement(session, f"SELECT {sql}\n", _EXPRESSION_HINT)["node"]
     single = node["type"] == "SELECT_NODE" and len(node["select_list"]) == 1
     if not single or node["from_table"]["type"] != "EMPTY" or any(node[p] for p in _EMPTY_PARTS):
         raise InvalidInput("this is not one expression", hint=_EXPRESSION_HINT)
     if node["select_list"][0]["alias"] or node["cte_map"]["map"]:
         raise InvalidInput("an expression has no name", hint=_EXPRESSION_HINT)
-    columns: list[str] = []
-    for part in _parts(node["select_list"]):
+    parts = list(_parts(node["select_list"]))
+    for part in parts:
         if refused := _NOT_IN_EXPRESSION.get(str(part.get("class"))):
             raise InvalidInput(f"an expression cannot hold {refused}", hint=_EXPRESSION_HINT)
-        if part.get("class") == "COLUMN_REF":
-            columns.extend(part["column_names"])
-    return list(dict.fromkeys(columns))
+    return parts
 
 
 def checked_query(session: Session, sql: str) -> str:

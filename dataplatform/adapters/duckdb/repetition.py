@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from dataplatform.adapters.duckdb.session import Session
 from dataplatform.adapters.duckdb.table import Table
@@ -44,6 +44,23 @@ def find_repetition(session: Session, table: Table, fields: Sequence[str]) -> Re
     return Repetition(present, found["groups"], found["rows"])
 
 
+def key_order(
+    session: Session, table: Table, fields: Sequence[str]
+) -> Literal["strict", "with repeats", "none"]:
+    """How rows without a null among the fields lie by them, in the files' order.
+
+    Raises:
+        Rejected: where that cannot be found out within the limits.
+    """
+    found = session.row(
+        f"SELECT count(*) AS n, count(*) FILTER (WHERE {_rises(fields)}) AS rising, "
+        f"count(*) FILTER (WHERE {_repeats(fields)}) AS equal FROM ({_with_before(table, fields)})"
+    )
+    if found["rising"] >= found["n"] - 1:
+        return "strict"
+    return "with repeats" if found["rising"] + found["equal"] >= found["n"] - 1 else "none"
+
+
 def rises_strictly(session: Session, table: Table, fields: Sequence[str], rows: int) -> bool:
     """Whether all of the table's `rows` have these fields and lie in strictly rising order."""
     present, rising = _look_at_neighbours(session, table, fields)
@@ -77,14 +94,23 @@ def _look_at_neighbours(session: Session, table: Table, fields: Sequence[str]) -
     Releases are sorted, so this one look usually replaces a hash table of all keys; False says
     only that nothing is proven.
     """
-    before = ", ".join(
-        f"lag({name(field)}) OVER () AS {_before(at)}" for at, field in enumerate(fields)
-    )
-    rows = f"SELECT {names(fields)}, {before} FROM {table.rows_sql} WHERE {_present(fields)}"
+    rows = _with_before(table, fields)
     found = session.row(
         f"SELECT count(*) AS n, count(*) FILTER (WHERE {_rises(fields)}) AS rising FROM ({rows})"
     )
     return found["n"], found["rising"] >= found["n"] - 1
+
+
+def _with_before(table: Table, fields: Sequence[str]) -> str:
+    """Each row's fields with those of the row before."""
+    before = ", ".join(
+        f"lag({name(field)}) OVER () AS {_before(at)}" for at, field in enumerate(fields)
+    )
+    return f"SELECT {names(fields)}, {before} FROM {table.rows_sql} WHERE {_present(fields)}"
+
+
+def _repeats(fields: Sequence[str]) -> str:
+    return " AND ".join(f"{name(field)} = {_before(at)}" for at, field in enumerate(fields))
 
 
 def _rises(fields: Sequence[str]) -> str:

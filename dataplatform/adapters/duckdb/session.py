@@ -73,7 +73,14 @@ class Session:
     def _run(self, sql: str, parameters: Sequence[Any], fetch: Any) -> Any:
         timer = threading.Timer(self._limits.statement_seconds, self._connection.interrupt)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError as error:
+            raise Unavailable(
+                "the system gives this process no further thread",
+                code="no_resources",
+                hint="raise its limits of memory or processes (ulimit -a)",
+            ) from error
         try:
             return fetch(self._connection.execute(sql, list(parameters)))
         except (duckdb.Error, pa.ArrowException, UnicodeDecodeError) as error:

@@ -14,6 +14,14 @@ import pyarrow.compute as pc
 KEPT_BYTES_MAX: Final = 4 << 20
 
 
+def different_values(column: pa.Array) -> pa.Array:
+    """Each value once (a null too), in a type of the same values where Arrow cannot tell narrow
+    decimals apart."""
+    if pa.types.is_decimal32(column.type) or pa.types.is_decimal64(column.type):
+        column = column.cast(pa.decimal128(column.type.precision, column.type.scale))
+    return pc.unique(column)
+
+
 class DistinctCounter:
     """Counts one column of a shard, row group by row group."""
 
@@ -28,7 +36,7 @@ class DistinctCounter:
         if self._rises and self._goes_on_rising(column):
             self._risen += len(column)
             return len(column)
-        values = pc.unique(column)
+        values = different_values(column)
         if self._rises and self._risen:
             self._kept = None  # what rose before was counted and not kept
         self._rises = False

@@ -11,6 +11,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataplatform.adapters.workbench.distinct import different_values
+
 SAMPLE_ROWS: Final = 8_192
 # With more different values than this share of the rows, a dictionary is larger than the values.
 _REPEATING_SHARE: Final = 0.5
@@ -36,7 +38,7 @@ def encoding_options(rows: pa.RecordBatch) -> dict[str, Any]:
 def _repeats(column: pa.Array) -> bool:
     if pa.types.is_null(column.type) or pa.types.is_boolean(column.type):
         return False
-    return len(pc.unique(column)) <= _REPEATING_SHARE * len(column)
+    return len(different_values(column)) <= _REPEATING_SHARE * len(column)
 
 
 def _rises(column: pa.Array) -> bool:

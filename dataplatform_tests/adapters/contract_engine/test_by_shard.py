@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dataplatform.contracts.profile import Profile, ShardedFacts
 from dataplatform.contracts.report import Report
 from dataplatform.contracts.shard_facts import KnownShard
 from dataplatform.releases.ports import Arrangement
+from opendata.wire.codec import replace
 
 SCHEMA = pa.schema(
     [
@@ -38,6 +40,7 @@ CONTRACT = Contract.model_validate(
             {"kind": "range", "field": "price", "min": 0, "max": 50},
             {"kind": "not_null", "fields": ["name"]},
             {"kind": "unique", "fields": ["id"]},
+            {"kind": "cross_field", "expr": "price < id + 40 OR open"},
         ],
     }
 )
@@ -161,3 +164,15 @@ def _spoil_pages(path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(OSError, match=r"\w"):
         pq.read_table(path)
+
+
+@pytest.mark.requirement("S1-27")
+def test_facts_that_were_counted_under_other_questions_are_not_added_up(tmp_path: Path) -> None:
+    files, known = sharded(tmp_path / "all", table(PLAIN))
+    whole, profile = ENGINE.check(files, CONTRACT, time="day", known=known)
+    fewer = [
+        dataclasses.replace(shard, facts=replace(facts, counts=facts.counts[1:]))
+        for shard, facts in zip(known, facts_of(profile).shards, strict=True)
+    ]
+    report, _ = ENGINE.check(files, CONTRACT, time="day", known=fewer)
+    assert findings(report) == findings(whole)

@@ -1,0 +1,1 @@
+"""Asking a release what its readers typically ask."""

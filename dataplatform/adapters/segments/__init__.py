@@ -1,0 +1,1 @@
+"""Indexing the segments of Parquet files by keys."""
