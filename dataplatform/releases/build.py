@@ -26,6 +26,7 @@ from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
 from dataplatform.releases.interval import Interval, asked_interval
+from dataplatform.releases.pace import Pace
 from dataplatform.releases.pending import generation_of
 from dataplatform.releases.ports import (
     Arrangement,
@@ -35,10 +36,10 @@ from dataplatform.releases.ports import (
     WrittenShard,
 )
 from dataplatform.releases.preview import PreviewRows
+from dataplatform.releases.scratch import keeping, out_of_memory
 from dataplatform.releases.shards import reuse_of, store_shards
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
-from opendata.wire.errors import Unavailable
 from opendata.wire.manifest import FileEntry, Manifest
 
 Log = Callable[[str, str], None]
@@ -57,6 +58,7 @@ class Intake:
     ingredients: Ingredients
     asked: Callable[[pa.Schema], Interval | None]
     reuse: Reuse
+    pace: Pace
     schema: pa.Schema | None = None
     interval: Interval | None = None
     batches: int = 0
@@ -76,8 +78,10 @@ class Intake:
         if self.interval is not None:
             conformed = self.interval.inside(conformed)
             self.clipped += batch.num_rows - conformed.num_rows
-        self.session.receive(conformed)
+        with keeping(self.ingredients.definition.id):
+            self.session.receive(conformed)
         self.rows += conformed.num_rows
+        self.pace.passed(conformed.num_rows, conformed.nbytes)
 
     def _begin(self, arrived: pa.Schema) -> pa.Schema:
         """The first batch tells the columns, and with them the order and the cut of all rows."""
@@ -91,7 +95,8 @@ class Intake:
     def keep(self, batch: pa.RecordBatch) -> None:
         """Take rows of the current release that stay as they are."""
         assert self.schema is not None  # nothing is kept before the producer has delivered
-        self.session.receive(conform_batch(batch, self.schema, 0))
+        with keeping(self.ingredients.definition.id):
+            self.session.receive(conform_batch(batch, self.schema, 0))
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def build_candidate(
         Unavailable: if the store does not take the bytes, or memory does not suffice.
     """
     asked = partial(_asked, ingredients, request.start_at, request.end_at)
-    with _intake(ports, ingredients, asked) as intake:
+    with _intake(ports, ingredients, asked, log) as intake:
         outcome = ports.runner.run(request, intake.receive, log)
         if intake.clipped:
             log("warning", f"{intake.clipped:,} rows lie outside of the asked interval: not taken")
@@ -132,9 +137,10 @@ def build_from_batches(
     ingredients: Ingredients,
     batches: Iterable[pa.RecordBatch],
     tools: Mapping[str, str],
+    log: Log = lambda level, line: None,
 ) -> Built:
     """Stage data at hand (`od.push`); from here on the same way as a producer's."""
-    with _intake(ports, ingredients, lambda schema: None) as intake:
+    with _intake(ports, ingredients, lambda schema: None, log) as intake:
         for batch in batches:
             intake.receive(batch)
         return _stage(ports, ingredients, intake, Origin((), dict(tools)))
@@ -145,19 +151,16 @@ def _intake(
     ports: ReleasePorts,
     ingredients: Ingredients,
     asked: Callable[[pa.Schema], Interval | None],
+    log: Log,
 ) -> Iterator[Intake]:
     beside = ingredients.beside
     reuse = reuse_of(ports, beside.files if beside else ())
     try:
         with ports.workbench.session() as session:
-            yield Intake(session, ingredients, asked, reuse)
+            pace = Pace(ports.now, partial(log, "info"))
+            yield Intake(session, ingredients, asked, reuse, pace)
     except MemoryError as error:
-        raise Unavailable(
-            f"the rows of {ingredients.definition.id} could not be arranged: "
-            f"the memory that this process may use does not suffice ({error})",
-            code="out_of_memory",
-            hint="yield smaller batches, or run it where more memory is free",
-        ) from error
+        raise out_of_memory(ingredients.definition.id, error) from error
 
 
 def _asked(
@@ -229,11 +232,12 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     carried = _carried(ports, untouched, intake.session, preview)
     shards = store_shards(ports, intake.session)
     entries, new = [], set()
-    for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
-        if shard.parquet is not None:
-            new.add(shard.entry.name)
-        preview.offer(shard.head)
-        entries.append(shard.entry)
+    with keeping(ingredients.definition.id):
+        for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
+            if shard.parquet is not None:
+                new.add(shard.entry.name)
+            preview.offer(shard.head)
+            entries.append(shard.entry)
     candidate = describe_candidate(
         ports.store, ingredients, contract, arrangement, tuple(entries), preview, origin
     )

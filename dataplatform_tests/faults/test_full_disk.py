@@ -82,3 +82,28 @@ except Unavailable as error:
     assert done.stdout == "disk_full\n"
     assert check_whole(place) == 1
     check_repair_and_go_on(place, 3)
+
+
+@pytest.mark.parametrize("step", [1, -1], ids=["in order", "in no order"])
+def test_scratch_that_cannot_grow_ends_the_build_with_a_sentence(tmp_path: Path, step: int) -> None:
+    script = f"""import resource, sys
+from pathlib import Path
+sys.path.insert(0, {str(ROOT)!r})
+import numpy as np
+import pyarrow as pa
+from dataplatform.errors import ProducerFailed
+from dataplatform_tests.releases.building import make_bench
+from opendata.stores import FolderStore
+bench = make_bench(FolderStore({str(tmp_path / "store")!r}), Path({str(tmp_path)!r}))
+noise = np.random.default_rng(1).random(500_000)
+table = pa.table({{"at": pa.array(np.arange(500_000)[::{step}]), "noise": pa.array(noise)}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    bench.build(table)
+except ProducerFailed as error:
+    print(error.failure_class, error.message)"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("upload upload failure: the rows of tests/rates could not be")
+    assert not list((tmp_path / "store").rglob("*.json"))

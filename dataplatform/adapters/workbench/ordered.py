@@ -32,6 +32,8 @@ class OrderedShards:
 
     def take(self, batch: pa.RecordBatch) -> bool:
         """Write the batch; False, and nothing was done, where it is not in order."""
+        if not batch.num_rows:
+            return True
         if not self._order.continues(batch):
             return False
         arrangement = self._arrangement
