@@ -69,7 +69,7 @@ def push(
     _confirm(out, f"publish {file} as {identity} in {settings.store_url}?", yes)
     prepare_store(settings, out.note)
     with out.steps() as step:
-        result = push_rows(platform, request, out.warn, step)
+        result = push_rows(platform, request, out.warn, step, out.log)
     if isinstance(result, Released):
         show_released(out, result)
     else:

@@ -20,7 +20,7 @@ from dataplatform.contracts.model import Contract
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.parse import parse_definition
 from dataplatform.errors import InvalidDefinition
-from dataplatform.releases.build import effective_contract
+from dataplatform.releases.build import Log, effective_contract
 from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.releases.run import build_pushed, release
 from dataplatform.releases.trace import RunReference
@@ -52,9 +52,13 @@ class PushRequest:
 
 
 def push_rows(
-    platform: Platform, request: PushRequest, tell: Tell, step: Step
+    platform: Platform,
+    request: PushRequest,
+    tell: Tell,
+    step: Step,
+    log: Log = lambda level, line: None,
 ) -> Released | NothingNew:
-    """Check, freeze and publish the rows.
+    """Check, freeze and publish the rows; `log` hears how far a long read is.
 
     Raises:
         InvalidInput: if the metadata makes no definition, or there are no rows.
@@ -76,6 +80,7 @@ def push_rows(
                 rows,
                 readme=readme,
                 preview_rows=platform.settings.preview_rows,
+                log=log,
             ),
             RunReference(run_id=uuid.uuid4().hex, by="od"),
             step,

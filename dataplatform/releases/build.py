@@ -26,6 +26,7 @@ from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
 from dataplatform.releases.interval import Interval, asked_interval
+from dataplatform.releases.pace import Pace
 from dataplatform.releases.ports import (
     Arrangement,
     ReleasePorts,
@@ -54,6 +55,7 @@ class Intake:
     ingredients: Ingredients
     asked: Callable[[pa.Schema], Interval | None]
     reuse: Reuse
+    pace: Pace
     schema: pa.Schema | None = None
     interval: Interval | None = None
     batches: int = 0
@@ -75,6 +77,7 @@ class Intake:
             self.clipped += batch.num_rows - conformed.num_rows
         self.session.receive(conformed)
         self.rows += conformed.num_rows
+        self.pace.passed(conformed.num_rows, conformed.nbytes)
 
     def _begin(self, arrived: pa.Schema) -> pa.Schema:
         """The first batch tells the columns, and with them the order and the cut of all rows."""
@@ -110,7 +113,7 @@ def build_candidate(
         Unavailable: if the store does not take the bytes, or memory does not suffice.
     """
     asked = partial(_asked, ingredients, request.start_at, request.end_at)
-    with _intake(ports, ingredients, asked) as intake:
+    with _intake(ports, ingredients, asked, log) as intake:
         outcome = ports.runner.run(request, intake.receive, log)
         if intake.clipped:
             log("warning", f"{intake.clipped:,} rows lie outside of the asked interval: not taken")
@@ -123,9 +126,10 @@ def build_from_batches(
     ingredients: Ingredients,
     batches: Iterable[pa.RecordBatch],
     tools: Mapping[str, str],
+    log: Log = lambda level, line: None,
 ) -> Built:
     """Stage data at hand (`od.push`); from here on the same way as a producer's."""
-    with _intake(ports, ingredients, lambda schema: None) as intake:
+    with _intake(ports, ingredients, lambda schema: None, log) as intake:
         for batch in batches:
             intake.receive(batch)
         return _stage(ports, ingredients, intake, Origin((), dict(tools)))
@@ -136,10 +140,13 @@ def _intake(
     ports: ReleasePorts,
     ingredients: Ingredients,
     asked: Callable[[pa.Schema], Interval | None],
+    log: Log,
 ) -> Iterator[Intake]:
     try:
         with ports.workbench.session() as session:
-            yield Intake(session, ingredients, asked, reuse_of(ports, ingredients.current))
+            reuse = reuse_of(ports, ingredients.current)
+            pace = Pace(ports.now, partial(log, "info"))
+            yield Intake(session, ingredients, asked, reuse, pace)
     except MemoryError as error:
         raise Unavailable(
             f"the rows of {ingredients.definition.id} could not be arranged: "

@@ -17,6 +17,7 @@ from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.history import commit_at, publishing_commit
 from opendata.reading.resolve import Release, Route, read_release, read_route
 from opendata.reading.signature import verify_release
+from opendata.stores.parallel import in_parallel
 from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.errors import Conflict, Corrupt, NotFound, Rejected, Unavailable
@@ -26,6 +27,8 @@ from opendata.wire.pointer import NONCE_CHARS, Pointer, PointerKind, next_pointe
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version
 
+# A release of many shards names hundreds of objects, and each answer takes a round trip.
+STATS_AT_ONCE = 8
 _NOT_FROZEN_HINT = "od run freezes and publishes in one go"
 
 
@@ -102,8 +105,9 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
             hint=_NOT_FROZEN_HINT,
         ) from error
     verify_release(release.manifest, ports.signer.trust() if ports.signer else None)
-    for key, size in _required_objects(release):
-        stat = ports.store.stat(key)
+    required = list(_required_objects(release))
+    stats = in_parallel(ports.store.stat, (key for key, _ in required), STATS_AT_ONCE)
+    for (key, size), stat in zip(required, stats, strict=True):
         if stat is None or size not in (None, stat.size):
             raise Corrupt(
                 f"{what} cannot be published: {key} is missing or has another size",

@@ -87,6 +87,7 @@ def build_pushed(
     *,
     readme: bytes | None,
     preview_rows: int = DEFAULT_PREVIEW_ROWS,
+    log: Log = lambda level, line: None,
 ) -> Built:
     """Stage data at hand under a definition (`od push`, S1-56)."""
     ingredients = Ingredients(
@@ -96,7 +97,7 @@ def build_pushed(
         current=read_current(ports.store, definition.id),
         preview_rows=preview_rows,
     )
-    return build_from_batches(ports, ingredients, batches, {"pyarrow": pa.__version__})
+    return build_from_batches(ports, ingredients, batches, {"pyarrow": pa.__version__}, log)
 
 
 def release(

@@ -24,11 +24,9 @@ class OrderCheck:
         self._last: pa.RecordBatch | None = None
 
     def continues(self, batch: pa.RecordBatch) -> bool:
-        """Whether the batch lies in order and does not come before what was there already."""
+        """Whether the batch, which has rows, lies in order and after what was there already."""
         if not self._is_comparable:
             return False
-        if not batch.num_rows:
-            return True
         if self._last is not None:
             seam = pa.Table.from_batches([self._last, batch.slice(0, 1)]).combine_chunks()
             if not KeyedRows(seam.to_batches()[0], self._keys).lies_in_order():

@@ -18,44 +18,55 @@ class DistinctCounter:
     """Counts one column of a shard, row group by row group."""
 
     def __init__(self) -> None:
-        self.total: int | None = 0
-        """Different values over all row groups; None where there are too many to keep."""
         self._rises = True
+        self._risen = 0
         self._last: pa.Array | None = None
-        self._kept: pa.Array | None = None
+        self._kept: list[pa.Array] | None = []
 
     def add(self, column: pa.Array) -> int:
         """How many different values (nulls left out) the next row group has."""
         if self._rises and self._goes_on_rising(column):
-            assert self.total is not None
-            self.total += len(column)
+            self._risen += len(column)
             return len(column)
         values = pc.unique(column)
-        count = len(values) - (1 if values.null_count else 0)
-        if self._rises and self._last is not None:
-            # What came before rose, but is gone; only sums of it are left.
-            self.total = None
+        if self._rises and self._risen:
+            self._kept = None  # what rose before was counted and not kept
         self._rises = False
-        if self.total is not None:
-            self._keep(values)
-        return count
+        self._keep(values)
+        return _count(values)
+
+    @property
+    def total(self) -> int | None:
+        """Different values over all row groups; None where there are too many to keep."""
+        if self._rises:
+            return self._risen
+        return None if self._kept is None else _count(self._merged(self._kept))
 
     def _goes_on_rising(self, column: pa.Array) -> bool:
         if column.null_count or not _has_order(column.type):
             return False
         seamed = column if self._last is None else pa.concat_arrays([self._last, column])
-        if not pc.all(pc.less(seamed[:-1], seamed[1:])).as_py():
+        if pc.less(seamed[:-1], seamed[1:]).true_count < len(seamed) - 1:
             return False
         self._last = column[-1:]
         return True
 
     def _keep(self, values: pa.Array) -> None:
-        if self._kept is not None:
-            values = pc.unique(pa.concat_arrays([self._kept, values]))
-        self._kept = values
-        self.total = len(values) - (1 if values.null_count else 0)
-        if values.nbytes > KEPT_BYTES_MAX:
-            self._kept = self.total = None
+        """Keep them beside those of other row groups, which repeat many of them."""
+        if self._kept is None:
+            return
+        self._kept.append(values)
+        if sum(part.nbytes for part in self._kept) > KEPT_BYTES_MAX:
+            merged = self._merged(self._kept)
+            # Half, so that the next ones are not merged one by one.
+            self._kept = [merged] if merged.nbytes <= KEPT_BYTES_MAX // 2 else None
+
+    def _merged(self, parts: list[pa.Array]) -> pa.Array:
+        return parts[0] if len(parts) == 1 else pc.unique(pa.concat_arrays(parts))
+
+
+def _count(values: pa.Array) -> int:
+    return len(values) - (1 if values.null_count else 0)
 
 
 class DistinctCounts:
@@ -79,6 +90,12 @@ class DistinctCounts:
 
 
 def _has_order(kind: pa.DataType) -> bool:
+    """Whether values can be compared; those that rise strictly are all different."""
+    if pa.types.is_floating(kind):
+        return not pa.types.is_float16(kind)
     return bool(
-        pa.types.is_integer(kind) or pa.types.is_temporal(kind) or pa.types.is_decimal(kind)
+        pa.types.is_integer(kind)
+        or pa.types.is_temporal(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_string(kind)
     )

@@ -32,13 +32,14 @@ class OrderedShards:
 
     def take(self, batch: pa.RecordBatch) -> bool:
         """Write the batch; False, and nothing was done, where it is not in order."""
+        if not batch.num_rows:
+            return True
         if not self._order.continues(batch):
             return False
         arrangement = self._arrangement
         runs = sorted_runs_of_one_shard(batch, arrangement.time, arrangement.shard)
         for ordinal, rows in runs:
-            if rows.num_rows:
-                self._writer(ordinal).add(rows)
+            self._writer(ordinal).add(rows)
         return True
 
     def finish(self) -> Iterator[WrittenShard]:

@@ -92,6 +92,12 @@ def test_equal_rows_are_in_order_and_stay_as_many_as_they_are(tmp_path: Path) ->
     assert (ids, spooled) == ([1, 1, 2, 2, 2, 3], False)
 
 
+def test_batches_without_rows_change_nothing(tmp_path: Path) -> None:
+    empty = batch([1]).slice(0, 0)
+    _, ids, spooled = shards_of(tmp_path, [empty, batch([1, 2]), empty, batch([3])])
+    assert (ids, spooled) == ([1, 2, 3], False)
+
+
 def test_a_shard_of_the_same_content_is_the_earlier_release_s_own(tmp_path: Path) -> None:
     earlier = {s.entry.name: s.entry for s in shards_of(tmp_path / "a", [batch([1, 40])])[0]}
 
