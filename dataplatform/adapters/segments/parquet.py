@@ -22,12 +22,20 @@ from dataplatform.adapters.workbench.distinct import DistinctCounts
 from dataplatform.adapters.workbench.statistics import column_stats, merge_stats
 from dataplatform.contracts.performance import Pruning
 from dataplatform.contracts.segments import Segment, SegmentIndex
-from opendata.reading.predicates import compare
 from opendata.reading.prune import may_match
-from opendata.reading.query import BoundQuery
+from opendata.reading.query import BoundQuery, bind_query
 from opendata.reading.suggest import did_you_mean
 from opendata.wire.chunks import ColumnStats, RowGroup
 from opendata.wire.errors import InvalidInput, NotFound
+from opendata.wire.manifest import (
+    Adapters,
+    Changelog,
+    FieldEntry,
+    Freeze,
+    Integrity,
+    Manifest,
+    Versioning,
+)
 
 
 class ParquetSegments:
@@ -147,4 +155,24 @@ def _pruning(
 
 
 def _query(table: Table, key: str, value: object) -> BoundQuery:
-    return BoundQuery((key,), (key,), ((compare(key, table.type_of(key), "==", value),),))
+    """A look-up, bound to the table as readers' queries are to a release."""
+    columns = tuple(FieldEntry(name=f.name, type=str(f.type)) for f in table.schema)
+    unreleased = Manifest(
+        id="table",
+        files=(),
+        schema=columns,
+        contract={},
+        trace={},
+        reports={},
+        versioning=Versioning(schema_version="0.0.0", data_release="0.0.0"),
+        changelog=Changelog(diff_S={}, diff_R={}, diff_I={}),
+        integrity=Integrity(hash_sha256="", content_hash=""),
+        freeze=Freeze(tag="", mode="", frozen_at=""),
+        adapters=Adapters(),
+        candidate="",
+        dataset={},
+        definition={},
+        row_count=0,
+        size_bytes=0,
+    )
+    return bind_query(unreleased, table.schema, columns=[key], filters=[(key, "==", value)])
