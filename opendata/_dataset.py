@@ -129,8 +129,9 @@ class Dataset:
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
     ) -> Generator[pa.RecordBatch, None, None]:
-        """The rows asked for in Arrow batches, with one row group in memory at a time.
+        """The rows asked for in Arrow batches, with a few row groups in memory at a time.
 
+        The more batches are taken, the more is read ahead; closing the generator ends that.
         `stats` is complete when the last batch was taken, or the generator was closed.
         """
         from opendata.reading.table import read_batches
