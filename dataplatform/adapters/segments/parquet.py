@@ -22,6 +22,7 @@ from dataplatform.adapters.workbench.distinct import DistinctCounts
 from dataplatform.adapters.workbench.statistics import column_stats, merge_stats
 from dataplatform.contracts.performance import Pruning
 from dataplatform.contracts.segments import Segment, SegmentIndex
+from opendata.reading.predicates import compare
 from opendata.reading.prune import may_match
 from opendata.reading.query import BoundQuery
 from opendata.reading.suggest import did_you_mean
