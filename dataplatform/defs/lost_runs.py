@@ -21,7 +21,6 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dataplatform.adapters.processes.local import is_running
 from dataplatform.datasets.producer import Producer
 from dataplatform.defs.failures import BY
-from dataplatform.defs.grid import PARTITION_TAG, RANGE_START_TAG
 from dataplatform.defs.names import Names
 from dataplatform.defs.standing import confirm_published
 from dataplatform.releases.ports import ReleasePorts
@@ -33,7 +32,6 @@ from opendata.wire.ids import DatasetId
 
 _OF_ONE_MACHINE: Final = (SqliteRunStorage, InMemoryRunStorage)
 STEPS: Final = ("candidate", "checks", "release", "published")
-_PARTITION_TAGS: Final = {PARTITION_TAG, RANGE_START_TAG}
 _FINE: Final = (StepEventStatus.SUCCESS, StepEventStatus.SKIPPED)
 _WORDS: Final = {
     dg.DagsterRunStatus.FAILURE: ("failed", "failed"),
@@ -42,13 +40,17 @@ _WORDS: Final = {
 
 
 def stale_runs_sensor() -> dg.SensorDefinition:
-    """Cancels runs whose process is gone. It runs where the default launcher starts workers."""
+    """Fails runs whose process is gone. It runs where the default launcher starts workers.
+
+    Failed and not canceled: nobody wanted them to end. Dagster begins a run once more that failed
+    without a step saying why, and counts a partition as failed only where its run has failed.
+    """
 
     @dg.sensor(
         name="stale_runs",
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description="Cancels runs whose process died without a word.",
+        description="Fails runs whose process died without a word; each is begun once more.",
     )
     def stale_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance = context.instance
@@ -56,23 +58,11 @@ def stale_runs_sensor() -> dg.SensorDefinition:
         ours = [record for record in started if _runs_here(context, record.dagster_run)]
         stale = [record.dagster_run for record in ours if is_lost(instance, record)]
         for run in stale:
-            _end(instance, run)
+            instance.report_run_failed(run, message="The run's process is gone.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         return dg.SkipReason(f"{len(started)} runs under way, {len(stale)} of them lost")
 
     return stale_runs
-
-
-def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Cancel a lost run, or fail it if it was of partitions.
-
-    Dagster counts partitions as failed only where their run has failed, and without that the next
-    release would lack them without a word.
-    """
-    report = instance.report_run_canceled
-    if _PARTITION_TAGS.intersection(run.tags):
-        report = instance.report_run_failed
-    report(run, message="The run's process is gone.")
 
 
 def _runs_here(context: dg.SensorEvaluationContext, run: dg.DagsterRun) -> bool:

@@ -1,4 +1,4 @@
-"""Runs that ended without being able to say so are settled: canceled, and recorded as failed."""
+"""Runs that ended without being able to say so are settled: failed, and recorded as such."""
 
 from __future__ import annotations
 
@@ -107,12 +107,12 @@ def ended_process() -> int:
     return process.pid
 
 
-def test_a_run_whose_process_is_gone_is_canceled(site: Site, ended_process: int) -> None:
+def test_a_run_whose_process_is_gone_has_failed(site: Site, ended_process: int) -> None:
     site.write()
     run = begun_run(site, ended_process)
     assert status_of(site, run) is STATUS.STARTED
     settle_stale_runs(site)
-    assert status_of(site, run) is STATUS.CANCELED
+    assert status_of(site, run) is STATUS.FAILURE
 
 
 @pytest.mark.requirement("S1-58")
@@ -141,7 +141,7 @@ def test_a_lost_run_is_settled_by_the_code_server_that_started_it(
     settle_stale_runs(site, code_server("machine-a", "another-location"))
     assert status_of(site, run) is STATUS.STARTED
     settle_stale_runs(site, code_server("machine-a"))
-    assert status_of(site, run) is STATUS.CANCELED
+    assert status_of(site, run) is STATUS.FAILURE
 
 
 def test_a_run_that_another_machine_started_under_the_same_name_is_left_alone(
@@ -160,10 +160,10 @@ def test_a_run_that_could_not_say_how_it_ended_is_recorded_as_failed(
     site.write()
     run = begun_run(site, ended_process)
     settle_stale_runs(site)
-    tell_status_sensor(site, run, "canceled_runs")
+    tell_status_sensor(site, run, "failed_runs")
     [outcome] = site.outcomes()
     assert (outcome.outcome, outcome.run_id) == ("failed", run.run_id)
-    assert outcome.message == "the run was canceled before it could say how it ended"
+    assert outcome.message == "the run failed before it could say how it ended"
 
 
 def test_a_run_that_said_how_it_ended_is_not_recorded_twice(site: Site) -> None:

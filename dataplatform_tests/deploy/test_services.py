@@ -185,7 +185,7 @@ def test_a_run_that_died_with_its_machine_is_settled_after_the_next_start(
     run = begin(services, "ns/machine-goes")
     services.pull_the_plug(CODE)
     services.start(CODE)
-    assert services.room.status_at_end(run) == "CANCELED"
+    assert services.room.status_at_end(run) == "FAILURE"
     site = Site(services.producers.parent, services.variables)
     [outcome] = eventually(lambda: site.outcomes("ns/machine-goes"), "the outcome is recorded")
     assert (outcome.outcome, outcome.run_id) == ("failed", run)

@@ -106,7 +106,7 @@ def test_only_the_machine_that_started_a_run_says_that_it_is_lost(
     assert seen[0] == "1 runs under way, 0 of them lost"
     assert status(main, run) == "STARTED"
     more.start(CODE)
-    assert main.room.status_at_end(run) == "CANCELED"
+    assert main.room.status_at_end(run) == "FAILURE"
     site = Site(more.producers.parent, more.variables)
     [outcome] = eventually(lambda: site.outcomes(RAIN), "the outcome is recorded")
     assert (outcome.outcome, outcome.run_id) == ("failed", run)
