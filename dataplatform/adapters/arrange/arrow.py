@@ -27,7 +27,8 @@ from opendata.reading.canonical_rows import rechunk
 from opendata.wire.errors import InvalidInput
 
 SHARD: Final = "#shard"
-MEMORY_BYTES: Final = 512 << 20
+# A merge of many runs takes up to twice this; beside it a build has to fit into one GiB.
+MEMORY_BYTES: Final = 256 << 20
 
 
 class ArrowArranger:
