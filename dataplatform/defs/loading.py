@@ -8,6 +8,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
 from typing import Final
 
 OBJECTS_BETWEEN_LOOKS: Final = 50_000
@@ -15,13 +17,15 @@ OBJECTS_BETWEEN_LOOKS: Final = 50_000
 
 @contextmanager
 def to_stay() -> Iterator[None]:
-    """Make what lives as long as the process, without looking for garbage among it.
+    """Make what lives as long as the process, without looking for garbage among it, and without
+    pandas, which Arrow would import for the first value of a contract.
 
     Python looks through everything again and again while much is being made, which was a sixth of
     the time; definitions leave nothing to be found. Once made they are set apart, so that later
     looks, in a code server that runs for weeks, do not go through them either. And these looks
     become rarer, because Dagster resolves the graph and describes it only after this.
     """
+    delay_pandas()
     was_on = gc.isenabled()
     gc.disable()
     try:
