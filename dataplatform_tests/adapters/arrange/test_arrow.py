@@ -277,7 +277,7 @@ def test_the_merge_is_a_sort(
     tmp_path_factory: pytest.TempPathFactory, values: list[int | None], memory_bytes: int
 ) -> None:
     table = pa.table({"v": pa.array(values, pa.int64()), "at": list(range(len(values)))})
-    spool = spooled(tmp_path_factory.mktemp("spool"), table, 5)
+    spool = spooled(tmp_path_factory.mktemp("spool"), table, 2)
     found = arranged(spool, ("v", "at"), memory_bytes=memory_bytes).get("all", table)
     expected = sorted(zip(values, range(len(values)), strict=True), key=_nulls_last)
     assert list(zip(found["v"].to_pylist(), found["at"].to_pylist(), strict=True)) == expected
