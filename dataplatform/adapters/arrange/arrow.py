@@ -27,7 +27,7 @@ from opendata.reading.canonical_rows import rechunk
 from opendata.wire.errors import InvalidInput
 
 SHARD: Final = "#shard"
-# A merge of many runs takes up to twice this; beside it a build has to fit into one GiB.
+# The sort takes up to about this, beside what a build takes anyway; with more it is no faster.
 MEMORY_BYTES: Final = 256 << 20
 
 
