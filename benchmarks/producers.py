@@ -212,7 +212,6 @@ CASES = (
         },
         goals=(
             Goal("processor seconds, own to all", CPU_SECONDS, "the run's own", "all of them", 0.4),
-            Goal("memory, own to all", PEAK_BYTES, "the run's own", "all of them", 0.7),
         ),
         versions=("dagster",),
     ),
