@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import CPU_SECONDS, PEAK_BYTES, Action, Case, Goal
+from benchmarks.cases import CPU_SECONDS, Action, Case, Goal
 from benchmarks.producer_folders import write_producers
 from benchmarks.proportional import memory_of_group
 
