@@ -9,7 +9,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-PYTEST := $(BIN)/pytest
+# Two tests at a time, or up to four: many of them wait for a process of their own. Tests of one file
+# stay together, because they share servers.
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 export UV_SYSTEM_CERTS := 1
 export UV_COMPILE_BYTECODE := 1
@@ -90,7 +92,7 @@ test-real: setup ## Run the tests that start servers, browsers and launched runs
 
 .PHONY: test-long
 test-long: setup ## Run the long tests: endurance, volume, many random failures
-	@$(PYTEST) -m long --timeout 7200
+	@$(BIN)/pytest -m long --timeout 7200
 
 # --- figures ----------------------------------------------------------------
 

@@ -26,6 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
         case = _cases(options.module)[options.case]
         print(json.dumps(run_contender(case, options.contender, Path(options.folder))))
         return 0
+    if options.command == "prepare":
+        _cases(options.module)[options.case].prepare(Path(options.folder), options.scale)
+        return 0
     found = {name: (module, case) for module in _modules() for name, case in _cases(module).items()}
     if options.command == "list":
         for name, (module, case) in found.items():
@@ -75,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write benchmarks/results/<case>.json for the documentation",
     )
+    prepare = commands.add_parser("prepare", help="what a case needs, in this very process")
+    for name in ("module", "case", "folder"):
+        prepare.add_argument(name)
+    prepare.add_argument("scale", type=float)
     contender = commands.add_parser("contender", help="one contender, in this very process")
     for name in ("module", "case", "contender", "folder"):
         contender.add_argument(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,7 +37,8 @@ def run_case(module: str, case: Case, plan: Plan, say: Say) -> dict[str, Any]:
     folder = plan.folder / f"{case.name}-{plan.scale:g}"
     folder.mkdir(parents=True, exist_ok=True)
     say(f"{case.name}: preparing")
-    case.prepare(folder, plan.scale)
+    # In a process of its own too: a child is born with the peak memory of its parent.
+    _start("prepare", module, case.name, str(folder), str(plan.scale), environ=case.environ)
     measured: Measured = {name: {} for name in case.contenders}
     for number in range(plan.rounds + 1):
         for name in case.contenders:
@@ -60,34 +62,30 @@ def run_contender(case: Case, name: str, folder: Path) -> dict[str, float]:
 
 
 def _run_alone(module: str, case: Case, name: str, folder: Path) -> dict[str, float]:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks",
-        "contender",
-        module,
-        case.name,
-        name,
-        str(folder),
-    ]
     began = time.perf_counter()
+    lines, usage = _start("contender", module, case.name, name, str(folder), environ=case.environ)
+    return {
+        **json.loads(lines[-1]),
+        PROCESS_SECONDS: time.perf_counter() - began,
+        CPU_SECONDS: usage.ru_utime + usage.ru_stime,
+        PEAK_BYTES: usage.ru_maxrss * 1024,
+    }
+
+
+def _start(*words: str, environ: Mapping[str, str]) -> tuple[list[str], resource.struct_rusage]:
+    """What a process of this package printed, and what it and its children used."""
+    command = [sys.executable, "-m", "benchmarks", *words]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **case.environ}
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environ}
     )
     assert process.stdout is not None
     with process.stdout as out:
         lines = out.read().splitlines()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - began
-    if process.returncode or not lines:
+    if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return {
-        **json.loads(lines[-1]),
-        PROCESS_SECONDS: seconds,
-        CPU_SECONDS: usage.ru_utime + usage.ru_stime,
-        PEAK_BYTES: usage.ru_maxrss * 1024,
-    }
+    return lines, usage
 
 
 def _result(case: Case, plan: Plan, measured: Measured) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import CPU_SECONDS, PEAK_BYTES, Action, Case, Goal
+from benchmarks.cases import CPU_SECONDS, Action, Case, Goal
 from benchmarks.producer_folders import write_producers
 from benchmarks.proportional import memory_of_group
 
@@ -212,7 +212,6 @@ CASES = (
         },
         goals=(
             Goal("processor seconds, own to all", CPU_SECONDS, "the run's own", "all of them", 0.4),
-            Goal("memory, own to all", PEAK_BYTES, "the run's own", "all of them", 0.7),
         ),
         versions=("dagster",),
     ),

@@ -37,8 +37,9 @@ COLUMNS = {
 
 def page(results: Sequence[Mapping[str, Any]]) -> str:
     """The page as Markdown; the goals of all cases first."""
-    lines = [INTRODUCTION, "## Goals", "", "| goal | asked | measured | |", "|---|---|---|---|"]
-    lines += [_goal(goal) for result in results for goal in result["goals"]]
+    lines = [INTRODUCTION, "## Goals", ""]
+    lines += ["| case | goal | asked | measured | |", "|---|---|---|---|---|"]
+    lines += [_goal(result["name"], goal) for result in results for goal in result["goals"]]
     for result in results:
         lines += ["", *_case(result)]
     return "\n".join(lines) + "\n"
@@ -49,16 +50,21 @@ def kept_results(folder: Path = RESULTS) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
 
 
-def _goal(goal: Mapping[str, Any]) -> str:
+def _goal(case: str, goal: Mapping[str, Any]) -> str:
     low, high = goal["at_least"], goal["at_most"]
-    asked = f"≤ {high:g}" if high is not None else f"≥ {low:g}"
-    return (
-        f"| {goal['text']} | {asked} | {goal['value']:.3g} | {'✓' if goal['met'] else 'missed'} |"
-    )
+    asked = f"≤ {_figure(high)}" if high is not None else f"≥ {_figure(low)}"
+    met = "✓" if goal["met"] else "missed"
+    return f"| {case} | {goal['text']} | {asked} | {_figure(goal['value'])} | {met} |"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _case(result: Mapping[str, Any]) -> Iterator[str]:
-    yield f"## {result['title']}"
+    yield f"## {result['name']}"
+    yield ""
+    yield f"{result['title']}."
     yield ""
     if result["notes"]:
         yield result["notes"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
-from typing import Final
 
 OBJECTS_BETWEEN_LOOKS: Final = 50_000
 

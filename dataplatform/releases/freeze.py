@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from dataplatform.contracts.model import ReleaseSettings
-from dataplatform.releases.candidate import Candidate, read_candidate
+from dataplatform.releases.candidate import Candidate, as_manifest, read_candidate
 from dataplatform.releases.compare import Comparison, compare_candidate
 from dataplatform.releases.earlier import (
     is_resumable,
@@ -30,7 +30,7 @@ from opendata.reading.signature import release_statement
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import replace
-from opendata.wire.digest import digest_of, prefixed
+from opendata.wire.digest import digest_of
 from opendata.wire.errors import Conflict
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import (
@@ -160,11 +160,8 @@ def _draft(
     """The manifest but for what the number, the clock and the key add."""
     diff = change.to_json()
     settings = candidate.definition.get("release", {})
-    return Manifest(
-        id=candidate.id,
-        files=candidate.files,
-        schema=candidate.schema,
-        contract=candidate.contract,
+    return replace(
+        as_manifest(candidate, digest),
         trace=attach_provenance(candidate, digest, run),
         reports=_reports(decisions),
         versioning=Versioning(
@@ -182,15 +179,6 @@ def _draft(
         integrity=Integrity(hash_sha256=_UNFROZEN_HASH, content_hash=candidate.content_hash),
         freeze=Freeze(tag="", mode="soft", frozen_at=""),
         adapters=_adapters(current, change),
-        candidate=prefixed(digest),
-        dataset=candidate.dataset,
-        definition=candidate.definition,
-        row_count=candidate.row_count,
-        size_bytes=candidate.size_bytes,
-        time_column=candidate.time_column,
-        shard=candidate.shard,
-        readme=candidate.readme,
-        preview=candidate.preview,
     )
 
 

@@ -118,6 +118,6 @@ def test_a_missed_goal_is_shown_as_missed() -> None:
 
     text = page([result])
 
-    assert "| g | ≤ 2 | 2.5 | missed |" in text
+    assert "| n | g | ≤ 2 | 2.5 | missed |" in text
     assert "| ours | 2.5 | 30 |" in text
     assert "0.1 of the full size" in text

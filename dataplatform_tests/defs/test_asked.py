@@ -87,7 +87,7 @@ def test_repair_runs_without_any_data_set_loaded(site: Site) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.requirement("S1-12")
+@pytest.mark.requirement("M-4", "S0-89")
 def test_the_process_of_a_launched_run_does_not_open_the_other_producers(tmp_path: Path) -> None:
     site = Site(tmp_path, {"OPENDATA_STORAGE": str(tmp_path / ".opendata" / "store")})
     tick = a_moment_ago()

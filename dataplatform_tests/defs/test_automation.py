@@ -83,7 +83,7 @@ def produce(context):
 """
 
 
-@pytest.mark.requirement("M-4", "S1-58")
+@pytest.mark.requirement("M-4")
 def test_a_derived_data_set_that_is_cut_by_time_is_built_anew_as_a_whole(site: Site) -> None:
     """An input that moved may change any month, so there is no part of it to ask for."""
     write_months(site, {"2024-01": 1.0, "2024-02": 2.0})

@@ -41,7 +41,7 @@ def room(site: Site) -> Iterator[ControlRoom]:
         yield room
 
 
-@pytest.mark.requirement("S1-58", "S1-90")
+@pytest.mark.requirement("M-4", "S1-90")
 def test_36_months_are_one_build_and_one_release(site: Site, room: ControlRoom) -> None:
     done = room.backfill_at_end(room.backfill(*ASSETS, partitions=MONTHS))
     assert done["status"] == "COMPLETED_SUCCESS"
@@ -50,7 +50,7 @@ def test_36_months_are_one_build_and_one_release(site: Site, room: ControlRoom) 
     assert (site.current_version(), published_months(site)) == ("1.0.0", SOURCE)
 
 
-@pytest.mark.requirement("S1-58")
+@pytest.mark.requirement("M-4")
 def test_a_month_that_fails_blocks_the_release_until_it_is_run_again(
     site: Site, room: ControlRoom
 ) -> None:
@@ -73,7 +73,7 @@ def test_a_month_that_fails_blocks_the_release_until_it_is_run_again(
     assert published_months(site) == corrected | {"2022-05": 600.0}
 
 
-@pytest.mark.requirement("M-4", "S1-58")
+@pytest.mark.requirement("M-4")
 def test_a_due_schedule_builds_a_data_set_with_partitions_as_a_whole(
     site: Site, room: ControlRoom
 ) -> None:

@@ -115,7 +115,7 @@ def test_a_run_whose_process_is_gone_has_failed(site: Site, ended_process: int) 
     assert status_of(site, run) is STATUS.FAILURE
 
 
-@pytest.mark.requirement("S1-58")
+@pytest.mark.requirement("M-4")
 def test_partitions_whose_run_was_lost_block_the_release(site: Site, ended_process: int) -> None:
     write_months(site, {"2024-01": 1.0, "2024-02": 2.0})
     site.run(f"{DATASET}/candidate", partitions="2024-01")

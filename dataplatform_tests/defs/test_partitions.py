@@ -36,7 +36,7 @@ def said(site: Site, run: Run) -> str:
     return "\n".join(entry.user_message for entry in site.instance.all_logs(run.id))
 
 
-@pytest.mark.requirement("S1-58")
+@pytest.mark.requirement("M-4")
 @pytest.mark.parametrize(
     ("shard", "first", "second"),
     [
@@ -77,7 +77,7 @@ def test_only_what_is_cut_by_time_and_made_of_no_other_data_set_has_partitions(s
     assert grid(site) is None
 
 
-@pytest.mark.requirement("S1-58")
+@pytest.mark.requirement("M-4")
 def test_a_back_fill_of_many_months_is_one_release(site: Site) -> None:
     write_months(site, SOURCE)
     run = site.run(partitions="2024-02..2024-05")
@@ -108,7 +108,7 @@ def test_a_partition_takes_no_more_than_its_own_part_even_of_a_first_build(site:
     assert published_months(site) == {"2024-03": 3.0}
 
 
-@pytest.mark.requirement("S1-58", "S4-28")
+@pytest.mark.requirement("M-4", "S4-28")
 def test_a_late_month_is_run_again_alone_and_becomes_a_patch(site: Site) -> None:
     write_months(site, SOURCE)
     site.run()
@@ -174,7 +174,7 @@ def test_what_was_rolled_back_is_not_brought_back_by_the_next_part(site: Site) -
     assert published_months(site) == SOURCE | {"2024-06": 66.0}
 
 
-@pytest.mark.requirement("S1-58")
+@pytest.mark.requirement("M-4")
 def test_a_month_that_failed_blocks_the_release_and_is_named(site: Site) -> None:
     write_months(site, SOURCE)
     site.run()
@@ -267,7 +267,7 @@ def produce(context):
 """
 
 
-@pytest.mark.requirement("S1-58")
+@pytest.mark.requirement("M-4")
 def test_a_producer_can_append_to_what_it_published_before(site: Site) -> None:
     write_months(site, {})
     site.write_main(APPENDING.format(last=3), **SECTIONS)

@@ -116,7 +116,7 @@ def test_a_due_run_asks_for_everything_since_sources_correct_older_rows(stored: 
     assert not any("partition" in name for name in tags)
 
 
-@pytest.mark.requirement("S1-58", "M-4")
+@pytest.mark.requirement("M-4")
 def test_a_window_asks_for_the_newest_partitions_once_there_is_a_release(stored: Site) -> None:
     write_months(stored, {"2024-01": 1.0}, schedule={"cron": "0 6 * * *", "window": 3})
     assert not any("partition" in name for name in due(stored).tags)

@@ -114,6 +114,6 @@ def test_where_memory_does_not_suffice_it_is_said_and_nothing_is_published(
         require_all_rows(release, 300_000)
     else:
         assert release is None
-        assert "memory" in watched.output.lower()
+        assert "memory" in watched.output.lower(), watched.output
         assert "did not expect" not in watched.output
         assert "Traceback" not in watched.output

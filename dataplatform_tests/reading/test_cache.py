@@ -61,6 +61,7 @@ def everything_in(folder: Path) -> list[str]:
 # --- fetching ------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("S0-89")
 def test_an_object_is_downloaded_once(cache: Cache, remote: FaultyStore) -> None:
     first = cache.fetch(remote, KEY, DIGEST, len(DATA))
     second = cache.fetch(remote, KEY, f"sha256:{DIGEST}", len(DATA))

@@ -78,7 +78,7 @@ def check_cache(bench: Bench, environ: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.platform
-@pytest.mark.requirement("S1-59")
+@pytest.mark.requirement("S1-59", "S0-89")
 def test_two_processes_fill_one_cache_though_one_is_killed(
     bench: Bench, environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -88,7 +88,7 @@ def test_two_processes_fill_one_cache_though_one_is_killed(
 
 @pytest.mark.long
 @pytest.mark.platform
-@pytest.mark.requirement("S1-59")
+@pytest.mark.requirement("S1-59", "S0-89")
 def test_two_processes_fill_one_cache_though_one_is_killed_any_time(
     bench: Bench, environ: dict[str, str], tmp_path: Path
 ) -> None:

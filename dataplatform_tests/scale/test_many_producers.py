@@ -62,7 +62,7 @@ def site(folder: Path) -> Iterator[Site]:
         yield site
 
 
-@pytest.mark.requirement("S1-12", "M-4", "M-8")
+@pytest.mark.requirement("M-4", "M-8")
 def test_every_good_producer_loads_and_every_broken_one_is_an_asset_that_says_why(
     site: Site,
 ) -> None:

@@ -48,7 +48,7 @@ def site(tmp_path: Any) -> Site:
     return site
 
 
-@pytest.mark.requirement("S1-12")
+@pytest.mark.requirement("M-4", "S0-89")
 @pytest.mark.parametrize("count", [3, 1_000])
 @pytest.mark.parametrize("name", SENSORS)
 def test_a_look_in_vain_asks_the_store_once_at_most(site: Site, name: str, count: int) -> None:

@@ -104,7 +104,7 @@ def above(count: Callable[[], int], known: int) -> int | None:
     return found if found > known else None
 
 
-@pytest.mark.requirement("S1-12", "S1-86", "S1-90")
+@pytest.mark.requirement("M-4", "S1-86", "S1-90")
 @pytest.mark.parametrize("due", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
 def test_every_due_schedule_is_one_run_that_publishes_although_the_daemon_is_killed(
     tmp_path: Path, storage: dict[str, Any] | None, due: int

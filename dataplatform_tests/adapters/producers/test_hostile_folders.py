@@ -96,7 +96,7 @@ def another_id(folder: Path) -> None:
     )
 
 
-@pytest.mark.requirement("S1-12", "M-4")
+@pytest.mark.requirement("M-4")
 @pytest.mark.parametrize(
     ("harm", "said"),
     [

@@ -47,7 +47,7 @@ def test_too_many_different_values_are_left_to_an_estimate() -> None:
     assert counter.total is None
 
 
-@pytest.mark.requirement("S1-58")
+@pytest.mark.requirement("S4-47")
 def test_columns_are_encoded_by_what_their_first_rows_are_like() -> None:
     count = 1_000
     rows = pa.record_batch(
