@@ -72,11 +72,8 @@ def _whole_file(source: ShardSource) -> _File | ShardSource:
     plan = source.plan
     if plan.unsure or len(plan.groups) < len(plan.chunks.row_groups):
         return source
-    whole = source.whole()
-    if whole is None or whole.path is None:
-        return source
-    source.portion(plan.groups).prepare()
-    return _File(whole.path, plan.entry)
+    path = source.portion(plan.groups).checked_path()
+    return source if path is None else _File(path, plan.entry)
 
 
 def _scanned(files: list[_File], empty: pl.DataFrame) -> pl.DataFrame:
