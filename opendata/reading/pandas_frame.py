@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.pandas_compat
 
 from opendata.reading.ahead import in_order
 from opendata.reading.decode import decode
@@ -136,7 +137,7 @@ def _array(look: Any, count: int) -> Any:
 
 def _column(array: Any, look: Any) -> Any:
     if isinstance(look, pd.DatetimeTZDtype):
-        return pd.DatetimeIndex(array, copy=False).tz_localize("UTC").tz_convert(look.tz)
+        return pd.DatetimeIndex(array.view(np.int64), dtype=look, copy=False)  # counted in UTC
     return array
 
 
