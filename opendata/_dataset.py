@@ -107,10 +107,9 @@ class Dataset:
         format: Format = "pandas",
     ) -> Any:
         """The rows asked for as a frame; see :func:`opendata.load`."""
-        from opendata.reading.frames import begin, check_format, read_frame
+        from opendata.reading.frames import check_format, read_frame
 
         check_format(format)
-        begin(format)
         frame = read_frame(
             self._access(),
             self.release.manifest,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from typing import Any, Literal
 
@@ -15,7 +13,6 @@ from opendata.wire.manifest import Manifest
 
 Format = Literal["pandas", "arrow", "polars"]
 FORMATS = ("pandas", "arrow", "polars")
-_begun = threading.Event()
 
 
 def check_format(name: str) -> None:
@@ -51,24 +48,6 @@ def read_frame(access: Access, manifest: Manifest, format: Format, **asked: Any)
         frame = pandas_frame(selection)
     access.stats.seconds = time.perf_counter() - started
     return frame
-
-
-def begin(format: str) -> None:
-    """Start what the format's library needs beside whatever comes before the rows are read.
-
-    polars starts its threads with its first query, which takes longer than finding a release.
-    """
-    if format == "polars" and not _begun.is_set():
-        _begun.set()
-        threading.Thread(target=_wake_polars, name="opendata-polars").start()
-
-
-def _wake_polars() -> None:
-    with contextlib.suppress(InvalidInput):  # the read itself says that polars is missing
-        _require_polars()
-        from opendata.reading.polars_frame import wake
-
-        wake()
 
 
 def _require_polars() -> None:

@@ -7,7 +7,6 @@ might read differently, is decoded by Arrow and handed over.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,9 +23,6 @@ from opendata.reading.source import ShardSource
 from opendata.reading.table import tables_of
 from opendata.wire.manifest import FileEntry
 
-_waking = threading.Lock()
-
-
 def polars_frame(selection: Selection) -> pl.DataFrame:
     """The selection's rows and columns."""
     empty = pl.from_arrow(selection.nothing())
@@ -38,19 +34,8 @@ def polars_frame(selection: Selection) -> pl.DataFrame:
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)
         return frame
-    with _waking:  # two queries that start the same threads at once take longer
-        pass
     parts = list(_parts(selection, empty))
     return pl.concat(parts, rechunk=False) if parts else empty
-
-
-def wake() -> None:
-    """Have polars start its threads, by its smallest query."""
-    with _waking:
-        few = pa.Table.from_batches([], schema=pa.schema([pa.field("n", pa.int64())]))
-        frame = pl.from_arrow(few)
-        assert isinstance(frame, pl.DataFrame)
-        frame.lazy().select(pl.col("n").sum()).collect()
 
 
 def _all_tables(selection: Selection) -> Iterator[pa.Table]:
