@@ -44,8 +44,8 @@ class ShardSource:
         ranges = needed_ranges(plan.chunks, plan.groups, plan.columns)
         self._needed_bytes = sum(part.length for part in ranges) + plan.chunks.footer.length
         entry = plan.entry
-        is_local = access.reader.local_path(entry.path) is not None
-        is_small = entry.size_bytes <= (SMALL_FILE_BYTES if is_local else SMALL_OBJECT_BYTES)
+        self._local = access.reader.local_path(entry.path)
+        is_small = entry.size_bytes <= (SMALL_FILE_BYTES if self._local else SMALL_OBJECT_BYTES)
         self.is_whole = is_small or self._needed_bytes > WHOLE_FROM_SHARE * entry.size_bytes
         access.stats.expect(self._needed_bytes - entry.size_bytes)
 
@@ -80,10 +80,9 @@ class ShardSource:
     def _known_path(self) -> str | None:
         """A path whose bytes were verified earlier and have not been touched since."""
         entry, access = self.plan.entry, self._access
-        local = access.reader.local_path(entry.path)
-        if local is not None and access.cache.verified(local) == entry.sha256:
-            return local
-        if local is None and (cached := access.cache.get(entry.sha256)) is not None:
+        if self._local is not None and access.cache.verified(self._local) == entry.sha256:
+            return self._local
+        if self._local is None and (cached := access.cache.get(entry.sha256)) is not None:
             access.stats.add(cache_hits=1)
             return cached
         return None
