@@ -21,6 +21,7 @@ import pyarrow.pandas_compat
 
 from opendata.reading.ahead import in_order
 from opendata.reading.decode import decode
+from opendata.reading.memory import usual_pages
 from opendata.reading.selection import TASK_BYTES, TASK_ROWS, Selection, portions
 from opendata.reading.source import Portion, ShardSource
 from opendata.reading.table import tables_of
@@ -121,7 +122,7 @@ class _Filling:
         for name, array in self.arrays.items():
             place = at
             for chunk in table.column(name).chunks:
-                array[place : place + len(chunk)] = _values(chunk)
+                _fill(array[place : place + len(chunk)], chunk)
                 place += len(chunk)
         rest = [name for name in table.schema.names if name not in self.arrays]
         return table.select(rest) if rest else None
@@ -130,7 +131,8 @@ class _Filling:
 def _array(look: Any, count: int) -> Any:
     kind = np.dtype(f"M8[{look.unit}]") if isinstance(look, pd.DatetimeTZDtype) else look
     if kind == np.dtype(object) or not count:
-        return np.empty(count, kind)
+        with usual_pages():
+            return np.empty(count, kind)
     # NumPy asks for huge pages, which are slow to get where memory is in pieces; Arrow does not.
     return np.frombuffer(pa.allocate_buffer(count * kind.itemsize), kind)
 
@@ -141,12 +143,21 @@ def _column(array: Any, look: Any) -> Any:
     return array
 
 
+def _fill(place: Any, chunk: pa.Array) -> None:
+    """Put the values where they belong, texts by their codes without an array in between."""
+    if not pa.types.is_dictionary(chunk.type):
+        place[:] = _values(chunk)
+        return
+    texts = np.append(chunk.dictionary.to_numpy(zero_copy_only=False), [None])
+    codes = chunk.indices.fill_null(len(texts) - 1).to_numpy()
+    if len(codes) and (codes.min() < 0 or codes.max() >= len(texts)):
+        raise pa.ArrowIndexError("a text's code is beyond its dictionary")
+    np.take(texts, codes, out=place, mode="clip")  # the mode that checks nothing copies nothing
+
+
 def _values(chunk: pa.Array) -> Any:
     """The values as NumPy holds them in the column's array."""
     kind = chunk.type
-    if pa.types.is_dictionary(kind):
-        texts = np.append(chunk.dictionary.to_numpy(zero_copy_only=False), [None])
-        return texts[chunk.indices.fill_null(len(texts) - 1).to_numpy()]
     if pa.types.is_date32(kind):
         days = chunk.view(pa.int32()).cast(pa.int64()).fill_null(0).to_numpy()
         times = days * _DAY_MILLISECONDS
