@@ -21,6 +21,7 @@ import pyarrow.pandas_compat
 
 from opendata.reading.ahead import in_order
 from opendata.reading.decode import decode
+from opendata.reading.limits import refused
 from opendata.reading.memory import usual_pages
 from opendata.reading.selection import TASK_BYTES, TASK_ROWS, Selection, portions
 from opendata.reading.source import Portion, ShardSource
@@ -122,7 +123,10 @@ class _Filling:
         for name, array in self.arrays.items():
             place = at
             for chunk in table.column(name).chunks:
-                _fill(array[place : place + len(chunk)], chunk)
+                try:
+                    _fill(array[place : place + len(chunk)], chunk)
+                except pa.ArrowIndexError as error:
+                    raise refused(portion.source.plan.entry.path, f"cannot be: {error}") from error
                 place += len(chunk)
         rest = [name for name in table.schema.names if name not in self.arrays]
         return table.select(rest) if rest else None
