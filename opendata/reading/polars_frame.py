@@ -106,9 +106,11 @@ def _whole_file(source: ShardSource) -> _File | ShardSource:
 
 def _scanned(files: list[_File], schema: pl.Schema) -> pl.DataFrame:
     what = files[0].entry.path if len(files) == 1 else f"a shard from {files[0].entry.path} on"
+    paths = [one.path for one in files]
+    asked = paths[0] if len(paths) == 1 else paths  # of a list polars makes more than of a path
     try:
         frame = (
-            pl.scan_parquet([one.path for one in files], glob=False, hive_partitioning=False)
+            pl.scan_parquet(asked, glob=False, hive_partitioning=False)
             .select(schema.names())
             .collect()
         )
