@@ -15,15 +15,17 @@ from dataplatform_tests.golden.examples import golden_signer
 from dataplatform_tests.releases.building import Bench, make_bench, rates
 from opendata._dataset import Dataset
 from opendata._settings import Settings
-from opendata.reading.resolve import resolve
+from opendata.reading.resolve import read_route, resolve
 from opendata.reading.signature import verify_release
 from opendata.reading.verify import Verification, verify_dataset
 from opendata.stores import FolderStore
 from opendata.stores.memory import MemoryStore
 from opendata.wire import keys
+from opendata.wire.digest import digest_of
 from opendata.wire.errors import Corrupt, NotFound, OpenDataError
 from opendata.wire.ids import Reference
 from opendata.wire.manifest import named_objects
+from opendata.wire.pointer import next_pointer
 from opendata.wire.version import parse_version
 
 pytestmark = pytest.mark.requirement("S4-8", "S4-72", "S1-11", "B1")
@@ -199,6 +201,55 @@ def test_with_a_trust_root_nothing_about_a_release_can_be_forged(tmp_path: Path)
         store.bench.store.put(key, damaged)
         with pytest.raises(OpenDataError):
             verify_release(resolve(store.bench.store, reference).manifest, golden_signer().trust())
+
+
+@pytest.mark.parametrize("pinned", [None, "1.0.0"])
+def test_a_flipped_manifest_is_refused_by_its_pointer_and_a_pinned_one_by_its_body(
+    store: Store, pinned: str | None
+) -> None:
+    version = parse_version(pinned) if pinned else store.bench.current.version
+    key = keys.release_key(store.bench.dataset, version)
+    reference = Reference(store.bench.dataset, version if pinned else None)
+    sound = store.bench.store.get(key).data
+    assert resolve(store.bench.store, reference, check_body=False).version == version
+    altered = sound.replace(b'"title":"', b'"title":"Not ', 1)
+    assert altered != sound
+    store.bench.store.put(key, altered)
+    with pytest.raises(Corrupt) as refused:
+        resolve(store.bench.store, reference, check_body=False)
+    assert refused.value.code == ("manifest_altered" if pinned else "digest_mismatch")
+
+
+@pytest.mark.requirement("S4-48", "S4-73")
+def test_with_a_trust_root_a_pointer_does_not_vouch_for_a_body_that_was_not_signed(
+    tmp_path: Path,
+) -> None:
+    signer = golden_signer()
+    folder = FolderStore(str(tmp_path / "store"))
+    store = published(folder, tmp_path, signer)
+    route = read_route(folder, store.bench.dataset)
+    assert route is not None
+    version = parse_version(route.pointer.release)
+    key = keys.release_key(store.bench.dataset, version)
+    altered = folder.get(key).data.replace(b'"title":"', b'"title":"Not ', 1)
+    folder.put(key, altered)
+    forged = next_pointer(
+        route.pointer,
+        nonce="0" * 16,
+        release=str(version),
+        manifest_sha256=digest_of(altered),
+        kind="hotfix",
+        updated_at=route.pointer.updated_at,
+    )
+    folder.put(keys.pointer_key(store.bench.dataset), forged.to_bytes())
+    trust = tmp_path / "trust.json"
+    trust.write_text(signer.trust_file())
+    environ = {"OPENDATA_STORAGE": str(tmp_path / "store"), "OPENDATA_TRUST": str(trust)}
+    trusted = Settings({**environ, "OPENDATA_CACHE": "off"}, tmp_path)
+    with pytest.raises(Corrupt) as refused:
+        Dataset("tests/rates", trusted).load(format="arrow")
+    assert refused.value.code == "manifest_altered"
+    assert key in store.refusals()  # and `od verify` says so without one
 
 
 def test_a_file_that_was_verified_before_is_hashed_again_once_it_is_touched(

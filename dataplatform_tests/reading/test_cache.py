@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import multiprocessing
 import os
@@ -21,6 +22,7 @@ import pytest
 from dataplatform_tests.fakes.stores import Fault, FaultyStore, SimulatedCrash
 from dataplatform_tests.stores.small_disk import in_a_small_disk
 from opendata.reading.cache import Cache, open_cache
+from opendata.reading.verified import CHECKS_MAX, Check
 from opendata.stores import FolderStore
 from opendata.stores.memory import MemoryStore
 from opendata.wire.errors import Corrupt, InvalidInput, NotFound, Unavailable
@@ -317,6 +319,71 @@ def test_a_local_file_is_hashed_again_only_when_touched(
         cache.record_verified(str(file), DIGEST)
     file.unlink()
     assert cache.verified(str(file)) is None
+
+
+ALL_OF_TWO = Check("rules", frozenset({0, 1}), frozenset({"a", "b"}))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_file_is_looked_through_again_only_for_more_than_it_was(
+    folder: Path, tmp_path: Path, kept: bool
+) -> None:
+    cache = Cache(str(folder) if kept else None)
+    file = tmp_path / "shard.parquet"
+    file.write_bytes(DATA)
+    _date_back(file)
+    cache.record_check(str(file), ALL_OF_TWO)
+    assert not cache.is_checked(str(file), ALL_OF_TWO)  # nobody knows its digest
+    cache.record_verified(str(file), DIGEST)
+    cache.record_check(str(file), ALL_OF_TWO)
+    for one in (cache, *([Cache(str(folder))] if kept else [])):
+        assert one.verified(str(file)) == DIGEST
+        assert one.is_checked(str(file), ALL_OF_TWO)
+        assert one.is_checked(str(file), Check("rules", frozenset({1}), frozenset({"b"})))
+        assert not one.is_checked(str(file), Check("rules", frozenset({2}), frozenset({"b"})))
+        assert not one.is_checked(str(file), Check("rules", frozenset({1}), frozenset({"c"})))
+        assert not one.is_checked(str(file), Check("stricter", frozenset({1}), frozenset({"b"})))
+
+
+def test_a_file_that_was_touched_is_looked_through_again(cache: Cache, tmp_path: Path) -> None:
+    file = tmp_path / "shard.parquet"
+    file.write_bytes(DATA)
+    for touch in (_append, _rewrite_in_place, _replace):
+        _date_back(file)
+        cache.record_verified(str(file), DIGEST)
+        cache.record_check(str(file), ALL_OF_TWO)
+        assert cache.is_checked(str(file), ALL_OF_TWO)
+        touch(file)
+        assert not cache.is_checked(str(file), ALL_OF_TWO)
+        cache.record_check(str(file), ALL_OF_TWO)  # too late: these are other bytes
+        assert not cache.is_checked(str(file), ALL_OF_TWO)
+
+
+def test_of_many_checks_the_last_are_remembered(cache: Cache, tmp_path: Path) -> None:
+    file = tmp_path / "shard.parquet"
+    file.write_bytes(DATA)
+    _date_back(file)
+    cache.record_verified(str(file), DIGEST)
+    checks = [Check("rules", frozenset({index}), frozenset({"a"})) for index in range(20)]
+    for check in checks:
+        cache.record_check(str(file), check)
+    assert [one for one in checks if cache.is_checked(str(file), one)] == checks[-CHECKS_MAX:]
+
+
+@pytest.mark.parametrize("checks", [7, [7], [{}], [{"by": "rules", "groups": "g", "columns": []}]])
+def test_checks_that_nobody_wrote_are_none(
+    folder: Path, cache: Cache, tmp_path: Path, checks: object
+) -> None:
+    file = tmp_path / "shard.parquet"
+    file.write_bytes(DATA)
+    _date_back(file)
+    cache.record_verified(str(file), DIGEST)
+    for record in (folder / "verified").rglob("*"):
+        if record.is_file():
+            record.write_text(json.dumps({**json.loads(record.read_text()), "checks": checks}))
+    fresh = Cache(str(folder))
+    assert fresh.verified(str(file)) == DIGEST
+    assert not fresh.is_checked(str(file), ALL_OF_TWO)
 
 
 def test_a_file_written_this_very_moment_is_not_trusted_yet(cache: Cache, tmp_path: Path) -> None:

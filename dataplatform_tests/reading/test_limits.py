@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from dataplatform_tests.reading.remote import Remote
 from dataplatform_tests.releases.building import make_bench
 from opendata.reading import limits, source
 from opendata.reading.cache import Cache
-from opendata.reading.frames import read_frame
+from opendata.reading.frames import Format, read_frame
 from opendata.reading.pages import BadPage, pages_of
 from opendata.reading.shard import Access
 from opendata.reading.stats import ReadStats
@@ -137,6 +139,34 @@ def with_footer_numbers(data: bytes, old: int, new: int) -> bytes:
     assert len(varint(old)) == len(varint(new))
     assert varint(old) in footer
     return body + footer.replace(varint(old), varint(new))
+
+
+@pytest.mark.requirement("S1-59")
+@pytest.mark.parametrize("format", ["arrow", "pandas", "polars"])
+def test_pages_of_a_file_are_looked_at_once_and_again_under_a_narrower_limit(
+    publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: Format
+) -> None:
+    manifest = publisher.publish(publisher.file(TABLE), 1000, TABLE.schema)
+    path = publisher.store.local_path(manifest.files[0].path)
+    past = time.time() - 10
+    os.utime(str(path), (past, past))
+    looked_at = []
+
+    def watched(chunk: Any) -> Any:
+        looked_at.append(len(chunk))
+        return pages_of(chunk)
+
+    def read(columns: list[str] | None) -> int:
+        looked_at.clear()
+        access = Access(publisher.store, Cache(str(tmp_path / "cache")), ReadStats())
+        read_frame(access, manifest, format, columns=columns)
+        return len(looked_at)
+
+    monkeypatch.setattr(limits, "pages_of", watched)
+    assert [read(["a"]), read(["a"]), read(None), read(None), read(["b"])] == [1, 0, 2, 0, 0]
+    monkeypatch.setattr(limits, "GROUP_BYTES_MAX", 1000)
+    with pytest.raises(Corrupt, match="would become"):
+        read(None)
 
 
 # --- footers that lie ----------------------------------------------------------------

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -52,16 +53,26 @@ def in_order(
     A failed task's own exception is raised in its place. However the generator ends, tasks that
     have not begun never do, and those that have are waited for, up to their next `give_way`.
     """
+    rest = iter(tasks)
+    first = list(islice(rest, 2 if eager else 0))
+    if len(first) == 1:  # there is nothing beside which it could run
+        yield first[0]()
+        return
+    yield from _beside(chain(first, rest), workers=workers, eager=eager)
+
+
+def _beside(
+    tasks: Iterator[Callable[[], T]], *, workers: int, eager: bool
+) -> Generator[T, None, None]:
     stopped = threading.Event()
     window: deque[Future[T]] = deque()
     limit = workers + 1 if eager else 1
     pool = ThreadPoolExecutor(workers, thread_name_prefix="opendata-read")
     try:
-        rest = iter(tasks)
         exhausted = False
         while True:
             while not exhausted and len(window) < limit:
-                task = next(rest, None)
+                task = next(tasks, None)
                 if task is None:
                     exhausted = True
                 else:

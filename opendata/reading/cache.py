@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from opendata.reading.downloads import download, wrong_size
 from opendata.reading.spool import Spool, scratch_folder
-from opendata.reading.verified import VerifiedFiles, replace_file
+from opendata.reading.verified import Check, VerifiedFiles, replace_file
 from opendata.stores.disk import explain_os_error
 from opendata.stores.port import ObjectReader
 from opendata.wire.digest import digest_mismatch, parse_digest
@@ -133,6 +133,15 @@ class Cache:
         """Remember that this file was just hashed."""
         with self._giving_up():
             self._verified.record(path, parse_digest(digest))
+
+    def is_checked(self, path: str, check: Check) -> bool:
+        """Whether this file was looked through so before, and nothing touched it since."""
+        return self._verified.is_checked(path, check)
+
+    def record_check(self, path: str, check: Check) -> None:
+        """Remember that this file, hashed before, was looked through and found safe."""
+        with self._giving_up():
+            self._verified.record_check(path, check)
 
     # --- what was seen last --------------------------------------------------------
 

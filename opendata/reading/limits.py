@@ -20,6 +20,8 @@ from opendata.wire.manifest import FileEntry
 FOOTER_BYTES_MAX = 256 << 20
 GROUP_BYTES_MAX = 2 << 30
 """What the asked columns of one row group may become in memory."""
+RULES = "pages/1"
+"""Rises when `read_footer` or `check_group` look for more, so that shards are checked again."""
 _TAIL_BYTES = 8
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
 
@@ -43,6 +45,11 @@ def check_chunk_list(chunks: ChunkList, entry: FileEntry) -> None:
     ranges = [column.bytes for group in chunks.row_groups for column in group.columns]
     if any(not _is_inside(part, footer.offset) for part in ranges):
         raise refused(entry.chunks, "names bytes outside of its file")
+
+
+def rules_of(entry: FileEntry) -> str:
+    """What a shard is checked against here, as it is remembered: other rules, other name."""
+    return f"{RULES}:{GROUP_BYTES_MAX}:{entry.chunks}"
 
 
 def read_footer(footer: Buffer, chunks: ChunkList, entry: FileEntry) -> pq.FileMetaData:

@@ -1,4 +1,4 @@
-"""Which of Arrow's allocators a decode takes its memory from.
+"""Where large arrays and decoded pages take their memory from.
 
 Arrow's usual one gives pages back to the system between the many small allocations of a decode and
 asks for them again, which costs as much as the decoding. Whoever chooses an allocator by
@@ -8,6 +8,7 @@ asks for them again, which costs as much as the decoding. Whoever chooses an all
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 CHOICE_VARIABLE = "ARROW_DEFAULT_MEMORY_POOL"
+_NUMPY_CORE = "numpy._core.multiarray"
 _lock = threading.Lock()
 
 
@@ -35,3 +37,22 @@ def decoding_pool() -> Iterator[None]:
             yield
         finally:
             pa.set_memory_pool(usual)
+
+
+@contextmanager
+def usual_pages() -> Iterator[None]:
+    """Large NumPy arrays made inside do not ask for huge pages.
+
+    NumPy asks for them, and getting them takes longer than filling the array where memory is in
+    pieces. Its switch is the environment's when it loads, or this one, which a version may lack.
+    """
+    switch = getattr(sys.modules.get(_NUMPY_CORE), "_set_madvise_hugepage", None)
+    if switch is None:
+        yield
+        return
+    with _lock:
+        before = switch(False)
+        try:
+            yield
+        finally:
+            switch(before)

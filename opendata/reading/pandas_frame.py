@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.pandas_compat
 
 from opendata.reading.ahead import in_order
 from opendata.reading.decode import decode
+from opendata.reading.limits import refused
+from opendata.reading.memory import usual_pages
 from opendata.reading.selection import TASK_BYTES, TASK_ROWS, Selection, portions
 from opendata.reading.source import Portion, ShardSource
 from opendata.reading.table import tables_of
@@ -120,7 +123,10 @@ class _Filling:
         for name, array in self.arrays.items():
             place = at
             for chunk in table.column(name).chunks:
-                array[place : place + len(chunk)] = _values(chunk)
+                try:
+                    _fill(array[place : place + len(chunk)], chunk)
+                except pa.ArrowIndexError as error:
+                    raise refused(portion.source.plan.entry.path, f"cannot be: {error}") from error
                 place += len(chunk)
         rest = [name for name in table.schema.names if name not in self.arrays]
         return table.select(rest) if rest else None
@@ -129,23 +135,33 @@ class _Filling:
 def _array(look: Any, count: int) -> Any:
     kind = np.dtype(f"M8[{look.unit}]") if isinstance(look, pd.DatetimeTZDtype) else look
     if kind == np.dtype(object) or not count:
-        return np.empty(count, kind)
+        with usual_pages():
+            return np.empty(count, kind)
     # NumPy asks for huge pages, which are slow to get where memory is in pieces; Arrow does not.
     return np.frombuffer(pa.allocate_buffer(count * kind.itemsize), kind)
 
 
 def _column(array: Any, look: Any) -> Any:
     if isinstance(look, pd.DatetimeTZDtype):
-        return pd.DatetimeIndex(array, copy=False).tz_localize("UTC").tz_convert(look.tz)
+        return pd.DatetimeIndex(array.view(np.int64), dtype=look, copy=False)  # counted in UTC
     return array
+
+
+def _fill(place: Any, chunk: pa.Array) -> None:
+    """Put the values where they belong, texts by their codes without an array in between."""
+    if not pa.types.is_dictionary(chunk.type):
+        place[:] = _values(chunk)
+        return
+    texts = np.append(chunk.dictionary.to_numpy(zero_copy_only=False), [None])
+    codes = chunk.indices.fill_null(len(texts) - 1).to_numpy()
+    if len(codes) and (codes.min() < 0 or codes.max() >= len(texts)):
+        raise pa.ArrowIndexError("a text's code is beyond its dictionary")
+    np.take(texts, codes, out=place, mode="clip")  # the mode that checks nothing copies nothing
 
 
 def _values(chunk: pa.Array) -> Any:
     """The values as NumPy holds them in the column's array."""
     kind = chunk.type
-    if pa.types.is_dictionary(kind):
-        texts = np.append(chunk.dictionary.to_numpy(zero_copy_only=False), [None])
-        return texts[chunk.indices.fill_null(len(texts) - 1).to_numpy()]
     if pa.types.is_date32(kind):
         days = chunk.view(pa.int32()).cast(pa.int64()).fill_null(0).to_numpy()
         times = days * _DAY_MILLISECONDS

@@ -7,11 +7,12 @@ might read differently, is decoded by Arrow and handed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 import pyarrow as pa
@@ -23,20 +24,47 @@ from opendata.reading.source import ShardSource
 from opendata.reading.table import tables_of
 from opendata.wire.manifest import FileEntry
 
+if TYPE_CHECKING:
+    from polars._typing import PolarsDataType
+_UNITS: Mapping[str, Literal["ms", "us", "ns"]] = {  # polars knows no whole seconds
+    "s": "ms",
+    "ms": "ms",
+    "us": "us",
+    "ns": "ns",
+}
+_SAME: Mapping[pa.DataType, PolarsDataType] = {
+    pa.bool_(): pl.Boolean(),
+    pa.int8(): pl.Int8(),
+    pa.int16(): pl.Int16(),
+    pa.int32(): pl.Int32(),
+    pa.int64(): pl.Int64(),
+    pa.uint8(): pl.UInt8(),
+    pa.uint16(): pl.UInt16(),
+    pa.uint32(): pl.UInt32(),
+    pa.uint64(): pl.UInt64(),
+    pa.float32(): pl.Float32(),
+    pa.float64(): pl.Float64(),
+    pa.string(): pl.String(),
+    pa.binary(): pl.Binary(),
+    pa.date32(): pl.Date(),
+}
+
 
 def polars_frame(selection: Selection) -> pl.DataFrame:
     """The selection's rows and columns."""
-    empty = pl.from_arrow(selection.nothing())
-    assert isinstance(empty, pl.DataFrame)
-    if len(set(selection.query.columns)) < len(selection.query.columns) or not all(
-        _is_read_alike(field.type) for field in selection.wanted
-    ):
+    names = selection.query.columns
+    kinds = {field.name: _polars_type(field.type) for field in selection.wanted}
+    alike = {name: kind for name, kind in kinds.items() if kind is not None}
+    if len(alike) < len(names):  # a type that is read differently, or a column asked for twice
         table = pa.concat_tables([selection.nothing(), *_all_tables(selection)])
         frame = pl.from_arrow(table)
         assert isinstance(frame, pl.DataFrame)
         return frame
-    parts = list(_parts(selection, empty))
-    return pl.concat(parts, rechunk=False) if parts else empty
+    schema = pl.Schema(alike)
+    parts = list(_parts(selection, schema))
+    if len(parts) == 1:
+        return parts[0]
+    return pl.concat(parts, rechunk=False) if parts else pl.DataFrame(schema=schema)
 
 
 def _all_tables(selection: Selection) -> Iterator[pa.Table]:
@@ -44,14 +72,14 @@ def _all_tables(selection: Selection) -> Iterator[pa.Table]:
         yield from tables_of(selection, sources)
 
 
-def _parts(selection: Selection, empty: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def _parts(selection: Selection, schema: pl.Schema) -> Iterator[pl.DataFrame]:
     with closing(selection.sources()) as sources:
         tasks = (partial(_whole_file, source) for source in sources)
         with closing(in_order(tasks, workers=selection.workers)) as results:
             found = list(results)
     for is_file, run in groupby(found, lambda one: isinstance(one, _File)):
         if is_file:
-            yield _scanned([one for one in run if isinstance(one, _File)], empty)
+            yield _scanned([one for one in run if isinstance(one, _File)], schema)
             continue
         tables = tables_of(selection, (one for one in run if isinstance(one, ShardSource)))
         frame = pl.from_arrow(pa.concat_tables([selection.nothing(), *tables]))
@@ -72,19 +100,18 @@ def _whole_file(source: ShardSource) -> _File | ShardSource:
     plan = source.plan
     if plan.unsure or len(plan.groups) < len(plan.chunks.row_groups):
         return source
-    whole = source.whole()
-    if whole is None or whole.path is None:
-        return source
-    source.portion(plan.groups).prepare()
-    return _File(whole.path, plan.entry)
+    path = source.portion(plan.groups).checked_path()
+    return source if path is None else _File(path, plan.entry)
 
 
-def _scanned(files: list[_File], empty: pl.DataFrame) -> pl.DataFrame:
+def _scanned(files: list[_File], schema: pl.Schema) -> pl.DataFrame:
     what = files[0].entry.path if len(files) == 1 else f"a shard from {files[0].entry.path} on"
+    paths = [one.path for one in files]
+    asked = paths[0] if len(paths) == 1 else paths  # of a list polars makes more than of a path
     try:
         frame = (
-            pl.scan_parquet([one.path for one in files], glob=False, hive_partitioning=False)
-            .select(empty.columns)
+            pl.scan_parquet(asked, glob=False, hive_partitioning=False)
+            .select(schema.names())
             .collect()
         )
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -92,12 +119,11 @@ def _scanned(files: list[_File], empty: pl.DataFrame) -> pl.DataFrame:
     expected = sum(one.entry.row_count for one in files)
     if frame.height != expected:
         raise refused(what, f"has {frame.height} rows where {expected} were published")
-    return frame if frame.schema == empty.schema else frame.cast(empty.schema)
+    return frame if frame.schema == schema else frame.cast(schema)
 
 
-def _is_read_alike(kind: pa.DataType) -> bool:
-    """Whether polars reads such a column from Parquet as it takes it over from Arrow."""
-    is_fraction = pa.types.is_float32(kind) or pa.types.is_float64(kind)
-    is_plain = pa.types.is_integer(kind) or is_fraction or pa.types.is_boolean(kind)
-    is_text = pa.types.is_string(kind) or pa.types.is_binary(kind)
-    return is_plain or is_text or pa.types.is_date32(kind) or pa.types.is_timestamp(kind)
+def _polars_type(kind: pa.DataType) -> PolarsDataType | None:
+    """The type that polars reads from Parquet and takes over from Arrow alike; else None."""
+    if pa.types.is_timestamp(kind):
+        return pl.Datetime(_UNITS[kind.unit], kind.tz)
+    return _SAME.get(kind)

@@ -7,14 +7,18 @@ may match and nothing must. A row group of nulls alone matches only what nulls s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from opendata.reading.bounds import Ordinal, decode_bound
+from opendata.reading.bounds import decode_bound
 from opendata.reading.predicates import Predicate
 from opendata.reading.query import BoundQuery
 from opendata.wire.chunks import ColumnStats
+
+Decode = Callable[[str], Any]
+"""From a bound as it is stored to its ordinal."""
 
 
 def may_match(
@@ -44,17 +48,17 @@ def _must_satisfy(
     if predicate.ordinals is None or column.min is None or column.max is None:
         return False
     kind = schema.field(predicate.column).type
-    return _covers(predicate, decode_bound(kind, column.min), decode_bound(kind, column.max))
+    return _covers(predicate, partial(decode_bound, kind), column.min, column.max)
 
 
-def _covers(predicate: Predicate, low: Ordinal, high: Ordinal) -> bool:
-    values: tuple[Ordinal, ...] = predicate.ordinals or ()
+def _covers(predicate: Predicate, decode: Decode, low: str, high: str) -> bool:
+    values: tuple[Any, ...] = predicate.ordinals or ()
     comparisons: Mapping[str, Callable[[Any], bool]] = {
-        "<": lambda value: high < value,
-        "<=": lambda value: high <= value,
-        ">": lambda value: low > value,
-        ">=": lambda value: low >= value,
-        "==": lambda value: low == value == high,
+        "<": lambda value: bool(decode(high) < value),
+        "<=": lambda value: bool(decode(high) <= value),
+        ">": lambda value: bool(decode(low) > value),
+        ">=": lambda value: bool(decode(low) >= value),
+        "==": lambda value: bool(decode(low) == value == decode(high)),
     }
     covers = comparisons.get(predicate.operator)
     return covers is not None and len(values) == 1 and covers(values[0])
@@ -75,20 +79,22 @@ def _may_satisfy(
     if predicate.ordinals is None or column.min is None or column.max is None:
         return True
     kind = schema.field(predicate.column).type
-    return _overlaps(predicate, decode_bound(kind, column.min), decode_bound(kind, column.max))
+    return _overlaps(predicate, partial(decode_bound, kind), column.min, column.max)
 
 
-def _overlaps(predicate: Predicate, low: Ordinal, high: Ordinal) -> bool:
-    values: tuple[Ordinal, ...] = predicate.ordinals or ()
+def _overlaps(predicate: Predicate, decode: Decode, low: str, high: str) -> bool:
+    """Only the bound that decides is decoded: a release has many shards."""
+    values: tuple[Any, ...] = predicate.ordinals or ()
     operator = predicate.operator
     if operator in ("==", "in"):
-        return any(low <= value <= high for value in values)  # type: ignore[operator]
+        first, last = decode(low), decode(high)
+        return any(first <= value <= last for value in values)
     if operator == "<":
-        return low < values[0]  # type: ignore[operator]
+        return bool(decode(low) < values[0])
     if operator == "<=":
-        return low <= values[0]  # type: ignore[operator]
+        return bool(decode(low) <= values[0])
     if operator == ">":
-        return high > values[0]  # type: ignore[operator]
+        return bool(decode(high) > values[0])
     if operator == ">=":
-        return high >= values[0]  # type: ignore[operator]
+        return bool(decode(high) >= values[0])
     return True

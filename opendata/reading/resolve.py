@@ -66,8 +66,11 @@ def read_release(
     *,
     expected_sha256: str | None = None,
     pointer: Pointer | None = None,
+    check_body: bool = True,
 ) -> Release:
     """One frozen release, checked against `expected_sha256` where that is known.
+
+    Without `check_body` that digest is enough; where there is none, the body's hash is compared.
 
     Raises:
         NotFound: if no such release was frozen.
@@ -77,17 +80,19 @@ def read_release(
     data = reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
     if expected_sha256 is not None:
         check_digest(data, expected_sha256, key)
-    manifest = read_manifest(data, key)
+    manifest = read_manifest(data, key, check_body=check_body or expected_sha256 is None)
     if manifest.id != str(dataset) or manifest.release != str(version):
         raise Corrupt(
             f"{key} is the manifest of {manifest.id}@{manifest.release}",
             code="wrong_manifest",
             details={"object": key},
         )
-    return Release(dataset, version, manifest, data, digest_of(data), pointer)
+    return Release(dataset, version, manifest, data, expected_sha256 or digest_of(data), pointer)
 
 
-def read_current(reader: ObjectReader, dataset: DatasetId) -> Release | None:
+def read_current(
+    reader: ObjectReader, dataset: DatasetId, *, check_body: bool = True
+) -> Release | None:
     """The release that the pointer names, or None where nothing was published.
 
     Raises:
@@ -104,6 +109,7 @@ def read_current(reader: ObjectReader, dataset: DatasetId) -> Release | None:
             version,
             expected_sha256=route.pointer.manifest_sha256,
             pointer=route.pointer,
+            check_body=check_body,
         )
     except NotFound as error:
         raise Corrupt(
@@ -114,10 +120,11 @@ def read_current(reader: ObjectReader, dataset: DatasetId) -> Release | None:
         ) from error
 
 
-def resolve(reader: ObjectReader, reference: Reference) -> Release:
+def resolve(reader: ObjectReader, reference: Reference, *, check_body: bool = True) -> Release:
     """The release that a reference means: the pinned one, or the current one.
 
-    A pinned one needs no pointer, so a damaged one does not hide it.
+    A pinned one needs no pointer, so a damaged one does not hide it. Without `check_body` the
+    current one is vouched for by its pointer alone, which is enough where no signature is checked.
 
     Raises:
         NotFound: if the store, the data set or the version does not exist.
@@ -128,7 +135,7 @@ def resolve(reader: ObjectReader, reference: Reference) -> Release:
             return read_release(reader, reference.id, reference.version)
         except NotFound as error:
             raise _unknown_release(reader, reference) from error
-    current = read_current(reader, reference.id)
+    current = read_current(reader, reference.id, check_body=check_body)
     if current is None:
         raise _unknown_dataset(reader, reference.id)
     return current

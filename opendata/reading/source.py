@@ -15,12 +15,13 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from opendata.reading.limits import check_group, read_footer, refused
+from opendata.reading.limits import check_group, read_footer, refused, rules_of
 from opendata.reading.memory import decoding_pool
 from opendata.reading.pages import Buffer
 from opendata.reading.ranges import VerifiedRanges, fetch_verified, needed_ranges
 from opendata.reading.shard import Access, ShardPlan, verified_local
 from opendata.reading.stats import CountedReader
+from opendata.reading.verified import Check
 from opendata.wire.chunks import ByteRange
 from opendata.wire.digest import check_digest
 
@@ -43,8 +44,8 @@ class ShardSource:
         ranges = needed_ranges(plan.chunks, plan.groups, plan.columns)
         self._needed_bytes = sum(part.length for part in ranges) + plan.chunks.footer.length
         entry = plan.entry
-        is_local = access.reader.local_path(entry.path) is not None
-        is_small = entry.size_bytes <= (SMALL_FILE_BYTES if is_local else SMALL_OBJECT_BYTES)
+        self._local = access.reader.local_path(entry.path)
+        is_small = entry.size_bytes <= (SMALL_FILE_BYTES if self._local else SMALL_OBJECT_BYTES)
         self.is_whole = is_small or self._needed_bytes > WHOLE_FROM_SHARE * entry.size_bytes
         access.stats.expect(self._needed_bytes - entry.size_bytes)
 
@@ -74,18 +75,29 @@ class ShardSource:
                 self._reader.settle(entry.size_bytes)
                 return Whole(self.plan, None, memoryview(data))
             self._reader.settle(entry.size_bytes)
-        return None if path is None else Whole(self.plan, path, _mapped(path))
+        return None if path is None else Whole(self.plan, path)
 
     def _known_path(self) -> str | None:
         """A path whose bytes were verified earlier and have not been touched since."""
         entry, access = self.plan.entry, self._access
-        local = access.reader.local_path(entry.path)
-        if local is not None and access.cache.verified(local) == entry.sha256:
-            return local
-        if local is None and (cached := access.cache.get(entry.sha256)) is not None:
+        if self._local is not None and access.cache.verified(self._local) == entry.sha256:
+            return self._local
+        if self._local is None and (cached := access.cache.get(entry.sha256)) is not None:
             access.stats.add(cache_hits=1)
             return cached
         return None
+
+    def is_checked(self, path: str, groups: Sequence[int]) -> bool:
+        """Whether pages and footer of this file of the shard were checked and not touched since."""
+        return self._access.cache.is_checked(path, self._check_of(groups))
+
+    def note_checked(self, path: str | None, groups: Sequence[int]) -> None:
+        """Remember so; of bytes that are only in memory there is nothing to remember."""
+        if path is not None:
+            self._access.cache.record_check(path, self._check_of(groups))
+
+    def _check_of(self, groups: Sequence[int]) -> Check:
+        return Check(rules_of(self.plan.entry), frozenset(groups), frozenset(self.plan.columns))
 
     def footer(self) -> pq.FileMetaData:
         """The footer alone, for a shard whose ranges come in several portions."""
@@ -113,13 +125,24 @@ class ShardSource:
 class Whole:
     """A shard that is there whole: its bytes, and the file that they are in if there is one."""
 
-    def __init__(self, plan: ShardPlan, path: str | None, data: memoryview) -> None:
+    def __init__(self, plan: ShardPlan, path: str | None, data: memoryview | None = None) -> None:
         self.path = path
-        self.data = data
-        place = plan.chunks.footer
-        self.metadata = read_footer(
-            data[place.offset : place.offset + place.length], plan.chunks, plan.entry
-        )
+        self._plan = plan
+        self._data = data
+
+    @cached_property
+    def data(self) -> memoryview:
+        """All of its bytes; those of a file are mapped when they are asked for."""
+        return self._data if self._data is not None else _mapped(self.path or "")
+
+    @cached_property
+    def metadata(self) -> pq.FileMetaData:
+        """Its footer.
+
+        Raises:
+            Corrupt: naming the shard, if it says something else than the chunk list.
+        """
+        return read_footer(self.part(self._plan.chunks.footer), self._plan.chunks, self._plan.entry)
 
     def open(self) -> pa.NativeFile:
         """A file to decode from, which copies nothing."""
@@ -160,11 +183,26 @@ class Portion:
         with self._lock:
             return self._opened[0]
 
+    def checked_path(self) -> str | None:
+        """The shard's file, its bytes and pages checked now or before; None if it has none here.
+
+        Raises:
+            Corrupt: as :meth:`file`.
+        """
+        whole = self.source.whole()
+        if whole is None or whole.path is None:
+            return None
+        if not self.source.is_checked(whole.path, self.groups):
+            self.prepare()
+        return whole.path
+
     @cached_property
     def _opened(self) -> tuple[pq.FileMetaData, Open]:
         plan, whole = self.source.plan, self.source.whole()
         if whole is not None:
-            self._check(whole.metadata, whole.open, whole.part)
+            if whole.path is None or not self.source.is_checked(whole.path, self.groups):
+                self._check(whole.metadata, whole.open, whole.part)
+                self.source.note_checked(whole.path, self.groups)
             return whole.metadata, whole.open
         ranges = needed_ranges(plan.chunks, self.groups, plan.columns)
         if self.groups == plan.groups:

@@ -74,6 +74,8 @@ _LISTS: Final[Mapping[str, Callable[[pa.Field], pa.DataType]]] = {
     "list_view": pa.list_view,
     "large_list_view": pa.large_list_view,
 }
+for _usual in (r"\w+", r"tz\s*=\s*", r"[\w+:/-]+"):
+    re.compile(_usual)  # `re` keeps them, so that the first read of a timestamp need not wait
 _NESTED: Final = ("fixed_size_list", "map", "struct", "dictionary", "run_end_encoded")
 _KNOWN_NAMES: Final = tuple(
     sorted(

@@ -34,6 +34,8 @@ def parse_arrow_type(text: str) -> pa.DataType:
     """
     if len(text) > TEXT_MAX_CHARS:
         raise ValueError(f"a type name has at most {TEXT_MAX_CHARS} characters")
+    if text in PLAIN_TYPES:
+        return PLAIN_TYPES[text]
     reader = TypeReader(text)
     data_type = reader.data_type(depth=0)
     reader.end()

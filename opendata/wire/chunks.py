@@ -7,7 +7,7 @@ digest to every byte range.
 
 from __future__ import annotations
 
-from opendata.wire.codec import Wire, read_wire
+from opendata.wire.codec import Wire, decoder_of, read_wire
 
 CHUNKS_FORMAT = "opendata-chunks/1"
 
@@ -56,6 +56,9 @@ class ChunkList(Wire):
     footer: ByteRange
     row_groups: tuple[RowGroup, ...]
     format: str = CHUNKS_FORMAT
+
+
+decoder_of(ChunkList)
 
 
 def read_chunk_list(data: bytes, what: str) -> ChunkList:

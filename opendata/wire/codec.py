@@ -7,7 +7,8 @@ writer wrote. Values are `msgspec` structs: frozen, typed, and absent where None
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, dataclass_transform
+from functools import cache
+from typing import Any, TypeVar, cast, dataclass_transform
 
 import msgspec
 
@@ -40,6 +41,13 @@ def replace(value: T, **changes: Any) -> T:
     return msgspec.structs.replace(value, **changes)
 
 
+@cache
+def decoder_of(kind: type[Wire]) -> msgspec.json.Decoder[Any]:
+    """What reads values of this type. A module of stored types asks for it when it loads, so that
+    the first read does not work the types out."""
+    return msgspec.json.Decoder(kind)
+
+
 def read_wire(kind: type[T], data: bytes, what: str) -> T:
     """Read stored bytes as `kind`.
 
@@ -48,7 +56,7 @@ def read_wire(kind: type[T], data: bytes, what: str) -> T:
     """
     _check_size(data, what)
     try:
-        return msgspec.json.decode(data, type=kind)
+        return cast(T, decoder_of(kind).decode(data))
     except _UNREADABLE as error:
         raise Corrupt(
             f"{what} cannot be read as a {kind.__name__.lower()}: {error}",

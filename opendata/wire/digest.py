@@ -18,6 +18,7 @@ from opendata.wire.errors import Corrupt, InvalidInput
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PREFIX = "sha256:"
 _EXACT_INTEGER_MAX = 2**53 - 1
+"".encode("utf-16-be")  # keys are sorted so; Python loads that when it is first used
 
 
 def digest_of(data: bytes) -> str:

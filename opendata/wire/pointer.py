@@ -14,7 +14,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from opendata.wire.codec import Wire, read_json, read_wire, replace, stored_canonical
+from opendata.wire.codec import (
+    Wire,
+    decoder_of,
+    read_json,
+    read_wire,
+    replace,
+    stored_canonical,
+)
 from opendata.wire.digest import digest_of
 from opendata.wire.errors import Corrupt
 
@@ -35,6 +42,9 @@ class Pointer(Wire):
     manifest_sha256: str
     kind: PointerKind
     updated_at: str
+
+
+decoder_of(Pointer)
 
 
 def next_pointer(
