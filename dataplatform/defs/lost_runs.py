@@ -94,11 +94,16 @@ def _on_host_of(here: CodeLocationOrigin, run: dg.DagsterRun) -> bool:
 
 
 def is_lost(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
-    """Whether the process that executes a run is certainly gone; what is unknown is not."""
+    """Whether a run's process is certainly gone without having ended it; what is unknown is not."""
     pid = _worker_pid(instance, record.dagster_run.run_id)
     if pid is None or record.start_time is None:
         return False
-    return not is_running(pid, datetime.fromtimestamp(record.start_time, UTC))
+    if is_running(pid, datetime.fromtimestamp(record.start_time, UTC)):
+        return False
+    # It may have ended as it should since the record was read. Now that it is gone, its last word
+    # is written.
+    run = instance.get_run_by_id(record.dagster_run.run_id)
+    return run is not None and run.status is dg.DagsterRunStatus.STARTED
 
 
 def _worker_pid(instance: dg.DagsterInstance, run_id: str) -> int | None:

@@ -18,6 +18,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from dataplatform.defs.lost_runs import is_lost
 from dataplatform.defs.names import Names
 from dataplatform_tests.defs.months import write_months
 from dataplatform_tests.defs.site import DATASET, Site
@@ -124,6 +125,17 @@ def test_partitions_whose_run_was_lost_block_the_release(site: Site, ended_proce
     assert status_of(site, run) is STATUS.FAILURE
     refused = site.run(f"{DATASET}/release")
     assert "the last run of 2024-02 failed" in refused.failures[NAMES.step("release")]
+
+
+def test_a_run_that_ended_since_it_was_looked_up_is_not_lost(
+    site: Site, ended_process: int
+) -> None:
+    site.write()
+    run = begun_run(site, ended_process)
+    [looked_up] = site.instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+    site.instance.handle_new_event(event(run, dg.DagsterEventType.RUN_SUCCESS))
+    assert looked_up.dagster_run.status is STATUS.STARTED
+    assert not is_lost(site.instance, looked_up)
 
 
 def test_a_run_whose_process_lives_is_left_alone(site: Site) -> None:
