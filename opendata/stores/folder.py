@@ -70,7 +70,7 @@ class FolderStore:
 
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The whole object with its version; one beyond `max_bytes` is refused."""
-        with self._opened(key) as file, disk.explained(self._path(key)):
+        with self._opened(key) as file, disk.explained(self._joined(key)):
             found = os.fstat(file)
             check_small(found.st_size, max_bytes, key)
             return Blob(disk.read_at(file, 0, found.st_size), _token(found))
@@ -78,7 +78,7 @@ class FolderStore:
     def get_ranges(self, key: str, ranges: Sequence[Range]) -> Pieces:
         """Bytes of several ranges, each exactly as long as asked."""
         check_ranges(ranges)
-        with self._opened(key) as file, disk.explained(self._path(key)):
+        with self._opened(key) as file, disk.explained(self._joined(key)):
             check_within(ranges, os.fstat(file).st_size, key)
             return [disk.read_at(file, offset, length) for offset, length in ranges]
 
@@ -105,7 +105,7 @@ class FolderStore:
 
     def local_path(self, key: str) -> str | None:
         """The object's file, if there is one."""
-        return self._path(key) if self.stat(key) else None
+        return self._joined(key) if self.stat(key) else None
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """All objects whose key begins with `prefix`, in byte order."""
@@ -152,7 +152,7 @@ class FolderStore:
 
     def _path(self, key: str) -> str:
         """Where the object lies; refuses illegal keys and links."""
-        path = os.path.join(self._root, check_key(key))
+        path = self._joined(check_key(key))
         if os.path.realpath(path) != path:
             raise Denied(
                 f"{key} in {self._url} leads through a symbolic link, which a store never follows",
@@ -160,6 +160,10 @@ class FolderStore:
                 hint=f"replace the link by what it points to: ls -l {path}",
             )
         return path
+
+    def _joined(self, key: str) -> str:
+        """The same of a key that was looked at."""
+        return os.path.join(self._root, key)
 
     @contextlib.contextmanager
     def _opened(self, key: str) -> Iterator[int]:
@@ -180,7 +184,7 @@ class FolderStore:
             os.close(file)
 
     def _read_chunk(self, file: int, key: str, chunk_bytes: int) -> bytes:
-        with disk.explained(os.path.join(self._root, key)):
+        with disk.explained(self._joined(key)):
             return os.read(file, chunk_bytes)
 
     def _not_found(self, key: str) -> NotFound:
