@@ -14,8 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import uuid
 import warnings
@@ -64,19 +62,11 @@ def _prepare_append(folder: Path, scale: float) -> None:
     """A published release of 35 months, and the rows of the one that comes next."""
     if (folder / "ready").exists():
         return
-    # In a process of its own, so that this one stays small: its children's peaks begin at its size.
-    code = "import sys; from benchmarks.writes import publish_35_months as publish; "
-    code += "publish(sys.argv[1], float(sys.argv[2]))"
-    subprocess.run([sys.executable, "-c", code, folder, str(scale)], check=True)
-    (folder / "ready").touch()
-
-
-def publish_35_months(folder: str, scale: float) -> None:
-    """The whole table without its last month as a release, the last month as a file."""
-    whole, before = Path(folder, "plain.parquet"), Path(folder, "before.parquet")
+    whole, before = folder / "plain.parquet", folder / "before.parquet"
     tables.write_plain(whole, _rows(scale))
-    _split(whole, before, Path(folder, "month.parquet"))
-    push_file(before, Path(folder, "store"))
+    _split(whole, before, folder / "month.parquet")
+    push_file(before, folder / "store")
+    (folder / "ready").touch()
 
 
 def _split(whole: Path, before: Path, after: Path) -> None:

@@ -6,17 +6,16 @@ that comes second fails with the winner's name, or finds nothing new, and is sim
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 import opendata as od
 from dataplatform_tests.defs.site import DATASET, Site
-from dataplatform_tests.releases.waiting import in_background
+from dataplatform_tests.releases.waiting import looking_meanwhile
 from dataplatform_tests.servers.control_room import eventually
 from dataplatform_tests.servers.postgres import PostgresServer
 from dataplatform_tests.servers.seaweed import SeaweedServer
@@ -99,22 +98,6 @@ def value_now() -> float:
     return float(values.pop())
 
 
-@contextmanager
-def reading_meanwhile() -> Iterator[list[float]]:
-    done, seen = threading.Event(), list[float]()
-
-    def read() -> None:
-        while not done.wait(0.2):
-            seen.append(value_now())
-
-    with in_background(read) as reader:
-        try:
-            yield seen
-        finally:
-            done.set()
-    assert reader.error is None, reader.error
-
-
 def history_of(environ: dict[str, str]) -> list[Any]:
     store = open_store(environ["OPENDATA_STORAGE"], environ=environ)
     assert verify_dataset(store, parse_reference(DATASET), None).damaged == ()
@@ -127,7 +110,7 @@ def test_two_installations_on_one_store_make_one_history(
     for services in both:
         set_value(services, 0)
     run_until_through(both[0])
-    with reading_meanwhile() as seen, ThreadPoolExecutor(2) as pool:
+    with looking_meanwhile(value_now, pause_seconds=0.2) as seen, ThreadPoolExecutor(2) as pool:
         for number, found in enumerate(([1, 1], [2, 3], [4, 5]), 1):
             for services, value in zip(both, found, strict=True):
                 set_value(services, value)

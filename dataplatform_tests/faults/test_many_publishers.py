@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from dataplatform_tests.faults.killing import (
     publish_value,
     table_of,
 )
-from dataplatform_tests.releases.waiting import in_background
+from dataplatform_tests.releases.waiting import looking_meanwhile
 from dataplatform_tests.servers.seaweed import SeaweedServer
 from opendata.reading.catalogue import load_catalogue
 from opendata.reading.history import walk_history
@@ -92,29 +90,12 @@ def race(place: Place, act: Any) -> list[Note]:
     publish_value(place, place.open(), 0)
     start = fork_server().Barrier(PUBLISHERS)
     values = range(1, PUBLISHERS + 1)
-    with reading_meanwhile(place) as seen:
+    with looking_meanwhile(lambda: value_seen_by_a_reader(place.bench())) as seen:
         codes = in_parallel(act, [(place, value, start) for value in values])
     assert codes == [0] * PUBLISHERS
     assert seen, "nobody read while they published"
     texts = [Path(place.scratch, f"notes-{value}.jsonl").read_text() for value in values]
     return [json.loads(line) for text in texts for line in text.splitlines()]
-
-
-@contextmanager
-def reading_meanwhile(place: Place) -> Iterator[list[float]]:
-    """Read the data set over and over; what is read is whole every time, or this fails."""
-    done, seen = threading.Event(), list[float]()
-
-    def read() -> None:
-        while not done.is_set():
-            seen.append(value_seen_by_a_reader(place.bench()))
-
-    with in_background(read) as reader:
-        try:
-            yield seen
-        finally:
-            done.set()
-    assert reader.error is None, reader.error
 
 
 def check_chain(place: Place, notes: Sequence[Note]) -> list[Pointer]:

@@ -10,11 +10,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +19,7 @@ import pytest
 
 import opendata as od
 from dataplatform_tests.faults.test_whole_runs import DEFINITION, MAIN
-from dataplatform_tests.releases.waiting import in_background
+from dataplatform_tests.releases.waiting import looking_meanwhile
 from dataplatform_tests.servers.seaweed import SeaweedServer
 from opendata.reading.catalogue import load_catalogue
 from opendata.reading.history import walk_history
@@ -105,23 +102,6 @@ def all_at_once(sites: list[Site]) -> list[Ended]:
         return [end for ends in pool.map(publish_until_through, sites) for end in ends]
 
 
-@contextmanager
-def reading_meanwhile() -> Iterator[list[float]]:
-    """Load the data set over and over; what is loaded is whole every time, or this fails."""
-    done, seen = threading.Event(), list[float]()
-
-    def read() -> None:
-        while not done.is_set():
-            seen.append(value_now())
-
-    with in_background(read) as reader:
-        try:
-            yield seen
-        finally:
-            done.set()
-    assert reader.error is None, reader.error
-
-
 def value_now() -> float:
     table = od.load(DATASET, format="arrow")
     values = set(table["rate"].to_pylist())
@@ -133,14 +113,16 @@ def run_for_rounds(sites: list[Site], environ: dict[str, str], rounds: int) -> N
     """In odd rounds the sites find the same rows, in even ones each finds its own."""
     publish_until_through(sites[0])
     ends: list[Ended] = []
-    with reading_meanwhile() as seen:
+    with looking_meanwhile(value_now) as seen:
         for number in range(1, rounds + 1):
             found = [10 * number + (at if number % 2 == 0 else 0) for at in range(len(sites))]
             for site, value in zip(sites, found, strict=True):
                 site.set_value(value)
             ended = all_at_once(sites)
-            published = [end for end in ended if end.published]
-            assert len(published) == len(set(found)), [end.told for end in ended]
+            # Who finds the same rows at the same moment resumes the other's release: both name
+            # the one commit that published it.
+            commits = {end.published for end in ended if end.published}
+            assert len(commits) == len(set(found)), [end.told for end in ended]
             assert value_now() in found
             ends += ended
     assert seen, "nobody read while they published"
@@ -151,7 +133,7 @@ def check_one_history(environ: dict[str, str], ends: list[Ended]) -> None:
     store = open_store(environ["OPENDATA_STORAGE"], environ=environ)
     history = list(walk_history(store, parse_dataset_id(DATASET)))
     assert [commit.generation for commit in history] == list(range(len(history), 0, -1))
-    acknowledged = sorted(end.published for end in ends if end.published)
+    acknowledged = sorted({end.published for end in ends if end.published})
     found = sorted((commit.generation, commit.release) for commit in history)
     assert found == [(1, "1.0.0"), *acknowledged]
     for end in ends:

@@ -1,4 +1,4 @@
-"""One call in the background, whose end is waited for and whose outcome is kept."""
+"""Calls in the background, whose end is waited for and whose outcome is kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -35,3 +37,20 @@ def in_background(act: Callable[[], Any]) -> Iterator[Outcome]:
     finally:
         thread.join(120)
         assert not thread.is_alive(), "the call in the background never ended"
+
+
+@contextmanager
+def looking_meanwhile(look: Callable[[], T], *, pause_seconds: float = 0.0) -> Iterator[list[T]]:
+    """Look over and over during the block; what was seen. A look that fails, fails the block."""
+    done, seen = threading.Event(), list[T]()
+
+    def look_on() -> None:
+        while not done.wait(pause_seconds):
+            seen.append(look())
+
+    with in_background(look_on) as looker:
+        try:
+            yield seen
+        finally:
+            done.set()
+    assert looker.error is None, looker.error

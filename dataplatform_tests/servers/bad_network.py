@@ -17,7 +17,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from dataplatform_tests.servers.web import web_server
 
 TOO_MANY = "429"
 BROKEN = "500"
@@ -67,17 +69,9 @@ def bad_network(upstream: str, choose: Choose) -> Iterator[BadNetwork]:
         def sent(self, size: int) -> None:
             network.sent_bytes += size
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    network = BadNetwork(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with web_server(Handler) as url:
+        network = BadNetwork(url)
         yield network
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def three_of_ten(seed: int, kinds: tuple[str, ...] = KINDS) -> Choose:

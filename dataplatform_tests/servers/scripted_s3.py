@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from dataplatform_tests.servers.web import web_server
 
 HANG_UP = 0
 """In a script: close the connection without an answer."""
@@ -68,17 +69,9 @@ def scripted_s3(script: Sequence[int | Answer]) -> Iterator[ScriptedS3]:
         def sent(self, size: int) -> None:
             asked.sent_bytes += size
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    asked = ScriptedS3(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with web_server(Handler) as url:
+        asked = ScriptedS3(url)
         yield asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _ScriptedHandler(BaseHTTPRequestHandler):

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-import threading
 from collections.abc import Iterator
 from email.utils import formatdate
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from dataplatform_tests.servers.web import web_server
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
@@ -28,15 +29,8 @@ def serving(folder: Path, *, ranges: bool = True, asked: list[str] | None = None
         with_ranges = ranges
         asked_paths = [] if asked is None else asked
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with web_server(Handler) as url:
+        yield url
 
 
 class _StaticHandler(BaseHTTPRequestHandler):
