@@ -23,6 +23,7 @@ from dataplatform.defs.gates import candidate_checks
 from dataplatform.defs.grid import Grid, grid_of, look_for_earliest
 from dataplatform.defs.loading import to_stay
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
+from dataplatform.defs.missed_retries import missed_retries_sensor
 from dataplatform.defs.published import published_asset
 from dataplatform.defs.published_elsewhere import published_elsewhere_sensor
 from dataplatform.defs.release import release_asset
@@ -57,6 +58,7 @@ def build_defs(
             automation_sensor(),
             published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
             stale_runs_sensor(),
+            missed_retries_sensor(),
             *lost_outcome_sensors(platform, producers),
         ],
         executor=dg.in_process_executor,

@@ -85,11 +85,21 @@ class Parts:
             _stop(process)
 
 
-def parts_of(folder: Path, *, storage: dict[str, Any] | None = None, **environ: str) -> Parts:
-    """The parts for this folder, none of them started; `storage` replaces that of the project."""
+def parts_of(
+    folder: Path,
+    *,
+    storage: dict[str, Any] | None = None,
+    monitoring: dict[str, int] | None = None,
+    **environ: str,
+) -> Parts:
+    """The parts for this folder, none of them started.
+
+    `storage` replaces that of the project's instance, `monitoring` some of its patience.
+    """
     settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     if storage is not None:
         settings["storage"] = storage
+    settings["run_monitoring"] |= monitoring or {}
     (folder / "dagster.yaml").write_text(yaml.safe_dump(settings))
     [port] = free_ports(1)
     server = {"host": "127.0.0.1", "port": port, "location_name": LOCATION}

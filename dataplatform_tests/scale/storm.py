@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
     RemoteInstigatorOrigin,
@@ -80,6 +81,31 @@ class Storm:
     def ended(self) -> int:
         """How many of them have ended."""
         return self.instance.get_runs_count(dg.RunsFilter(statuses=ENDED))
+
+    def published(self) -> int:
+        """How many schedules have a run that ended well; a launch that was lost is begun again."""
+        return sum("SUCCESS" in statuses for statuses in self.runs().values())
+
+    def lose_a_launch(self) -> str:
+        """Leave a queued run as a daemon does that is killed on the way from queue to launch.
+
+        Its status says that it is starting, and nobody has been asked to start it.
+
+        Returns:
+            The run's schedule.
+        """
+        queued = self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+        run = queued[-1]
+        starting = DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, job_name=run.job_name)
+        self.instance.report_dagster_event(starting, run_id=run.run_id)
+        return run.tags[SCHEDULE_TAG]
+
+    def failed_at_work(self) -> list[str]:
+        """The schedules of runs that failed although their process had come up."""
+        failed = self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+        return [
+            run.tags[SCHEDULE_TAG] for run in failed if self.instance.get_run_step_stats(run.run_id)
+        ]
 
     def _origin(self, schedule: str) -> RemoteInstigatorOrigin:
         location = GrpcServerCodeLocationOrigin(

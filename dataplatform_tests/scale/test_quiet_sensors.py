@@ -18,7 +18,7 @@ from opendata.wire.catalogue import Catalogue, CatalogueEntry
 
 pytestmark = pytest.mark.platform
 
-SENSORS = ("published_elsewhere", "stale_runs")
+SENSORS = ("published_elsewhere", "stale_runs", "missed_retries")
 
 
 def published(count: int) -> Catalogue:
