@@ -139,6 +139,6 @@ with Output().transfer("reading", lambda: (done, 8_000_000)):
         columns=120,
     )
     assert code == 0
-    assert "MB/s" in drawn
+    assert re.search(r"\d\.\d [kM]B/s", drawn), "how fast depends on the machine"
     assert "/8.0 MB" in drawn
-    assert "0:00:0" in drawn
+    assert re.search(r"\d:\d\d:\d\d", drawn)
