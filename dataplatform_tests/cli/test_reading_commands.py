@@ -294,14 +294,14 @@ def test_a_pipe_that_is_closed_early_is_no_error(rates: str, project: Path) -> N
     process = od_process("load", rates, "--format", "csv", cwd=project)
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(timeout=60) in (0, 1)
+    assert process.wait(timeout=300) in (0, 1)
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
 
 
 def test_a_terminal_without_unicode_shows_substitutes(rates: str, project: Path) -> None:
     process = od_process("verify", rates, cwd=project, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "me/rates@1.0.0" in out
 

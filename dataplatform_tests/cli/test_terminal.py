@@ -41,7 +41,7 @@ def run_on_a_terminal(cwd: Path, code: str, *words: str, columns: int = 60) -> t
     os.close(theirs)
     drawn = read_to_the_end(ours)
     os.close(ours)
-    return process.wait(timeout=60), drawn
+    return process.wait(timeout=300), drawn
 
 
 def environment() -> dict[str, str]:
@@ -52,7 +52,7 @@ def environment() -> dict[str, str]:
 
 def read_to_the_end(terminal: int) -> str:
     """Everything until the other side closes."""
-    drawn, deadline = b"", time.monotonic() + 120
+    drawn, deadline = b"", time.monotonic() + 300
     while time.monotonic() < deadline:
         if not select.select([terminal], [], [], 1)[0]:
             continue
@@ -102,7 +102,7 @@ def test_a_push_asks_first_and_a_no_publishes_nothing(project: Path) -> None:
     os.write(ours, b"n\n")
     drawn = read_to_the_end(ours)
     os.close(ours)
-    assert process.wait(timeout=60) == 3
+    assert process.wait(timeout=300) == 3
     assert "publish rows.csv as me/rows in" in drawn
     assert "nothing was published" in drawn
     assert not (project / ".opendata" / "store").exists()

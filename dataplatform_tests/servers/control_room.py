@@ -24,8 +24,8 @@ from dataplatform_tests.house.tree import ROOT
 from dataplatform_tests.servers.ending import with_parent
 from dataplatform_tests.servers.ports import free_ports
 
-START_SECONDS = 240.0
-RUN_SECONDS = 300.0
+START_SECONDS = 600.0
+RUN_SECONDS = 600.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.5
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
@@ -105,7 +105,7 @@ class ControlRoom:
         request = urllib.request.Request(
             f"{self.address}/graphql", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             answer = json.loads(response.read())
         assert not answer.get("errors"), answer["errors"]
         return answer["data"]

@@ -25,7 +25,7 @@ from dataplatform_tests.servers.ports import free_ports
 
 USER = "postgres"
 PASSWORD = "tests-postgres-secret"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 START_ATTEMPTS = 3
 STOP_SECONDS = 30.0
 FOLDERS_OF_PROGRAMS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/bin")

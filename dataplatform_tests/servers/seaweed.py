@@ -22,7 +22,7 @@ from pathlib import Path
 from dataplatform_tests.servers.ending import with_parent
 from dataplatform_tests.servers.ports import free_ports
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 START_ATTEMPTS = 3
 STOP_SECONDS = 10.0
 PORT_OPTIONS = (
