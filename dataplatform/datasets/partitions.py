@@ -122,8 +122,13 @@ def first_partition(definition: DatasetDefinition, kind: Shard, earliest: str | 
     return partition_at(since or DEFAULT_SINCE, kind)
 
 
+def is_partition(name: str, kind: Shard) -> bool:
+    """Whether a name is written as the partitions of this kind are."""
+    return _PATTERNS[kind].fullmatch(name) is not None
+
+
 def in_ranges(partitions: Iterable[str], kind: Shard) -> str:
-    """Partitions as people write them: `2024-01..2024-03, 2024-07`."""
+    """Partitions as people write them: `2024-01..2024-03, 2024-07`; of another kind, one by one."""
     ranges: list[tuple[str, str]] = []
     for name in sorted(set(partitions)):
         if ranges and _follows(ranges[-1][1], name, kind):
@@ -134,6 +139,8 @@ def in_ranges(partitions: Iterable[str], kind: Shard) -> str:
 
 
 def _follows(before: str, after: str, kind: Shard) -> bool:
+    if not (is_partition(before, kind) and is_partition(after, kind)):
+        return False
     return _end_of(_start_of(before, kind), kind) + _MICROSECOND == _start_of(after, kind)
 
 

@@ -133,7 +133,10 @@ class _Run:
         tools = dict(talk.reports["done"]["tools"])
         if environment.digest:
             tools["environment"] = environment.digest
-        return ProduceOutcome(stream.schema, stream.row_count, tuple(self._fetches.sources), tools)
+        schema = stream.schema
+        if schema is None:  # a table without rows, by the names of its columns
+            schema = pa.schema([(name, pa.null()) for name in talk.reports["done"]["columns"]])
+        return ProduceOutcome(schema, stream.row_count, tuple(self._fetches.sources), tools)
 
     @contextmanager
     def _attended(self, process: ProducerProcess, talk: Conversation) -> Iterator[None]:
