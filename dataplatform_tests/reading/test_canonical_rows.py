@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from dataplatform_tests.golden.tables import NAN, SAMPLES, all_types, sample
 from opendata.reading import canonical_rows
-from opendata.reading.canonical_rows import combined_hash, content_hash, logical_type, rechunk
+from opendata.reading.blocks import rechunk
+from opendata.reading.canonical_rows import combined_hash, content_hash, logical_type
 from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput
 
