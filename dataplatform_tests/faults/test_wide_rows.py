@@ -46,10 +46,9 @@ WORDS = pa.struct([("word", pa.string()), ("place", pa.int64())])
 def produce(context):
     for start in range(0, ROWS, STEP):
         ids = np.arange(start, min(start + STEP, ROWS), dtype=np.int64) * PRIME % ROWS
-        words = pa.StructArray.from_arrays(
-            [pa.array(np.repeat(ids, 200).astype(str)), pa.array(np.tile(np.arange(200), len(ids)))],
-            fields=list(WORDS),
-        )
+        named = pa.array(np.repeat(ids, 200).astype(str))
+        placed = pa.array(np.tile(np.arange(200), len(ids)))
+        words = pa.StructArray.from_arrays([named, placed], fields=list(WORDS))
         places = pa.array(np.arange(len(ids) + 1) * 200, pa.int32())
         yield pa.record_batch(
             {{

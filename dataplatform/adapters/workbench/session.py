@@ -117,6 +117,9 @@ class LocalWorkSession:
             yield from self._ordered.finish()
             return
         assert self._target is not None  # nothing arrives before `begin`
+        assert self._spool is not None  # the batch that came too late lies there
+        for block in self._unsorted.rest():
+            self._spool.write_batch(block)
         self._close_spool()
         arrangement = self._target.arrangement
         arranged = self._arranger.arrange(
@@ -172,7 +175,5 @@ class LocalWorkSession:
 
     def _close_spool(self) -> None:
         if self._spool is not None:
-            for block in self._unsorted.rest():
-                self._spool.write_batch(block)
             self._spool.close()
             self._spool = None
