@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from opendata._dataset import Dataset
 
 SHOWN_ROWS = 10
-BATCH_ROWS = 65_536
+SMALL_HEAD_ROWS = 1_000
+"""Fewer rows than this are asked for as one batch; more come in batches of bounded size."""
 
 
 @click.command()
@@ -63,7 +64,7 @@ def load(
     dataset = Dataset(reference)
     names = split_columns(columns, dataset.schema.names)
     batches = dataset.batches(
-        batch_size=BATCH_ROWS if head is None else max(1, min(head, BATCH_ROWS)),
+        batch_size=max(1, head) if head is not None and head < SMALL_HEAD_ROWS else None,
         start=start,
         end=end,
         columns=names,

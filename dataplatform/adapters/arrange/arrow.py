@@ -22,8 +22,8 @@ from dataplatform.adapters.arrange.sort_keys import sort_keys
 from dataplatform.adapters.arrange.spool import Spool, open_spool
 from dataplatform.adapters.arrange.travel import arrive, depart, travel_schema
 from dataplatform.releases.arranging import SHARDS, Shards, shard_name
+from opendata.reading.blocks import rechunk
 from opendata.reading.bounds import is_time_type
-from opendata.reading.canonical_rows import rechunk
 from opendata.wire.errors import InvalidInput
 
 SHARD: Final = "#shard"
