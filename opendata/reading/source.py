@@ -27,6 +27,8 @@ from opendata.wire.digest import check_digest
 
 WHOLE_FROM_SHARE = 0.5
 SMALL_OBJECT_BYTES = 1 << 20
+HELD_BYTES_MAX = 64 << 20
+"""A larger object is never held whole in memory."""
 SMALL_FILE_BYTES = 32 << 20
 """A local file up to this size is hashed whole, since that is remembered and parts are not."""
 
@@ -46,7 +48,9 @@ class ShardSource:
         entry = plan.entry
         self._local = access.reader.local_path(entry.path)
         is_small = entry.size_bytes <= (SMALL_FILE_BYTES if self._local else SMALL_OBJECT_BYTES)
-        self.is_whole = is_small or self._needed_bytes > WHOLE_FROM_SHARE * entry.size_bytes
+        has_place = self._local or access.cache.enabled or entry.size_bytes <= HELD_BYTES_MAX
+        wants_most = self._needed_bytes > WHOLE_FROM_SHARE * entry.size_bytes
+        self.is_whole = is_small or bool(wants_most and has_place)
         access.stats.expect(self._needed_bytes - entry.size_bytes)
 
     def portion(self, groups: Sequence[int]) -> Portion:
@@ -67,7 +71,7 @@ class ShardSource:
         elif self.is_whole:
             access.stats.expect(entry.size_bytes - self._needed_bytes)
             path = verified_local(access, entry)
-            if path is None and access.cache.enabled:
+            if path is None and (access.cache.enabled or entry.size_bytes > HELD_BYTES_MAX):
                 path = access.cache.fetch(self._reader, entry.path, entry.sha256, entry.size_bytes)
             if path is None:
                 blob = self._reader.get(entry.path, max_bytes=entry.size_bytes)
