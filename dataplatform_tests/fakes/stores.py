@@ -116,6 +116,10 @@ class WatchedStore:
     def url(self) -> str:
         return self.inner.url
 
+    @property
+    def serves_ranges(self) -> bool:
+        return self.inner.serves_ranges
+
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         return self._call("get", key, lambda: self.inner.get(key, max_bytes=max_bytes))
 
@@ -255,6 +259,10 @@ class ReadOnlyView:
     @property
     def url(self) -> str:
         return self._inner.url
+
+    @property
+    def serves_ranges(self) -> bool:
+        return self._inner.serves_ranges
 
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         return self._inner.get(key, max_bytes=max_bytes)
