@@ -31,7 +31,7 @@ def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """An instance of either storage that begins lost runs once more, as the project's does."""
     overrides: dict[str, Any] = {"run_retries": {"enabled": True, "max_retries": 1}}
     if request.param == "postgres":
-        address = request.getfixturevalue("postgres").create_database(f"missed_{id(tmp_path):x}")
+        address = request.getfixturevalue("postgres").create_database(f"missed_{abs(hash(tmp_path)):x}")
         driver = address.replace("postgresql:", "postgresql+psycopg2:")
         overrides["storage"] = {"postgres": {"postgres_url": driver}}
     with dg.instance_for_test(overrides=overrides, temp_dir=str(tmp_path)) as instance:
