@@ -152,7 +152,7 @@ def _reported(report: Mapping[str, Any]) -> _Problem:
     if secret:
         hint = f"list {secret} under `secrets:` in opendata.yaml, and: export {secret}=…"
     elif report.get("error") == "ModuleNotFoundError":
-        hint = "name its package on top of main.py: # /// script, # dependencies = [\"…\"], # ///"
+        hint = 'name its package on top of main.py: # /// script, # dependencies = ["…"], # ///'
     known = report.get("class") in set(FailureClass)
     return _Problem(
         FailureClass(report["class"]) if known else FailureClass.PARSE,
