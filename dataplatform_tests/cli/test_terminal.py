@@ -124,17 +124,27 @@ def test_rows_that_go_to_the_terminal_are_not_drawn_over(rates: str, project: Pa
     assert "reading me/rates" not in drawn
 
 
-def test_a_bar_of_bytes_tells_the_rate_and_the_time_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "total",
+    ["8_000_000", "8_000_000 + draws"],  # each shard that is opened tells its share more exactly
+)
+def test_a_bar_of_bytes_tells_the_rate_and_the_time_left(tmp_path: Path, total: str) -> None:
     code, drawn = run_on_a_terminal(
         tmp_path,
-        """
-import time
+        f"""
+import threading
 from opendata.cli.output import Output
-done = 0
-with Output().transfer("reading", lambda: (done, 8_000_000)):
-    for _ in range(15):
-        done += 100_000
-        time.sleep(0.1)
+draws, enough = 0, threading.Event()
+
+def measure():
+    global draws
+    draws += 1
+    if draws == 15:
+        enough.set()
+    return draws * 100_000, {total}
+
+with Output().transfer("reading", measure):
+    assert enough.wait(120)
 """,
         columns=120,
     )

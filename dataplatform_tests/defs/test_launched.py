@@ -100,7 +100,7 @@ def test_an_expectation_that_fails_in_a_launched_run_is_recorded_and_blocks(
     quality = room.checks("ns/blocked/candidate")["quality"]
     assert (quality["status"], quality["runId"]) == ("FAILED", run)
     assert quality["evaluation"]["success"] is False
-    assert quality["evaluation"]["description"] == "quality: 1 of 1 rules fail over 1 rows"
+    assert quality["evaluation"]["description"] == "quality: 1 of 1 rules fail over 1 row"
     assert site.current("ns/blocked") is None
 
 
