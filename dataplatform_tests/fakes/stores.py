@@ -31,7 +31,7 @@ Answer = TypeVar("Answer")
 Pieces = list[bytes]
 
 WRITES = frozenset({"put", "put_new", "put_if_match", "delete"})
-PAUSE_SECONDS = 60.0
+PAUSE_SECONDS = 300.0
 
 
 class SimulatedCrash(BaseException):
@@ -70,6 +70,10 @@ class Pause:
     key: str = "*"
     reached: threading.Event = field(default_factory=threading.Event)
     _go_on: threading.Event = field(default_factory=threading.Event)
+
+    def await_call(self) -> None:
+        """Wait until a call is held."""
+        assert self.reached.wait(PAUSE_SECONDS), f"no {self.operation} {self.key} came"
 
     def release(self) -> None:
         """Let the held call, and all later ones, pass."""

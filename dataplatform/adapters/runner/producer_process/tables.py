@@ -29,9 +29,11 @@ class TableWriter:
         self._stream: pa.ipc.RecordBatchStreamWriter | None = None
         self._schema: pa.Schema | None = None
         self.row_count = 0
+        self.columns: list[str] = []
 
     def write(self, batch: pa.RecordBatch, number: int) -> None:
         """Take one batch; `number` names it in messages."""
+        self.columns = self.columns or batch.schema.names
         if not batch.num_rows:
             return  # an empty frame has guessed types, which would bind the full ones
         for piece in _slices(batch):
@@ -67,6 +69,17 @@ def batches_of(result: Any) -> Iterator[tuple[int, pa.RecordBatch]]:
             yield number, batch
 
 
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches of a reader; of one without any, its columns."""
+    is_empty = True
+    for batch in reader:
+        is_empty = False
+        yield batch
+    if is_empty:
+        names = reader.schema.names
+        yield pa.RecordBatch.from_arrays([pa.nulls(0) for _ in names], names=names)
+
+
 def is_table(value: Any) -> bool:
     """Whether a value is rows and columns by its own account."""
     return _is_pandas_frame(value) or any(
@@ -76,16 +89,16 @@ def is_table(value: Any) -> bool:
 
 def _read(item: Any, number: int) -> Iterable[pa.RecordBatch]:
     if isinstance(item, pa.Table):
-        return item.to_batches(max_chunksize=_SLICE_ROWS)
+        return _batches(item.to_reader(max_chunksize=_SLICE_ROWS))
     if isinstance(item, pa.RecordBatch):
         return (item,)
     if isinstance(item, pa.RecordBatchReader):
-        return item
+        return _batches(item)
     if _is_pandas_frame(item):
-        return _from_pandas(item).to_batches(max_chunksize=_SLICE_ROWS)
+        return _batches(_from_pandas(item).to_reader(max_chunksize=_SLICE_ROWS))
     try:
         if hasattr(item, "__arrow_c_stream__"):
-            return pa.RecordBatchReader.from_stream(item)
+            return _batches(pa.RecordBatchReader.from_stream(item))
         return (pa.record_batch(item),)
     except (pa.ArrowInvalid, TypeError) as error:
         name = _name_of(item)
@@ -106,9 +119,28 @@ def _is_pandas_frame(value: Any) -> bool:
 
 
 def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    row_bytes = max(1, batch.nbytes // batch.num_rows)
-    rows = max(1, min(_SLICE_ROWS, _SLICE_BYTES // row_bytes))
-    return (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
+    for start in range(0, batch.num_rows, _SLICE_ROWS):
+        yield from _halves(batch.slice(start, _SLICE_ROWS))
+
+
+def _halves(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The rows in pieces that are small once they are plain, but for a single row."""
+    half = batch.num_rows // 2
+    if not half or sum(map(_plain_bytes, batch.columns)) <= _SLICE_BYTES:
+        yield batch
+        return
+    yield from _halves(batch.slice(0, half))
+    yield from _halves(batch.slice(half))
+
+
+def _plain_bytes(column: pa.Array) -> int:
+    """What a column takes when each row has its own copy of a text that a dictionary holds once."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    values = column.dictionary
+    if not len(values):
+        return int(column.indices.nbytes)
+    return int(values.nbytes // len(values) * len(column)) + int(column.indices.nbytes)
 
 
 def _name_of(value: Any) -> str:
