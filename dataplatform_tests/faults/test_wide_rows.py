@@ -108,7 +108,7 @@ def stream(folder: Path) -> dict[str, int]:
 
 
 SIZES = [
-    pytest.param(20_000, id="four hundred megabytes"),
+    pytest.param(40_000, id="eight hundred megabytes"),
     pytest.param(200_000, id="four gigabytes", marks=pytest.mark.long),
 ]
 
