@@ -70,7 +70,8 @@ class ProduceOutcome:
 
     Args:
         schema: One schema for all batches, in plain layouts: a dictionary or view column arrives
-            as what it stands for, so a change of library is not a change of type.
+            as what it stands for, so a change of library is not a change of type. Of a table
+            without rows, which only a run that asked for an interval may give, its names count.
         sources: What was fetched, in order.
         tools: Versions in the process that produced the rows (`python`, `pyarrow`, and
             `environment` where main.py declares dependencies).

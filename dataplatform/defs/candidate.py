@@ -55,7 +55,7 @@ class RunConfig(dg.Config):
 
 
 @dataclass(frozen=True)
-class Asked:
+class BuildRequest:
     """What one run asks for; `window` are the partitions that it is of, if any."""
 
     config: RunConfig
@@ -101,9 +101,11 @@ def candidate_asset(
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with recorded(platform.ports, producer.id, context, retries):
             last = last_candidate(context.instance, names)
-            asked = Asked(config, asked_window(context, grid), last)
+            asked = BuildRequest(config, asked_window(context, grid), last)
             built = _build(platform, producer, asked, grid, context)
             metadata = _metadata(platform, built, asked, grid)
+            if grid is not None and not asked.is_everything:
+                _require_alone(context, names, asked.last)  # at the very end: telling takes a while
         if grid is not None:
             _tell_partitions(names, grid, built, asked, context)
         content = dg.DataVersion(built.candidate.content_hash)
@@ -115,7 +117,7 @@ def candidate_asset(
 def _build(
     platform: Platform,
     producer: Producer,
-    asked: Asked,
+    asked: BuildRequest,
     grid: Grid | None,
     context: dg.AssetExecutionContext,
 ) -> Built:
@@ -130,12 +132,9 @@ def _build(
         last=asked.last.build,
     )
     try:
-        built = build(platform.ports, producer, options, log_into(context))
+        return build(platform.ports, producer, options, log_into(context))
     except OpenDataError as error:
         raise_named(error, asked.window)
-    if options.in_parts:
-        _require_alone(context, Names(producer.id), asked.last)
-    return built
 
 
 def _require_alone(context: dg.AssetExecutionContext, names: Names, last: LastCandidate) -> None:
@@ -152,7 +151,9 @@ def _require_alone(context: dg.AssetExecutionContext, names: Names, last: LastCa
         )
 
 
-def _metadata(platform: Platform, built: Built, asked: Asked, grid: Grid | None) -> dict[str, Any]:
+def _metadata(
+    platform: Platform, built: Built, asked: BuildRequest, grid: Grid | None
+) -> dict[str, Any]:
     """What a materialization says. Every partition of a run says it, so very many say little."""
     force, window = asked.config.force, asked.window
     if grid is None or window is None:
@@ -164,7 +165,7 @@ def _metadata(platform: Platform, built: Built, asked: Asked, grid: Grid | None)
 
 
 def _tell_partitions(
-    names: Names, grid: Grid, built: Built, asked: Asked, context: dg.AssetExecutionContext
+    names: Names, grid: Grid, built: Built, asked: BuildRequest, context: dg.AssetExecutionContext
 ) -> None:
     """Tell what a run has built of each partition: of its own, or of those that it shows."""
     rows = {entry.name: entry.row_count for entry in built.candidate.files}

@@ -1,4 +1,4 @@
-"""Partitions of a run: which it is of, which of them it shows as built, and which have failed.
+"""Partitions of a run: which it is of, which of them it shows as built, and which keep it back.
 
 Which partitions there are is said by `grid`.
 """
@@ -16,12 +16,14 @@ from dataplatform.datasets.moments import parse_start
 from dataplatform.datasets.partitions import (
     Window,
     in_ranges,
+    is_partition,
     partition_at,
     partition_kind,
     window_between,
 )
 from dataplatform.defs.grid import Grid
 from dataplatform.defs.names import Names
+from dataplatform.defs.unbuilt import unbuilt_partitions
 from opendata.wire.errors import InvalidInput, OpenDataError, Rejected
 
 PARTITION_ROWS: Final = "dagster/partition_row_count"
@@ -66,21 +68,27 @@ def refuse_interval(window: Window, start: str | None, end: str | None) -> None:
 
 
 def require_built(instance: dg.DagsterInstance, names: Names, grid: Grid | None) -> None:
-    """See that no partition of the candidate has failed since it was built last.
+    """See that every partition that a run was to build has been built since.
 
     Raises:
         Rejected: naming the partitions, because what they were to bring is not in the candidate.
     """
-    failed = _with_status(instance, names, grid, dg.AssetPartitionStatus.FAILED) if grid else []
-    if not failed or grid is None:
+    unbuilt = unbuilt_partitions(instance, names) if grid else {}
+    if not unbuilt or grid is None:
         return
-    told = in_ranges(failed, grid.kind)
+    told = in_ranges(unbuilt, grid.kind)
+    ended = " or ".join(sorted(set(unbuilt.values())))
+    what = f"{names.dataset}/candidate"
+    if all(is_partition(name, grid.kind) for name in unbuilt):
+        hint = f"materialize {what} for {told} again"
+    else:
+        hint = f"materialize {what} without a partition: by now it is cut by {grid.kind}"
     raise Rejected(
-        f"{names.dataset}: the last run of {told} failed, so the candidate lacks what "
-        f"{'it was' if len(failed) == 1 else 'they were'} to bring",
+        f"{names.dataset}: the last run of {told} {ended}, so the candidate lacks what "
+        f"{'it was' if len(unbuilt) == 1 else 'they were'} to bring",
         code="failed_partitions",
-        hint=f"materialize {names.dataset}/candidate for {told} again",
-        details={"partitions": failed},
+        hint=hint,
+        details={"partitions": sorted(unbuilt)},
     )
 
 
@@ -93,15 +101,15 @@ def partitions_to_show(
 ) -> list[str]:
     """Which partitions a run for everything has built, as far as Dagster has to be told.
 
-    Those that had failed, those whose shard is new, and the newest of those that Dagster does not
-    know yet. `rows` counts the rows of each shard.
+    Those that others were to build and did not, those whose shard is new, and the newest of those
+    that Dagster does not know yet. `rows` counts the rows of each shard.
     """
     statuses = _statuses(instance, names, grid)
-    failed = {name for name, is_now in statuses.items() if is_now is dg.AssetPartitionStatus.FAILED}
-    changed = sorted((name for name in new - failed if name in statuses), reverse=True)
+    unbuilt = unbuilt_partitions(instance, names).keys()
+    changed = sorted((name for name in new - unbuilt if name in statuses), reverse=True)
     unknown = [n for n, is_now in statuses.items() if is_now is None and n in rows and n not in new]
-    others = [*changed, *reversed(unknown)]
-    return sorted([*failed, *others[:SHOWN_MAX]])
+    others = [*changed, *(name for name in reversed(unknown) if name not in unbuilt)]
+    return sorted([*unbuilt, *others[:SHOWN_MAX]])
 
 
 def partitions_of_rows(
@@ -128,12 +136,6 @@ def shown_partition(
     """A partition that a run without a partition has built."""
     metadata = {**facts, PARTITION_ROWS: rows}
     return dg.AssetMaterialization(names.candidate, partition=partition, metadata=metadata)
-
-
-def _with_status(
-    instance: dg.DagsterInstance, names: Names, grid: Grid, wanted: dg.AssetPartitionStatus
-) -> list[str]:
-    return [name for name, is_now in _statuses(instance, names, grid).items() if is_now is wanted]
 
 
 def _statuses(

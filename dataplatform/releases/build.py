@@ -8,7 +8,7 @@ nothing behind but its log.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +20,11 @@ from dataplatform.contracts.infer import complete_contract, with_fields_of
 from dataplatform.contracts.model import Contract
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producing import ProduceRequest
-from dataplatform.errors import FailureClass, ProducerFailed
 from dataplatform.releases.arranging import UNDATED
 from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
+from dataplatform.releases.empty_part import no_rows, refuse_to_empty, schema_of_nothing
 from dataplatform.releases.interval import Interval, asked_interval
 from dataplatform.releases.pace import Pace
 from dataplatform.releases.pending import generation_of
@@ -65,6 +65,8 @@ class Intake:
     batches: int = 0
     rows: int = 0
     clipped: int = 0
+    kept: int = 0
+    is_empty_part: bool = False
 
     def receive(self, batch: pa.RecordBatch) -> None:
         """Take the next batch of the producer.
@@ -89,6 +91,16 @@ class Intake:
         self.rows += conformed.num_rows
         self.pace.passed(conformed.num_rows, conformed.nbytes)
 
+    def receive_nothing(self, columns: Sequence[str]) -> None:
+        """Take the producer's word that there is nothing for the asked interval.
+
+        Raises:
+            ProducerFailed: if that cannot be put beside what is there.
+        """
+        dataset, beside = self.ingredients.definition.id, self.ingredients.beside
+        self.schema = self._begin(schema_of_nothing(dataset, beside, columns))
+        self.is_empty_part = self.interval is not None
+
     def _begin(self, arrived: pa.Schema) -> pa.Schema:
         """The first batch tells the columns, and with them the order and the cut of all rows."""
         definition, beside = self.ingredients.definition, self.ingredients.beside
@@ -103,6 +115,7 @@ class Intake:
         assert self.schema is not None  # nothing is kept before the producer has delivered
         with keeping(self.ingredients.definition.id):
             self.session.receive(conform_batch(batch, self.schema, 0))
+        self.kept += batch.num_rows
 
 
 @dataclass(frozen=True)
@@ -132,6 +145,9 @@ def build_candidate(
     asked = partial(_asked, ingredients, request.start_at, request.end_at)
     with _intake(ports, ingredients, asked, log) as intake:
         outcome = ports.runner.run(request, intake.receive, log)
+        if not outcome.row_count and (request.start_at or request.end_at):
+            intake.receive_nothing(outcome.schema.names)
+            log("info", "the producer has no rows for the asked interval")
         if intake.clipped:
             log("warning", f"{intake.clipped:,} rows lie outside of the asked interval: not taken")
         sources = tuple(source_bytes(source) for source in outcome.sources)
@@ -224,16 +240,15 @@ def arrange(definition: DatasetDefinition, contract: Contract, schema: pa.Schema
 
 
 def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin: Origin) -> Built:
-    if intake.schema is None or intake.rows == 0:
-        raise ProducerFailed(
-            f"{ingredients.definition.id}: the producer yielded no rows",
-            failure_class=FailureClass.PARSE,
-            hint="check what the source answered: od run prints the producer's log",
-        )
+    if intake.schema is None or not (intake.rows or intake.is_empty_part):
+        raise no_rows(ingredients.definition.id, intake.clipped)
     beside = ingredients.beside
     contract = settled_contract(ingredients.definition, beside, intake.schema)
     arrangement = arrange(ingredients.definition, contract, intake.schema)
     untouched = _keep_outside(ports, beside, intake, arrangement)
+    if intake.is_empty_part and beside is not None:
+        stays = intake.kept + sum(entry.row_count for entry in untouched)
+        refuse_to_empty(ingredients.definition.id, beside.row_count - stays)
     preview = PreviewRows(ingredients.preview_rows)
     carried = _carried(ports, untouched, intake.session, preview)
     shards = store_shards(ports, intake.session)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,27 @@ def test_the_cache_is_shown_and_emptied(project: Path, monkeypatch: pytest.Monke
     assert od("cache", "clear").code == 0
     assert not kept.exists()
     assert (project / "cache" / "mine.txt").exists()
+
+
+def test_the_cache_is_emptied_of_what_nothing_reads(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENDATA_CACHE", str(project / "cache"))
+    unused = _file_read(project / "cache" / "blobs" / "aa" / ("a" * 64), days_ago=31)
+    interrupted = _file_read(project / "cache" / "partial" / "b.part", days_ago=31)
+    used = _file_read(project / "cache" / "blobs" / "cc" / ("c" * 64), days_ago=29)
+    assert od("cache", "clear", "--unused-for", "0").code == 2
+    cleared = od("cache", "clear", "--unused-for", "30", "--json")
+    assert (cleared.code, cleared.json["freed_bytes"]) == (0, 20)
+    assert not unused.exists()
+    assert not interrupted.exists()
+    assert used.exists()
+
+
+def _file_read(path: Path, days_ago: float) -> Path:
+    """A file of ten bytes that is older still."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * 10)
+    read_at = time.time() - days_ago * 86_400
+    os.utime(path, (read_at, read_at - 86_400))
+    return path

@@ -20,7 +20,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from dataplatform.defs.lost_runs import is_lost
 from dataplatform.defs.names import Names
-from dataplatform_tests.defs.months import write_months
+from dataplatform_tests.defs.months import published_months, write_months
 from dataplatform_tests.defs.site import DATASET, Site
 from opendata.wire.ids import parse_dataset_id
 
@@ -64,6 +64,19 @@ def begun_run(
         event(run, dg.DagsterEventType.STEP_START, step_key=NAMES.step("candidate"))
     )
     return run
+
+
+def run_of_month(site: Site, pid: int, month: str, *, begun: bool) -> dg.DagsterRun:
+    """A run of one month that has begun, or that still waits in the queue."""
+    if begun:
+        return begun_run(site, pid, "__ASSET_JOB", **{"dagster/partition": month})
+    return site.instance.create_run_for_job(
+        site.defs().resolve_job_def("__ASSET_JOB"),
+        asset_selection=frozenset(NAMES.all),
+        status=STATUS.QUEUED,
+        remote_job_origin=launched_on("machine-a"),
+        tags={"dagster/partition": month},
+    )
 
 
 def sensor(site: Site, name: str) -> Any:
@@ -127,6 +140,52 @@ def test_partitions_whose_run_was_lost_block_the_release(site: Site, ended_proce
     assert "the last run of 2024-02 failed" in refused.failures[NAMES.step("release")]
 
 
+@pytest.mark.requirement("M-4")
+@pytest.mark.parametrize("begun", [True, False], ids=["under way", "queued"])
+def test_partitions_whose_run_was_canceled_block_the_release(
+    site: Site, ended_process: int, begun: bool
+) -> None:
+    write_months(site, {"2024-01": 1.0, "2024-02": 2.0})
+    site.run(f"{DATASET}/candidate", partitions="2024-01")
+    canceled = run_of_month(site, ended_process, "2024-02", begun=begun)
+    site.instance.report_run_canceled(canceled)
+    refused = site.run(f"{DATASET}/release")
+    said = refused.failures[NAMES.step("release")]
+    assert "the last run of 2024-02 was canceled, so the candidate lacks what it was" in said
+    assert site.run(partitions="2024-02").failures == {}
+    assert list(published_months(site)) == ["2024-01", "2024-02"]
+
+
+@pytest.mark.requirement("M-4")
+def test_a_month_that_failed_blocks_while_its_next_run_waits_for_its_turn(
+    site: Site, ended_process: int
+) -> None:
+    write_months(site, {"2024-01": 1.0, "2024-02": "x"})
+    site.run(partitions="2024-02")
+    run_of_month(site, ended_process, "2024-02", begun=False)
+    refused = site.run(partitions="2024-01")
+    assert "the last run of 2024-02 failed" in refused.failures[NAMES.step("release")]
+    assert site.current() is None
+
+
+def test_a_month_that_is_under_way_for_the_first_time_keeps_no_other_back(
+    site: Site, ended_process: int
+) -> None:
+    write_months(site, {"2024-01": 1.0, "2024-02": 2.0})
+    run_of_month(site, ended_process, "2024-02", begun=True)
+    assert site.run(partitions="2024-01").failures == {}
+    assert published_months(site) == {"2024-01": 1.0}
+
+
+def test_a_run_for_everything_settles_what_was_canceled(site: Site, ended_process: int) -> None:
+    write_months(site, {"2024-01": 1.0, "2024-02": 2.0})
+    site.instance.report_run_canceled(run_of_month(site, ended_process, "2024-02", begun=True))
+    assert site.run().failures == {}
+    write_months(site, {"2024-01": 11.0, "2024-02": 2.0})
+    assert site.run(partitions="2024-01").failures == {}
+    assert published_months(site) == {"2024-01": 11.0, "2024-02": 2.0}
+
+
 def test_a_run_that_ended_since_it_was_looked_up_is_not_lost(
     site: Site, ended_process: int
 ) -> None:
@@ -176,6 +235,20 @@ def test_a_run_that_could_not_say_how_it_ended_is_recorded_as_failed(
     [outcome] = site.outcomes()
     assert (outcome.outcome, outcome.run_id) == ("failed", run.run_id)
     assert outcome.message == "the run failed before it could say how it ended"
+
+
+@pytest.mark.requirement("S1-86", "S1-87")
+def test_a_lost_run_that_was_begun_once_more_and_published_leaves_the_data_set_healthy(
+    site: Site, ended_process: int
+) -> None:
+    site.write()
+    lost = begun_run(site, ended_process)
+    settle_stale_runs(site)
+    begun_again = site.run()
+    tell_status_sensor(site, lost, "failed_runs")
+    outcomes = site.outcomes()
+    assert [each.run_id for each in outcomes] == [begun_again.id, lost.run_id]
+    assert [each.outcome for each in outcomes] == ["published", "failed"]
 
 
 def test_a_run_that_said_how_it_ended_is_not_recorded_twice(site: Site) -> None:

@@ -36,23 +36,25 @@ def said(site: Site, run: Run) -> str:
     return "\n".join(entry.user_message for entry in site.instance.all_logs(run.id))
 
 
+FIRST_TWO = {
+    "year": ("2023", "2024"),
+    "month": ("2023-11", "2023-12"),
+    "day": ("2023-11-30", "2023-12-01"),
+}
+
+
 @pytest.mark.requirement("M-4")
-@pytest.mark.parametrize(
-    ("shard", "first", "second"),
-    [
-        ("year", "2023", "2024"),
-        ("month", "2023-11", "2023-12"),
-        ("day", "2023-11-30", "2023-12-01"),
-    ],
-)
+@pytest.mark.parametrize("shard", FIRST_TWO)
 def test_partitions_are_named_as_shards_and_the_running_one_can_be_asked_for(
-    site: Site, shard: str, first: str, second: str
+    site: Site, shard: str
 ) -> None:
+    first, second = FIRST_TWO[shard]
     write_months(site, SOURCE, release={"shard": shard, "since": "2023-11-30"})
+    before = f"{site.platform.ports.now():%Y-%m-%d}"
     names = grid(site).get_partition_keys()
+    after = f"{site.platform.ports.now():%Y-%m-%d}"  # another day, at midnight
     assert names[:2] == [first, second]
-    running = f"{site.platform.ports.now():%Y-%m-%d}"[: len(first)]
-    assert names[-1] == running
+    assert names[-1] in {day[: len(first)] for day in (before, after)}
 
 
 def test_without_a_word_partitions_begin_where_the_published_data_begins(site: Site) -> None:
@@ -207,6 +209,40 @@ def test_months_that_failed_block_no_more_once_everything_was_built(site: Site) 
     assert published_months(site) == SOURCE
 
 
+def test_a_month_that_failed_blocks_although_the_data_set_is_cut_by_years_by_now(
+    site: Site,
+) -> None:
+    write_months(site, SOURCE | {"2023-12": 1.0, "2024-02": "x"})
+    site.run(partitions="2024-02")
+    site.run(CANDIDATE, partitions="2024-03")
+    by_years = {"release": {"shard": "year", "since": "2023-01-01"}}
+    write_months(site, SOURCE | {"2023-12": 1.0}, **by_years)
+    refused = site.run(partitions="2023")
+    said = refused.failures[NAMES.step("release")]
+    assert "the last run of 2024-02 failed" in said
+    assert f"materialize {CANDIDATE} without a partition: by now it is cut by year" in said
+    assert site.run().failures == {}
+    assert published_months(site) == {"2023-12": 1.0} | SOURCE
+    assert site.run(partitions="2023").failures == {}
+
+
+def test_parts_that_are_pending_stay_when_the_data_set_is_cut_by_years(site: Site) -> None:
+    write_months(site, SOURCE)
+    site.run(CANDIDATE, partitions="2024-02..2024-03")
+    by_years = {"release": {"shard": "year", "since": "2023-01-01"}}
+    write_months(site, {"2023-11": 1.0, "2023-12": 2.0}, **by_years)
+    assert site.run(partitions="2023").failures == {}
+    assert published_months(site) == {
+        "2023-11": 1.0,
+        "2023-12": 2.0,
+        "2024-02": 2.0,
+        "2024-03": 3.0,
+    }
+    current = site.current()
+    assert current is not None
+    assert [entry.name for entry in current.manifest.files] == ["2023", "2024"]
+
+
 def test_a_failed_check_names_the_months_of_the_offending_rows(site: Site) -> None:
     write_months(site, SOURCE | {"2024-02": -2.0, "2024-04": -4.0})
     run = site.run(partitions="2024-01..2024-06")
@@ -217,6 +253,30 @@ def test_a_failed_check_names_the_months_of_the_offending_rows(site: Site) -> No
     site.run(CANDIDATE, partitions="2024-02")
     site.run(partitions="2024-04")
     assert published_months(site) == SOURCE
+
+
+@pytest.mark.requirement("M-4")
+def test_a_month_without_rows_is_built_and_keeps_nothing_back(site: Site) -> None:
+    """`main.py` says so with a table that has the columns and no rows."""
+    write_months(site, {"2024-01": 1.0, "2024-03": 3.0})
+    site.run(CANDIDATE, partitions="2024-01")
+    without = site.run(CANDIDATE, partitions="2024-02")
+    assert (without.failures, built(without)) == ({}, ["2024-02"])
+    assert without.metadata(CANDIDATE)["dagster/partition_row_count"].value == 0
+    assert site.run(partitions="2024-03").failures == {}
+    assert published_months(site) == {"2024-01": 1.0, "2024-03": 3.0}
+
+
+def test_a_month_that_lost_its_rows_is_not_taken_away_by_its_own_run(site: Site) -> None:
+    write_months(site, SOURCE)
+    site.run()
+    left = {month: value for month, value in SOURCE.items() if month != "2024-03"}
+    write_months(site, left)
+    refused = site.run(partitions="2024-03")
+    assert "where 1 are now" in refused.failures[NAMES.step("candidate")]
+    assert published_months(site) == SOURCE
+    assert site.run().failures == {}
+    assert published_months(site) == left
 
 
 def test_a_run_without_a_partition_asks_for_everything_and_shows_what_it_built(site: Site) -> None:

@@ -94,6 +94,51 @@ def test_a_producer_without_rows_stages_nothing(bench: Bench, table: pa.Table | 
     assert list(bench.store.list("")) == []
 
 
+JANUARY = {
+    "start_at": datetime(2026, 1, 1, tzinfo=UTC),
+    "end_at": datetime(2026, 1, 31, tzinfo=UTC),
+}
+MARCH = {"start_at": datetime(2026, 3, 1, tzinfo=UTC), "end_at": datetime(2026, 3, 31, tzinfo=UTC)}
+NOTHING = pa.table({"rate": pa.array([], pa.null()), "day": pa.array([], pa.string())})
+
+
+def test_an_interval_without_rows_leaves_everything_else_as_it_is(bench: Bench) -> None:
+    bench.release(rates(*range(40)))
+    built = run(bench, FakeRunner(NOTHING), **MARCH)
+    assert built.candidate.files == bench.current.manifest.files
+    assert (built.written, built.candidate.time_column) == (0, "day")
+
+
+def test_an_interval_within_a_shard_may_be_without_rows(bench: Bench) -> None:
+    bench.release(pa.concat_tables([rates(*range(10)), rates(1, first_day=20_454 + 20)]))
+    gap = {
+        "start_at": datetime(2026, 1, 12, tzinfo=UTC),
+        "end_at": datetime(2026, 1, 20, tzinfo=UTC),
+    }
+    assert run(bench, FakeRunner(NOTHING), **gap).candidate.files == bench.current.manifest.files
+
+
+def test_an_answer_without_rows_takes_none_away(bench: Bench) -> None:
+    bench.release(rates(*range(40)))
+    with pytest.raises(ProducerFailed, match="where 31 are now") as refused:
+        run(bench, FakeRunner(NOTHING), **JANUARY)
+    assert refused.value.hint is not None and "ask it for everything" in refused.value.hint
+
+
+def test_an_interval_without_rows_has_to_be_put_beside_something(bench: Bench) -> None:
+    with pytest.raises(ProducerFailed, match="nothing yet that it could be put beside"):
+        run(bench, FakeRunner(NOTHING), **MARCH)
+    bench.release(rates(*range(40)))
+    with pytest.raises(ProducerFailed, match="has the columns rate, all others have day, rate"):
+        run(bench, FakeRunner(NOTHING.select(["rate"])), **MARCH)
+
+
+def test_rows_that_are_all_outside_of_the_interval_are_not_nothing(bench: Bench) -> None:
+    bench.release(rates(*range(40)))
+    with pytest.raises(ProducerFailed, match="yielded 40 rows, and none of the asked interval"):
+        run(bench, FakeRunner(rates(*range(40))), **MARCH)
+
+
 def test_a_producer_that_fails_stages_nothing(bench: Bench) -> None:
     with pytest.raises(Unavailable):
         run(bench, FakeRunner(failure=Unavailable("no answer")))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import click
 
 from opendata.cli.output import Output, with_output
 from opendata.wire.errors import InvalidInput
+
+DAY_SECONDS = 86_400
 
 
 @click.group()
@@ -46,21 +50,51 @@ def info(out: Output) -> None:
 
 
 @cache.command()
+@click.option(
+    "--unused-for",
+    "days",
+    type=click.IntRange(min=1),
+    metavar="DAYS",
+    help="Only objects and unfinished downloads that nothing has read for so many days.",
+)
 @with_output
-def clear(out: Output) -> None:
+def clear(out: Output, days: int | None) -> None:
     """Empty the cache; downloads that run now go on."""
     from opendata.reading.stats import human_bytes
 
     folder = _folder()
     if folder is None:
         raise InvalidInput("the cache is off (OPENDATA_CACHE=off), there is nothing to empty")
-    freed = sum(size for _, size in _files(folder))
-    for part in ("blobs", "verified", "seen"):
-        shutil.rmtree(folder / part, ignore_errors=True)
+    freed = _remove_all(folder) if days is None else _remove_unused(folder, days)
     out.result(
         {"folder": str(folder), "freed_bytes": freed},
         lambda: out.good(f"freed {human_bytes(freed)} in {folder}"),
     )
+
+
+def _remove_all(folder: Path) -> int:
+    """Remove everything but downloads under way; returns how many bytes there were."""
+    freed = sum(size for _, size in _files(folder))
+    for part in ("blobs", "verified", "seen"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    return freed
+
+
+def _remove_unused(folder: Path, days: int) -> int:
+    """Remove what was last read long ago; returns its bytes. Whoever reads it now goes on.
+
+    Where a disk does not note when files are read, their age counts.
+    """
+    before = time.time() - days * DAY_SECONDS
+    freed = 0
+    for part in ("blobs", "partial"):
+        for path, size in _files(folder / part):
+            with contextlib.suppress(FileNotFoundError):  # another process has just dropped it
+                stat = path.stat()
+                if max(stat.st_atime, stat.st_mtime) < before:
+                    path.unlink()
+                    freed += size
+    return freed
 
 
 def _folder() -> Path | None:

@@ -20,14 +20,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from dataplatform.adapters.processes.folders import remove_tree
 from dataplatform.adapters.runner.endings import shown_place
-from dataplatform.adapters.runner.folders import remove_tree
 from dataplatform.adapters.runner.script_block import BadBlock, ScriptBlock, parse_script_block
 from dataplatform.adapters.runner.uv_command import BUILD_SECONDS, UvFailed, build_failure, run_uv
 from dataplatform.errors import FailureClass, ProducerFailed, SourceUnavailable
 
 _REQUIREMENTS = "requirements.txt"
 _READY = ".ready"
+#: An environment that no run has used for so long is removed; it can be built again.
+UNUSED_SECONDS = 30 * 86_400.0
 _HAS_PYARROW = re.compile(r"^pyarrow\s*(?:==|@)", re.M)
 
 Log = Callable[[str, str], None]
@@ -70,12 +72,23 @@ class Environments:
     def _with_packages(self, block: ScriptBlock, main_path: str, log: Log) -> Environment:
         folder = self._root / self._key(block, main_path)
         python = folder / "bin" / "python"
-        with _locked(folder.with_suffix(".lock")):
+        with _locked(_lock_of(folder)):
             if not ((folder / _READY).exists() and python.exists()):
                 log("info", f"building an environment with {', '.join(block.dependencies)}")
                 self._build(folder, block, main_path, log)
+                self._remove_unused()
+            (folder / _READY).touch()
             requirements = (folder / _REQUIREMENTS).read_bytes()
         return Environment(str(python), f"sha256:{hashlib.sha256(requirements).hexdigest()}")
+
+    def _remove_unused(self) -> None:
+        """Make room of what no run has used for a long time, as its last touch tells."""
+        for ready in self._root.glob(f"*/{_READY}"):
+            if not _is_unused(ready):
+                continue
+            with open(_lock_of(ready.parent), "w") as lock:
+                if _take(lock.fileno()) and _is_unused(ready):
+                    _remove(ready.parent)
 
     def _key(self, block: ScriptBlock, main_path: str) -> str:
         lock = Path(f"{main_path}.lock")
@@ -96,7 +109,6 @@ class Environments:
         except UvFailed as error:
             _remove(folder)
             raise build_failure(error, shown_place(main_path, block.line)) from error
-        (folder / _READY).touch()
 
     def _pin(self, block: ScriptBlock, main_path: str, log: Log) -> str:
         """Exact versions with hashes; honours `[tool.uv]` and the script's lock file."""
@@ -111,6 +123,17 @@ class Environments:
 
     def _python_for(self, block: ScriptBlock) -> str:
         return self._python if block.accepts(platform.python_version()) else block.requires_python
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_suffix(".lock")
+
+
+def _is_unused(ready: Path) -> bool:
+    try:
+        return time.time() - ready.stat().st_mtime > UNUSED_SECONDS
+    except FileNotFoundError:
+        return False  # another process has just removed it
 
 
 def _remove(folder: Path) -> None:

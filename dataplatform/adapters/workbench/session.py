@@ -1,13 +1,12 @@
 """One build's scratch: rows come in, sorted and hashed shards go out.
 
-Everything lies in a temporary folder that is gone when the session ends, however it ends; a folder
-left by a killed process is named so that the next start can remove it.
+Everything lies in a folder that is gone when the session ends; what a killed process left of its
+own goes with the next session.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataplatform.adapters.processes.folders import living_folder
 from dataplatform.adapters.workbench.lanes import Lanes
 from dataplatform.adapters.workbench.ordered import OrderedShards
 from dataplatform.adapters.workbench.shard_writer import (
@@ -32,7 +32,7 @@ from opendata.reading.blocks import BLOCK_BYTES, Blocks
 from opendata.reading.canonical_rows import BLOCK_ROWS
 from opendata.stores.port import LocalFile
 
-FOLDER_PREFIX = "build-"
+FOLDER_PREFIX = "bench-"
 
 
 class LocalWorkbench:
@@ -59,11 +59,10 @@ class LocalWorkbench:
     @contextmanager
     def session(self) -> Iterator[LocalWorkSession]:
         """Scratch for one build."""
-        self._root.mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, dir=self._root) as folder,
+            living_folder(self._root, FOLDER_PREFIX) as folder,
             LocalWorkSession(
-                Path(folder), self._arranger, self._group_rows, self._group_bytes
+                folder, self._arranger, self._group_rows, self._group_bytes
             ) as session,
         ):
             yield session

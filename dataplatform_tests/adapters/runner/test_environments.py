@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from dataplatform.adapters.runner.environments import UNUSED_SECONDS
 from dataplatform.errors import FailureClass, ProducerFailed, SourceUnavailable, failure_class_of
 from dataplatform_tests.adapters.runner.running import Bench
 
@@ -88,6 +91,32 @@ def test_an_environment_that_was_left_half_built_is_built_again(
 
     assert bench.log.splitlines()[-1] == "hello None"
     assert ready.exists()
+
+
+def test_an_environment_that_nothing_uses_is_removed_when_the_next_is_built(
+    bench: Bench, tmp_path: Path
+) -> None:
+    environments = tmp_path / "environments"
+    bench.run(greets(f"greeter @ {wheel(tmp_path, 'hello').as_uri()}"))
+    [unused] = environments.glob("*/.ready")
+    long_ago = time.time() - UNUSED_SECONDS - 60
+    os.utime(unused, (long_ago, long_ago))
+
+    bench.run(greets(f"greeter @ {wheel(tmp_path, 'hello').as_uri()}", "# # another"))
+
+    assert not unused.parent.exists()
+    assert len(list(environments.glob("*/.ready"))) == 1
+
+
+def test_an_environment_that_is_used_stays(bench: Bench, tmp_path: Path) -> None:
+    source = greets(f"greeter @ {wheel(tmp_path, 'hello').as_uri()}")
+    bench.run(source)
+    [used] = (tmp_path / "environments").glob("*/.ready")
+    os.utime(used, (0, 0))
+
+    bench.run(source)
+
+    assert time.time() - used.stat().st_mtime < UNUSED_SECONDS
 
 
 def test_packages_that_do_not_exist_are_a_parse_failure(bench: Bench, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -113,6 +114,38 @@ def test_anything_else_is_refused_by_what_it_is(bench: Bench, result: str, messa
     assert message in str(error)
     assert where(error) == (FailureClass.PARSE, "main.py:4")
     assert "Traceback" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "return table",
+        "yield from [table]",
+        "return table.to_reader()",
+        "import pandas; return pandas.DataFrame(columns=['n', 'text'])",
+        "import polars; return polars.from_arrow(table)",
+    ],
+)
+def test_where_there_is_nothing_for_an_interval_a_table_without_rows_says_so(
+    bench: Bench, ending: str
+) -> None:
+    main = f"""
+        import pyarrow as pa
+
+        def produce(context):
+            table = pa.table({{"n": pa.array([], pa.int64()), "text": pa.array([], pa.string())}})
+            {ending}
+    """
+    outcome = bench.run(main, start_at=datetime(2024, 3, 1, tzinfo=UTC))
+    assert (outcome.row_count, outcome.schema.names) == (0, ["n", "text"])
+    assert "produce gave no rows" in bench.fail(main).message
+
+
+def test_no_table_at_all_says_nothing_about_an_interval(bench: Bench) -> None:
+    error = bench.fail(
+        "def produce(context):\n    return []", start_at=datetime(2024, 3, 1, tzinfo=UTC)
+    )
+    assert "give an empty table with the same columns" in error.message
 
 
 def test_a_batch_that_does_not_fit_is_named_with_the_yield_that_gave_it(bench: Bench) -> None:

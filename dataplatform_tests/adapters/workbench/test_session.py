@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.workbench.lanes import Lane
-from dataplatform.adapters.workbench.session import LocalWorkbench
+from dataplatform.adapters.workbench.session import FOLDER_PREFIX, LocalWorkbench
 from dataplatform.adapters.workbench.shard_writer import PREVIEW_ROWS_MAX
 from dataplatform.releases.ports import Arrangement, Reuse, WrittenShard
 from opendata.reading.blocks import BLOCK_BYTES
@@ -195,7 +195,15 @@ def test_a_shard_of_the_same_content_is_the_earlier_release_s_own(tmp_path: Path
 
 def test_scratch_is_gone_when_the_session_ends(tmp_path: Path) -> None:
     shards_of(tmp_path, [batch([3, 2, 1])])
-    assert list(tmp_path.iterdir()) == []
+    assert [left.name for left in tmp_path.iterdir()] == [".sweep"]
+
+
+def test_what_a_killed_build_left_goes_with_the_next_session(tmp_path: Path) -> None:
+    left = tmp_path / f"{FOLDER_PREFIX}killed"
+    left.mkdir()
+    (left / "spool.parquet").write_bytes(b"many rows")
+    shards_of(tmp_path, [batch([1])])
+    assert not left.exists()
 
 
 def test_after_a_failure_in_a_lane_nothing_that_builds_on_it_succeeds() -> None:

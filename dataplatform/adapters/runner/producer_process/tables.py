@@ -29,9 +29,11 @@ class TableWriter:
         self._stream: pa.ipc.RecordBatchStreamWriter | None = None
         self._schema: pa.Schema | None = None
         self.row_count = 0
+        self.columns: list[str] = []
 
     def write(self, batch: pa.RecordBatch, number: int) -> None:
         """Take one batch; `number` names it in messages."""
+        self.columns = self.columns or batch.schema.names
         if not batch.num_rows:
             return  # an empty frame has guessed types, which would bind the full ones
         for piece in _slices(batch):
@@ -67,6 +69,17 @@ def batches_of(result: Any) -> Iterator[tuple[int, pa.RecordBatch]]:
             yield number, batch
 
 
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches of a reader; of one without any, its columns."""
+    is_empty = True
+    for batch in reader:
+        is_empty = False
+        yield batch
+    if is_empty:
+        names = reader.schema.names
+        yield pa.RecordBatch.from_arrays([pa.nulls(0) for _ in names], names=names)
+
+
 def is_table(value: Any) -> bool:
     """Whether a value is rows and columns by its own account."""
     return _is_pandas_frame(value) or any(
@@ -76,16 +89,16 @@ def is_table(value: Any) -> bool:
 
 def _read(item: Any, number: int) -> Iterable[pa.RecordBatch]:
     if isinstance(item, pa.Table):
-        return item.to_batches(max_chunksize=_SLICE_ROWS)
+        return _batches(item.to_reader(max_chunksize=_SLICE_ROWS))
     if isinstance(item, pa.RecordBatch):
         return (item,)
     if isinstance(item, pa.RecordBatchReader):
-        return item
+        return _batches(item)
     if _is_pandas_frame(item):
-        return _from_pandas(item).to_batches(max_chunksize=_SLICE_ROWS)
+        return _batches(_from_pandas(item).to_reader(max_chunksize=_SLICE_ROWS))
     try:
         if hasattr(item, "__arrow_c_stream__"):
-            return pa.RecordBatchReader.from_stream(item)
+            return _batches(pa.RecordBatchReader.from_stream(item))
         return (pa.record_batch(item),)
     except (pa.ArrowInvalid, TypeError) as error:
         name = _name_of(item)
