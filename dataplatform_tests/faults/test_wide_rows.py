@@ -21,7 +21,7 @@ ID = "tests/pages"
 DEFINITION = f"""
 id: {ID}
 title: Pages
-description: Rows of nearly 20 kB each, three quarters a text, the rest a list of words with their places.
+description: Rows of nearly 20 kB each, three quarters a text, then a list of words with their places.
 license: CC0-1.0
 repo: https://example.org/pages
 source: {{provider: tests}}
@@ -123,4 +123,4 @@ def test_wide_rows_are_published_and_streamed_in_bounded_memory(
     assert found["rows"] == rows
     assert found["decoded"] > rows * 18_000
     assert found["largest"] <= 40 << 20
-    assert found["peak"] < 500 << 20
+    assert found["peak"] < 650 << 20
