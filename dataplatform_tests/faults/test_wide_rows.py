@@ -21,7 +21,7 @@ ID = "tests/pages"
 DEFINITION = f"""
 id: {ID}
 title: Pages
-description: Rows of nearly 20 kB each, three quarters a text, then a list of words with their places.
+description: Rows of nearly 20 kB each, a text and a list of words with their places.
 license: CC0-1.0
 repo: https://example.org/pages
 source: {{provider: tests}}
