@@ -156,6 +156,13 @@ def test_wide_rows_travel_in_smaller_slices() -> None:
     assert [len(chunk) for chunk in reading["x"].chunks] == [1] * 5
 
 
+@pytest.mark.requirement("S1-89")
+def test_a_text_that_a_dictionary_holds_once_counts_in_every_row_that_has_it() -> None:
+    codes = pa.array([0] * 8, pa.int8())
+    table = pa.table({"x": pa.DictionaryArray.from_arrays(codes, ["y" * 10_000_000])})
+    assert [len(chunk) for chunk in sent(table)["x"].chunks] == [2] * 4
+
+
 @given(
     st.lists(st.one_of(st.none(), st.integers(-1000, 1000)), min_size=1, max_size=50).filter(
         lambda numbers: any(number is not None for number in numbers)
