@@ -9,9 +9,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-# Two tests at a time, or up to four: many of them wait for a process of their own. Tests of one file
-# stay together, because they share servers.
-PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+# Four tests at a time, on two cores as well: many of them wait for a process of their own. Tests of
+# one file stay together, because they share servers, and files keep the order of conftest.py.
+PYTEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 export UV_SYSTEM_CERTS := 1
 export UV_COMPILE_BYTECODE := 1

@@ -13,6 +13,7 @@ from functools import partial
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
+from dataplatform.adapters.duckdb.session import Limits
 from dataplatform.adapters.producers.folder import ProducerFolder, git_commit
 from dataplatform.adapters.quality.great_expectations import GreatExpectations
 from dataplatform.adapters.query_probe.reading import ReadingProbe
@@ -69,7 +70,8 @@ def from_settings(settings: Settings | None = None) -> Platform:
     """
     settings = settings or read_settings()
     store = open_store(settings.store_url, environ=settings.environ)
-    return Platform(settings, _ports(settings, store), ProducerFolder(settings.producers))
+    ports = _ports(settings, store, spills=str(settings.work / "spills"))
+    return Platform(settings, ports, ProducerFolder(settings.producers))
 
 
 def for_rehearsal(settings: Settings, scratch: str) -> Platform:
@@ -83,23 +85,26 @@ def for_rehearsal(settings: Settings, scratch: str) -> Platform:
     store = OverlayStore(
         FolderStore(scratch), open_reader(settings.store_url, environ=settings.environ)
     )
-    return Platform(settings, _ports(settings, store), ProducerFolder(settings.producers))
+    ports = _ports(settings, store, spills=os.path.join(scratch, ".spills"))
+    return Platform(settings, ports, ProducerFolder(settings.producers))
 
 
-def _ports(settings: Settings, store: ObjectStore) -> ReleasePorts:
+def _ports(settings: Settings, store: ObjectStore, *, spills: str) -> ReleasePorts:
     runner = SubprocessRunner(
         work_root=settings.work / "runs",
         environments_root=settings.work / "environments",
         fetcher=WebSources(),
     )
     cache = _platform_cache(settings)
+    # Not the system's temporary folder: it may be memory, and what a killed process left stays.
+    limits = Limits(spill_folder=spills)
     return ReleasePorts(
         store=store,
         runner=runner,
         workbench=LocalWorkbench(settings.work / "builds", ArrowArranger()),
-        engine=DuckDBContractEngine(),
+        engine=DuckDBContractEngine(limits),
         expectations=GreatExpectations(),
-        differ=DuckDBRowDiffer(),
+        differ=DuckDBRowDiffer(limits),
         shard_path=partial(_shard_path, store, cache),
         keep_shard=partial(_keep_shard, store, cache),
         same_dimension=same_dimension,

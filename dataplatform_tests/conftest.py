@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Real servers, each started when the first test asks for it.
@@ -23,3 +24,13 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests run side by side, let files with real servers go first.
+
+    They wait for daemons most of their time. Begun last, they would leave the machine idle.
+    """
+    if hasattr(config, "workerinput"):
+        waiting = {item.path for item in items if item.get_closest_marker("real")}
+        items.sort(key=lambda item: item.path not in waiting)

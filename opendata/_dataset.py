@@ -125,13 +125,16 @@ class Dataset:
     def batches(
         self,
         *,
-        batch_size: int = 65_536,
+        batch_size: int | None = None,
         start: Moment | None = None,
         end: Moment | None = None,
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
     ) -> Generator[pa.RecordBatch, None, None]:
         """The rows asked for in Arrow batches, with a few row groups in memory at a time.
+
+        A batch has `batch_size` rows, the last one fewer. Without it, it has 65,536 rows, or fewer
+        where those would take more than 32 MiB.
 
         The more batches are taken, the more is read ahead; closing the generator ends that.
         `stats` is complete when the last batch was taken, or the generator was closed.

@@ -16,6 +16,7 @@ import pyarrow as pa
 from opendata.wire.errors import InvalidInput, NotFound
 
 BATCH_ROWS = 65_536
+BATCH_BYTES = 32 << 20
 _KINDS = (
     "a pandas or polars frame, an Arrow table or reader, or the path of a CSV, Parquet or JSON file"
 )
@@ -106,10 +107,17 @@ def _of_parquet(path: Path) -> pa.RecordBatchReader:
     schema = file.schema_arrow.remove_metadata()
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+        for batch in file.iter_batches(batch_size=_batch_rows(file.metadata)):
             yield batch.replace_schema_metadata(None)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _batch_rows(metadata: Any) -> int:
+    """As many rows of a Parquet file as are decoded at once: of wide rows fewer."""
+    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+    row_bytes = sum(group.total_byte_size for group in groups) // max(metadata.num_rows, 1)
+    return max(min(BATCH_BYTES // max(row_bytes, 1), BATCH_ROWS), 1)
 
 
 def _require_distinct(names: list[str]) -> None:

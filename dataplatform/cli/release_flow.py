@@ -15,6 +15,7 @@ tell or decide in between::
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ from dataplatform.releases.run import build_pushed
 from dataplatform.releases.trace import RunReference
 from dataplatform.releases.validate import validate_candidate
 from dataplatform.settings import Settings
-from dataplatform.wiring import from_settings
+from dataplatform.wiring import for_rehearsal, from_settings
 from opendata.reading.resolve import read_current, resolve
 from opendata.reading.signature import verdict_statement
 from opendata.wire.codec import replace
@@ -231,11 +232,12 @@ def _require_tag(ds: Draft, tag: str | None) -> None:
 
 
 def _validate_release(reference: str) -> Report:
-    ports = from_settings(find_settings()).ports
-    manifest = resolve(ports.store, parse_reference(reference)).manifest
-    contract = Contract.model_validate(manifest.contract)
-    files = [ports.shard_path(entry) for entry in manifest.files]
-    report, _ = ports.engine.check(files, contract, time=manifest.time_column)
+    with tempfile.TemporaryDirectory(prefix="opendata-validate-") as scratch:
+        ports = for_rehearsal(find_settings(), scratch).ports
+        manifest = resolve(ports.store, parse_reference(reference)).manifest
+        contract = Contract.model_validate(manifest.contract)
+        files = [ports.shard_path(entry) for entry in manifest.files]
+        report, _ = ports.engine.check(files, contract, time=manifest.time_column)
     return report
 
 

@@ -9,10 +9,12 @@ import click
 from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import complete_reference
-from opendata.wire.errors import Corrupt
+from opendata.wire.errors import Corrupt, NotFound
 
 if TYPE_CHECKING:
     from dataplatform.releases.repair import Finding
+    from opendata.stores.port import ObjectStore
+    from opendata.wire.ids import DatasetId
 
 
 @click.command()
@@ -37,6 +39,8 @@ def repair(out: Output, dataset: str | None, dry_run: bool) -> int:
         for target in targets:
             found += act(ports, target)
             advance(str(target))
+    if dataset and not found:
+        _require_published(ports.store, targets[0])
     out.result(
         {
             "dry_run": dry_run,
@@ -47,6 +51,20 @@ def repair(out: Output, dataset: str | None, dry_run: bool) -> int:
         (one.object for one in found),
     )
     return Corrupt.exit_code if any(_is_damage(one) for one in found) else 0
+
+
+def _require_published(store: ObjectStore, dataset: DatasetId) -> None:
+    """Nothing to repair is good news only about a data set that there is.
+
+    Raises:
+        NotFound: with did-you-mean, if it is not published here.
+    """
+    from opendata.reading.catalogue import explain_unknown
+    from opendata.reading.resolve import read_current
+
+    if read_current(store, dataset) is None:
+        unknown = NotFound(f"{dataset} is not published in {store.url}", code="unknown_dataset")
+        raise explain_unknown(store, dataset, unknown)
 
 
 def _is_damage(finding: Finding) -> bool:

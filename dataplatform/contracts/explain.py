@@ -23,11 +23,12 @@ def explain(report: Report) -> str:
 
 def _headline(report: Report) -> str:
     rules = len(report.findings)
+    rows = "1 row" if report.row_count == 1 else f"{report.row_count:,} rows"
     if not report.failures and not report.warnings:
-        return f"{report.gate}: all {rules} rules hold over {report.row_count:,} rows"
+        return f"{report.gate}: all {rules} rules hold over {rows}"
     failed, warned = len(report.failures), len(report.warnings)
     warnings = f", {warned} only warn" if warned else ""
-    return f"{report.gate}: {failed} of {rules} rules fail over {report.row_count:,} rows{warnings}"
+    return f"{report.gate}: {failed} of {rules} rules fail over {rows}{warnings}"
 
 
 def _explain_finding(finding: Finding) -> Iterator[str]:

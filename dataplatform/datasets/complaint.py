@@ -52,6 +52,12 @@ _EXPECTED: Final = {
     "string_too_short": "this is empty",
     "too_short": "this list is empty",
 }
+_LIMITS: Final = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
 
 
 def complaint(
@@ -150,6 +156,9 @@ def _sentence(error: ErrorDetails, bare: str | None) -> tuple[str, str | None]:
         return f"{expected}, not one text", f"write [{given}]"
     if kind in ("string_too_long", "too_long"):
         return f"this is too long: at most {error['ctx']['max_length']}", None
+    if kind in _LIMITS:
+        name, words = _LIMITS[kind]
+        return f"{bare or given} is not {words} {error['ctx'][name]}", None
     message = error["msg"].removeprefix("Value error, ")
     return expected or message, None
 

@@ -29,7 +29,11 @@ _PATTERNS: Final = {
     Shard.MONTH: re.compile(r"[0-9]{4}-[0-9]{2}", re.ASCII),
     Shard.DAY: re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII),
 }
-_EXAMPLES: Final = {Shard.YEAR: "2024", Shard.MONTH: "2024-03", Shard.DAY: "2024-03-31"}
+_EXAMPLES: Final = {
+    Shard.YEAR: ("2022", "2024"),
+    Shard.MONTH: ("2024-01", "2024-03"),
+    Shard.DAY: ("2024-03-01", "2024-03-31"),
+}
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -77,12 +81,18 @@ def require_kind(definition: DatasetDefinition) -> Shard:
 
 
 def window_of(text: str, kind: Shard) -> Window:
-    """The window of `2024-03`, or of `2024-01..2024-06`.
+    """The window of `2024-03`, or of `2024-01..2024-06`; Dagster's own three dots are read too.
 
     Raises:
         InvalidInput: if these are no partitions of this kind, or the wrong way round.
     """
-    first, dots, last = (part.strip() for part in text.partition(RANGE))
+    first, dots, last = (part.strip() for part in text.replace("...", RANGE).partition(RANGE))
+    if dots and not (first and last):
+        raise InvalidInput(
+            f"{text!r} has no {'end' if first else 'beginning'}",
+            code="invalid_partition",
+            hint=_example(kind),
+        )
     return window_between(first, last if dots else first, kind)
 
 
@@ -107,7 +117,7 @@ def partition_at(at: datetime | date, kind: Shard) -> str:
     if isinstance(at, datetime):
         at = at.astimezone(UTC)
     day = f"{at.year:04d}-{at.month:02d}-{at.day:02d}"
-    return day[: len(_EXAMPLES[kind])]
+    return day[: len(_EXAMPLES[kind][0])]
 
 
 def first_partition(definition: DatasetDefinition, kind: Shard, earliest: str | None) -> str:
@@ -145,17 +155,23 @@ def _follows(before: str, after: str, kind: Shard) -> bool:
 
 
 def _start_of(name: str, kind: Shard) -> datetime:
-    example = f"write one such as {_EXAMPLES[kind]}, or {_EXAMPLES[kind]}{RANGE}{_EXAMPLES[kind]}"
     if not _PATTERNS[kind].fullmatch(name):
         raise InvalidInput(
-            f"{name!r} is no {kind} of this data set", code="invalid_partition", hint=example
+            f"{name!r} is no {kind} of this data set",
+            code="invalid_partition",
+            hint=_example(kind),
         )
     try:
         day = date.fromisoformat(f"{name}-01-01"[:10])
     except ValueError as error:
         what = f"there is no {kind} {name}"
-        raise InvalidInput(what, code="invalid_partition", hint=example) from error
+        raise InvalidInput(what, code="invalid_partition", hint=_example(kind)) from error
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _example(kind: Shard) -> str:
+    first, last = _EXAMPLES[kind]
+    return f"write one such as {last}, or {first}{RANGE}{last}"
 
 
 def _end_of(start_at: datetime, kind: Shard) -> datetime:

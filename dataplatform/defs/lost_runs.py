@@ -140,6 +140,7 @@ def _outcome_sensor(
     )
     def lost_outcomes(context: dg.RunStatusSensorContext) -> None:
         run = context.dagster_run
+        ended = _end_of(context.instance, run.run_id)
         for dataset in _interrupted(context.instance, run.run_id, dataset_of):
             error = Rejected(
                 f"the run {told} before it could say how it ended",
@@ -147,12 +148,21 @@ def _outcome_sensor(
                 hint=f"see run {run.run_id}, then: od run {dataset} --dry-run",
             )
             try:
-                record_loss(ports, dataset, RunReference(run.run_id, BY), error)
+                record_loss(
+                    ports, dataset, RunReference(run.run_id, BY), ended or ports.now(), error
+                )
                 confirm_published(ports, Names(dataset), context.instance)
             except OpenDataError as problem:
                 context.log.error("%s: no outcome recorded: %s", dataset, problem.message)
 
     return lost_outcomes
+
+
+def _end_of(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
+    record = instance.get_run_record_by_id(run_id)
+    if record is None or record.end_time is None:
+        return None
+    return datetime.fromtimestamp(record.end_time, UTC)
 
 
 def _interrupted(

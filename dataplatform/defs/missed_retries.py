@@ -51,7 +51,7 @@ def _to_be_retried(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
         tags={WILL_RETRY_TAG: "true"},
         updated_after=datetime.now(UTC) - _NOT_BEFORE,
     )
-    found = instance.get_run_records(wanted, limit=_AT_ONCE)
+    found = instance.get_run_records(wanted)
     return [each for each in found if AUTO_RETRY_RUN_ID_TAG not in each.dagster_run.tags]
 
 
@@ -60,7 +60,12 @@ def _is_overdue(record: dg.RunRecord) -> bool:
 
 
 def _is_wanted(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether Dagster would begin it again: not for a back-fill that is over."""
+    """Whether Dagster would begin it again: not what a terminal started, nor a back-fill's end.
+
+    Those it passes over every time with a line in the run's log.
+    """
+    if run.remote_job_origin is None:
+        return False
     backfill_id = run.tags.get(BACKFILL_ID_TAG)
     if backfill_id is None:
         return True

@@ -38,6 +38,7 @@ from dataplatform.releases.ports import (
 from dataplatform.releases.preview import PreviewRows
 from dataplatform.releases.scratch import keeping, out_of_memory
 from dataplatform.releases.shards import reuse_of, store_shards
+from opendata.reading.blocks import rechunk
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
 from opendata.wire.manifest import FileEntry, Manifest
@@ -76,7 +77,12 @@ class Intake:
         self.batches += 1
         if self.schema is None:
             self.schema = self._begin(batch.schema)
-        conformed = conform_batch(batch, self.schema, self.batches)
+        # What a dictionary holds once takes its full size below, so the rows are cut before.
+        for piece in rechunk([batch], rows=max(batch.num_rows, 1)):
+            self._receive(piece, self.schema)
+
+    def _receive(self, batch: pa.RecordBatch, schema: pa.Schema) -> None:
+        conformed = conform_batch(batch, schema, self.batches)
         if self.interval is not None:
             conformed = self.interval.inside(conformed)
             self.clipped += batch.num_rows - conformed.num_rows

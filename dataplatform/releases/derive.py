@@ -60,9 +60,11 @@ def derive_copies(ports: ReleasePorts, dataset: DatasetId) -> Derived:
     return derived
 
 
-def show_outcome(ports: ReleasePorts, dataset: DatasetId, outcome: RunOutcome) -> None:
+def show_outcome(
+    ports: ReleasePorts, dataset: DatasetId, outcome: RunOutcome, *, late: bool = False
+) -> None:
     """Record how a run ended, and show it wherever the data set's health is shown."""
-    record_outcome(ports.store, dataset, outcome)
+    record_outcome(ports.store, dataset, outcome, late=late)
     refresh_health(ports, dataset)
 
 

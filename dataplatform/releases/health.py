@@ -27,15 +27,17 @@ def read_recorded_health(reader: ObjectReader, dataset: DatasetId) -> Health:
         return Health()
 
 
-def record_outcome(store: ObjectStore, dataset: DatasetId, outcome: RunOutcome) -> Health:
-    """Append one run's outcome; the same run recorded twice counts once."""
+def record_outcome(
+    store: ObjectStore, dataset: DatasetId, outcome: RunOutcome, *, late: bool = False
+) -> Health:
+    """Append one run's outcome, `late` if others may have ended since; the same run counts once."""
 
     def join(data: bytes | None) -> bytes:
         try:
             health = read_health(data, keys.health_key(dataset)) if data else Health()
         except Corrupt:
             health = Health()  # a damaged record must not stop the next run from being recorded
-        return health.with_run(outcome).to_bytes()
+        return health.with_run(outcome, late=late).to_bytes()
 
     stored = update_object(store, keys.health_key(dataset), join)
     return read_health(stored, keys.health_key(dataset))

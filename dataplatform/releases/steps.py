@@ -7,6 +7,8 @@ is called, whether what was frozen or published still stands, and the outcome of
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from dataplatform.contracts.report import Report
 from dataplatform.errors import GateClosed
 from dataplatform.releases.chain import require_passed
@@ -121,11 +123,18 @@ def record_success(
 
 
 def record_loss(
-    ports: ReleasePorts, dataset: DatasetId, run: RunReference, error: OpenDataError
+    ports: ReleasePorts,
+    dataset: DatasetId,
+    run: RunReference,
+    ended: datetime,
+    error: OpenDataError,
 ) -> bool:
-    """Write down a run that ended without a word, unless it did say how; whether it was needed."""
+    """Write down a run that ended without a word, unless it did say how; whether it was needed.
+
+    It is noticed only some time after it `ended`, and may have been begun anew and published since.
+    """
     told = read_recorded_health(ports.store, dataset).runs
     if any(outcome.run_id == run.run_id for outcome in told):
         return False
-    show_outcome(ports, dataset, failed_outcome(run, ports.now(), error))
+    show_outcome(ports, dataset, failed_outcome(run, ended, error), late=True)
     return True

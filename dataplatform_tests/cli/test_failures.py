@@ -142,6 +142,11 @@ def test_trouble_with_a_file_names_it(
     assert f"error: {message}" in answer.err
 
 
+def test_a_full_disk_says_what_helps(breaking: Break) -> None:
+    breaking(OSError(errno.ENOSPC, "No space left on device", "/x"))
+    assert "hint: free some space there" in od("search").err
+
+
 def test_an_error_cannot_steer_the_terminal(breaking: Break) -> None:
     breaking(NotFound("no \x1b]0;owned\x07 data set", hint="\x1b[2Jtry\x9b1m"))
     answer = od("search")

@@ -205,9 +205,26 @@ def test_csv_goes_down_a_pipe(rates: str) -> None:
     assert answer.out == '"currency","rate"\n"USD",1.09\n"USD",1.1\n"CHF",\n'
 
 
+def test_a_dash_is_standard_output(rates: str, project: Path) -> None:
+    before = set(project.iterdir())
+    answer = od("load", rates, "-o", "-", "--format", "csv", "-c", "currency")
+    assert answer.out.startswith('"currency"')
+    assert set(project.iterdir()) == before
+
+
+def test_json_tells_what_was_saved_and_leaves_the_file_its_format(
+    rates: str, project: Path
+) -> None:
+    answer = od("load", rates, "--json", "-o", "rates.parquet")
+    assert json.loads(answer.out) == {"dataset": rates, "output": "rates.parquet", "rows": 3}
+    assert pq.read_table(project / "rates.parquet").num_rows == 3
+    assert od("load", rates, "-q", "-o", "rates.csv").out == "rates.csv\n"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
+        (["me/rates", "--json", "--format", "csv"], 2, "exclude each other"),
         (["me/rats"], 4, "did you mean 'me/rates'?"),
         (["me/rates@9.9.9"], 4, "od releases me/rates"),
         (["me/rates", "-c", "rat"], 4, "did you mean 'rate'?"),
@@ -294,14 +311,14 @@ def test_a_pipe_that_is_closed_early_is_no_error(rates: str, project: Path) -> N
     process = od_process("load", rates, "--format", "csv", cwd=project)
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(timeout=60) in (0, 1)
+    assert process.wait(timeout=300) in (0, 1)
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
 
 
 def test_a_terminal_without_unicode_shows_substitutes(rates: str, project: Path) -> None:
     process = od_process("verify", rates, cwd=project, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "me/rates@1.0.0" in out
 

@@ -231,6 +231,12 @@ def test_repair_rebuilds_what_is_derived_and_says_so(rates: str, project: Path) 
     assert "nothing to repair in 1 data set" in od("repair").out
 
 
+def test_what_is_not_published_cannot_be_repaired(rates: str) -> None:
+    answer = od("repair", "me/rats")
+    assert answer.code == 4
+    assert "did you mean 'me/rates'?" in answer.err
+
+
 def test_what_cannot_be_repaired_ends_with_6(rates: str, project: Path) -> None:
     pointer = store_of(project) / "datasets" / rates / "latest.json"
     pointer.chmod(0o644)

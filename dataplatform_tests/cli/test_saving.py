@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from opendata.cli.saving import format_for, rows_of, save
-from opendata.wire.errors import InvalidInput
+from opendata.wire.errors import InvalidInput, NotFound
 
 TABLE = pa.table({"n": [1, 2, None], "word": ["a", "b,\n", None]})
 
@@ -44,6 +46,43 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         save(failing(), TABLE.schema, "csv", path)
     assert path.read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_pipe_takes_the_rows_and_stays_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as readers:
+        read_back = readers.submit(pipe.read_bytes)
+        save(TABLE.to_batches(), TABLE.schema, "csv", pipe)
+        assert read_back.result().startswith(b'"n","word"')
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_is_followed_and_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "rows.csv"
+    link.symlink_to(tmp_path / "disk" / "rows.csv")
+    save(TABLE.to_batches(), TABLE.schema, "csv", link)
+    assert link.is_symlink()
+    assert read(tmp_path / "disk" / "rows.csv").num_rows == 3
+
+
+def test_a_folder_that_is_not_there_is_named_with_what_to_do(tmp_path: Path) -> None:
+    missing = tmp_path / "not here"
+    with pytest.raises(NotFound) as caught:
+        save(TABLE.to_batches(), TABLE.schema, "csv", missing / "rows.csv")
+    assert str(missing) in caught.value.message
+    assert caught.value.hint == f"mkdir -p '{missing}'"
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "parquet"])
+def test_a_full_disk_is_told_with_the_name_of_the_file(format: str) -> None:
+    full = Path("/dev/full")  # a device on which there is never room
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save(TABLE.to_batches(), TABLE.schema, format, full)
+    assert caught.value.filename == str(full)
+    assert full.is_char_device()
 
 
 def test_csv_says_that_it_cannot_hold_nested_values(tmp_path: Path) -> None:

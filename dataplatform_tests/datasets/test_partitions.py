@@ -51,6 +51,7 @@ def test_several_are_written_as_the_first_and_the_last() -> None:
     window = window_of("2024-01..2024-06", Shard.MONTH)
     assert window.start_at == datetime(2024, 1, 1, tzinfo=UTC)
     assert window.end_at == datetime(2024, 6, 30, 23, 59, 59, 999_999, UTC)
+    assert window == window_of("2024-01...2024-06", Shard.MONTH)  # as Dagster writes it
     names = ["2024-07", "2023-12", "2024-01", "2024-03"]
     assert in_ranges(names, Shard.MONTH) == "2023-12..2024-01, 2024-03, 2024-07"
 
@@ -63,7 +64,8 @@ def test_several_are_written_as_the_first_and_the_last() -> None:
         ("2024-13", Shard.MONTH, "there is no month 2024-13"),
         ("2023-02-29", Shard.DAY, "there is no day 2023-02-29"),
         ("0000", Shard.YEAR, "there is no year 0000"),
-        ("2024-01..", Shard.MONTH, "'' is no month"),
+        ("2024-01..", Shard.MONTH, "'2024-01..' has no end"),
+        ("..2024-01", Shard.MONTH, "'..2024-01' has no beginning"),
         ("2024-06..2024-01", Shard.MONTH, "end (2024-01) before they start (2024-06)"),
     ],
 )
@@ -72,6 +74,12 @@ def test_what_is_no_partition_is_refused_with_an_example(text: str, kind: Shard,
         window_of(text, kind)
     assert said in caught.value.message
     assert caught.value.hint is not None and "write" in caught.value.hint
+
+
+def test_the_example_of_a_range_has_two_ends() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        window_of("March", Shard.MONTH)
+    assert caught.value.hint == "write one such as 2024-03, or 2024-01..2024-03"
 
 
 @pytest.mark.parametrize(

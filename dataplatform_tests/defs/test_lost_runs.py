@@ -237,6 +237,20 @@ def test_a_run_that_could_not_say_how_it_ended_is_recorded_as_failed(
     assert outcome.message == "the run failed before it could say how it ended"
 
 
+@pytest.mark.requirement("S1-86", "S1-87")
+def test_a_lost_run_that_was_begun_once_more_and_published_leaves_the_data_set_healthy(
+    site: Site, ended_process: int
+) -> None:
+    site.write()
+    lost = begun_run(site, ended_process)
+    settle_stale_runs(site)
+    begun_again = site.run()
+    tell_status_sensor(site, lost, "failed_runs")
+    outcomes = site.outcomes()
+    assert [each.run_id for each in outcomes] == [begun_again.id, lost.run_id]
+    assert [each.outcome for each in outcomes] == ["published", "failed"]
+
+
 def test_a_run_that_said_how_it_ended_is_not_recorded_twice(site: Site) -> None:
     site.write('code=["a", "a"], value=[1.0, 2.0]')
     failed = site.run()

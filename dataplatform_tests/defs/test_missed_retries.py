@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, BACKFILL_ID_TAG, WILL_RETRY_TAG
 
 from dataplatform.defs.missed_retries import FAILURES_READ, missed_retries_sensor
@@ -15,6 +21,10 @@ from dataplatform.defs.missed_retries import FAILURES_READ, missed_retries_senso
 pytestmark = pytest.mark.platform
 
 LONG_AGO = 3600.0
+LAUNCHED = RemoteJobOrigin(
+    RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("localhost", 4000), "__repository__"),
+    "anything",
+)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -22,7 +32,7 @@ def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """An instance of either storage that begins lost runs once more, as the project's does."""
     overrides: dict[str, Any] = {"run_retries": {"enabled": True, "max_retries": 1}}
     if request.param == "postgres":
-        address = request.getfixturevalue("postgres").create_database(f"missed_{id(tmp_path):x}")
+        address = request.getfixturevalue("postgres").create_database(f"missed_{uuid4().hex}")
         driver = address.replace("postgresql:", "postgresql+psycopg2:")
         overrides["storage"] = {"postgres": {"postgres_url": driver}}
     with dg.instance_for_test(overrides=overrides, temp_dir=str(tmp_path)) as instance:
@@ -33,9 +43,14 @@ def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 def anything() -> None: ...
 
 
-def failed_run(instance: dg.DagsterInstance, ago: float = LONG_AGO, **tags: str) -> dg.DagsterRun:
+def failed_run(
+    instance: dg.DagsterInstance,
+    ago: float = LONG_AGO,
+    origin: RemoteJobOrigin | None = LAUNCHED,
+    **tags: str,
+) -> dg.DagsterRun:
     """A run that failed before any of its steps did."""
-    run = instance.create_run_for_job(anything, tags=tags)
+    run = instance.create_run_for_job(anything, remote_job_origin=origin, tags=tags)
     failure = dg.DagsterEvent(dg.DagsterEventType.RUN_FAILURE.value, run.job_name)
     instance.handle_new_event(
         dg.EventLogEntry(
@@ -101,6 +116,13 @@ def test_a_place_that_lies_before_the_failure_is_left_where_it_is(
 
 def test_runs_of_a_backfill_that_is_over_are_let_go(instance: dg.DagsterInstance) -> None:
     failed_run(instance, **{BACKFILL_ID_TAG: "forgotten"})
+    read_to_the_end(instance)
+    tick(instance)
+    assert unread(instance) == []
+
+
+def test_what_a_terminal_started_is_let_go(instance: dg.DagsterInstance) -> None:
+    failed_run(instance, origin=None)
     read_to_the_end(instance)
     tick(instance)
     assert unread(instance) == []

@@ -26,7 +26,7 @@ def test_a_run_that_died_with_everything_else_is_recorded_and_begun_again(tmp_pa
     site = Site(tmp_path, {"OPENDATA_STORAGE": str(tmp_path / ".opendata" / "store")})
     begun = site.write_main(WAITING) / "begun"
     with running_control_room(tmp_path) as room:
-        run = room.launch(f"{DATASET}/candidate", f"{DATASET}/release", DATASET)
+        run = room.launch_dataset(DATASET)
         eventually(begun.exists, "main.py has begun")
         room.pull_the_plug()
     begun.unlink()

@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from dataplatform_tests.defs.site import Site
-from dataplatform_tests.servers.control_room import eventually
+from dataplatform_tests.deploy.waiting_runs import begin, let_go, write_waiting
+from dataplatform_tests.servers.control_room import ENDED, eventually
 from dataplatform_tests.servers.postgres import PostgresServer, running_postgres
 from dataplatform_tests.servers.seaweed import SeaweedServer
 from dataplatform_tests.servers.services import (
@@ -23,17 +24,6 @@ from dataplatform_tests.servers.services import (
 pytestmark = [pytest.mark.real, pytest.mark.requirement("M-7")]
 
 AWAY_SECONDS = 3.0
-WAITING = """
-import time
-from pathlib import Path
-
-def produce(context):
-    here = Path(__file__)
-    here.with_name("begun").touch()
-    while not here.with_name("go").exists():
-        time.sleep(0.1)
-    return pa.table({"code": ["a"], "value": [1.0]})
-"""
 
 
 @pytest.fixture(scope="module")
@@ -49,30 +39,34 @@ def services(
 ) -> Iterator[Services]:
     folder = tmp_path_factory.mktemp("installation")
     with installed_services(folder, database, seaweed, "parts-go") as services:
-        for name in ("ns/logs-go", "ns/database-goes"):
-            Site(services.producers.parent).write_main(WAITING, name)
+        write_waiting(services, "ns/logs-go", "ns/database-goes")
         services.start(CODE, WEBSERVER, DAEMON)
         yield services
-
-
-def assets(dataset: str) -> list[str]:
-    return [f"{dataset}/candidate", f"{dataset}/release", dataset]
-
-
-def begin(services: Services, dataset: str) -> str:
-    run = services.room.launch(*assets(dataset))
-    eventually((services.producers / dataset / "begun").exists, f"{dataset} has begun")
-    return run
 
 
 def version(services: Services, dataset: str) -> str | None:
     return Site(services.producers.parent, services.variables).current_version(dataset)
 
 
-def asked_again(ask: Callable[[], str]) -> str:
-    """An answer of the control room, whose first ones after a cut may be errors."""
+def ended_as(services: Services, run: str) -> str:
+    """How a run ended, once it has."""
+
+    def ended() -> str | None:
+        status = asked_again(services, lambda: services.room.status(run))
+        return status if status in ENDED else None
+
+    return eventually(ended, f"run {run} has ended")
+
+
+def asked_again(services: Services, ask: Callable[[], str]) -> str:
+    """An answer of the control room, whose first ones after a cut may be errors.
+
+    A service that does not survive the cut may notice it late, so what has ended is started again
+    before each look.
+    """
 
     def answer() -> str | None:
+        services.revive()
         try:
             return ask()
         except OSError:
@@ -94,7 +88,7 @@ def test_a_run_does_without_its_logs(services: Services) -> None:
     for entry in client.list_objects_v2(Bucket=bucket).get("Contents", []):
         client.delete_object(Bucket=bucket, Key=entry["Key"])
     client.delete_bucket(Bucket=bucket)
-    (services.producers / "ns/logs-go" / "go").touch()
+    let_go(services, "ns/logs-go", 1.0)
     assert services.room.status_at_end(run) == "SUCCESS"
     assert version(services, "ns/logs-go") == "1.0.0"
     client.create_bucket(Bucket=bucket)
@@ -107,9 +101,8 @@ def test_a_run_survives_a_restart_of_the_database(
     database.stop()
     time.sleep(AWAY_SECONDS)
     database.start_again()
-    (services.producers / "ns/database-goes" / "go").touch()
-    services.revive()
-    assert asked_again(lambda: services.room.status_at_end(run)) == "SUCCESS"
+    let_go(services, "ns/database-goes", 1.0)
+    assert ended_as(services, run) == "SUCCESS"
     assert version(services, "ns/database-goes") == "1.0.0"
-    again = asked_again(lambda: services.room.launch(*assets("ns/database-goes")))
-    assert asked_again(lambda: services.room.status_at_end(again)) == "SUCCESS"
+    again = asked_again(services, lambda: services.room.launch_dataset("ns/database-goes"))
+    assert ended_as(services, again) == "SUCCESS"

@@ -6,7 +6,6 @@ to stop waits for its runs; one that is gone leaves runs that are settled after 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -17,8 +16,9 @@ import yaml
 
 import opendata as od
 from dataplatform_tests.defs.site import Site
+from dataplatform_tests.deploy.waiting_runs import begin, let_go, write_waiting
 from dataplatform_tests.house.tree import ROOT
-from dataplatform_tests.servers.control_room import STATUS, eventually
+from dataplatform_tests.servers.control_room import eventually
 from dataplatform_tests.servers.postgres import PostgresServer
 from dataplatform_tests.servers.seaweed import SeaweedServer
 from dataplatform_tests.servers.services import (
@@ -31,21 +31,11 @@ from dataplatform_tests.servers.services import (
 
 pytestmark = [pytest.mark.real, pytest.mark.requirement("M-7", "S1-90")]
 
+WHAT_GOES = ("daemon-goes", "server-goes", "machine-goes", "server-is-away")
 TALKING = """
 def produce(context):
     print("three rows are on their way")
     return pa.table({"code": ["a", "b", "c"], "value": [1.0, 2.0, 3.0]})
-"""
-WAITING = """
-import time
-from pathlib import Path
-
-def produce(context):
-    here = Path(__file__)
-    here.with_name("begun").touch()
-    while not here.with_name("go").exists():
-        time.sleep(0.1)
-    return pa.table({"code": ["a"], "value": [float(here.with_name("go").read_text())]})
 """
 CAPTURED = """
 query ($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
@@ -69,10 +59,8 @@ def services(
 ) -> Iterator[Services]:
     folder = tmp_path_factory.mktemp("installation")
     with installed_services(folder, postgres, seaweed, "three-services") as services:
-        site = Site(services.producers.parent)
-        site.write_main(TALKING, "ns/talking")
-        for name in ("ns/daemon-goes", "ns/server-goes", "ns/machine-goes", "ns/server-is-away"):
-            site.write_main(WAITING, name)
+        Site(services.producers.parent).write_main(TALKING, "ns/talking")
+        write_waiting(services, *(f"ns/{what}" for what in WHAT_GOES))
         services.start(CODE, WEBSERVER, DAEMON)
         yield services
 
@@ -86,30 +74,8 @@ def reader(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, services.variables[name])
 
 
-def assets(dataset: str) -> list[str]:
-    return [f"{dataset}/candidate", f"{dataset}/release", dataset]
-
-
-def begin(services: Services, dataset: str) -> str:
-    """Launch a run and wait until its producer has begun."""
-    run = services.room.launch(*assets(dataset))
-    eventually((services.producers / dataset / "begun").exists, f"{dataset} has begun")
-    return run
-
-
-def let_go(services: Services, dataset: str, value: float) -> None:
-    path = services.producers / dataset / "go"
-    unfinished = path.with_name("going")
-    unfinished.write_text(str(value))
-    os.replace(unfinished, path)
-
-
 def values(dataset: str) -> list[float]:
     return list(od.load(dataset, format="arrow")["value"].to_pylist())
-
-
-def status(services: Services, run: str) -> str:
-    return str(services.room.ask(STATUS, id=run)["runOrError"]["status"])
 
 
 def captured_logs(services: Services, run: str) -> dict[str, Any]:
@@ -122,7 +88,7 @@ def captured_logs(services: Services, run: str) -> dict[str, Any]:
 def test_a_run_publishes_to_the_bucket_and_its_logs_are_in_the_other_one(
     services: Services, reader: None
 ) -> None:
-    run = services.room.launch(*assets("ns/talking"))
+    run = services.room.launch_dataset("ns/talking")
     assert services.room.status_at_end(run) == "SUCCESS", services.log(CODE)
     assert values("ns/talking") == [1.0, 2.0, 3.0]
     shown = captured_logs(services, run)
@@ -169,10 +135,10 @@ def test_a_code_server_that_is_asked_to_stop_waits_for_its_run(
     server = services.ask_to_stop(CODE)
     with pytest.raises(subprocess.TimeoutExpired):
         server.wait(10)
-    assert status(services, run) == "STARTED"
+    assert services.room.status(run) == "STARTED"
     let_go(services, "ns/server-goes", 8.0)
     assert server.wait(120) == 0
-    assert status(services, run) == "SUCCESS"
+    assert services.room.status(run) == "SUCCESS"
     assert values("ns/server-goes") == [8.0]
     assert not services.is_healthy(CODE)
     services.start(CODE)
@@ -190,7 +156,7 @@ def test_a_run_that_died_with_its_machine_is_settled_after_the_next_start(
     [outcome] = eventually(lambda: site.outcomes("ns/machine-goes"), "the outcome is recorded")
     assert (outcome.outcome, outcome.run_id) == ("failed", run)
     let_go(services, "ns/machine-goes", 9.0)
-    again = services.room.launch(*assets("ns/machine-goes"))
+    again = services.room.launch_dataset("ns/machine-goes")
     assert services.room.status_at_end(again) == "SUCCESS"
     assert values("ns/machine-goes") == [9.0]
 
@@ -200,12 +166,12 @@ def test_a_queued_run_waits_for_a_code_server_that_is_away(
 ) -> None:
     services.stop(DAEMON)
     let_go(services, "ns/server-is-away", 10.0)
-    run = services.room.launch(*assets("ns/server-is-away"))
+    run = services.room.launch_dataset("ns/server-is-away")
     services.stop(CODE)
     services.start(DAEMON)
 
     def was_tried() -> bool:
-        assert status(services, run) in ("QUEUED", "STARTING")
+        assert services.room.status(run) in ("QUEUED", "STARTING")
         events = services.room.ask(MESSAGES, id=run)["logsForRun"]["events"]
         return any("re-submitting the run into the queue" in e.get("message", "") for e in events)
 

@@ -24,7 +24,7 @@ from opendata.wire.errors import Denied
 pytestmark = pytest.mark.real
 
 COMPOSE = ROOT / "deploy" / "compose"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 KEYS = {"AWS_ACCESS_KEY_ID": "trial", "AWS_SECRET_ACCESS_KEY": "trial-secret"}
 VARIABLES = {
     **KEYS,

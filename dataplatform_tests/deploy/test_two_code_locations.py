@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from dataplatform_tests.defs.site import Site
+from dataplatform_tests.deploy.waiting_runs import await_begun, write_waiting
 from dataplatform_tests.house.tree import ROOT
-from dataplatform_tests.servers.control_room import STATUS, eventually
+from dataplatform_tests.servers.control_room import eventually
 from dataplatform_tests.servers.ports import free_ports
 from dataplatform_tests.servers.postgres import PostgresServer
 from dataplatform_tests.servers.seaweed import SeaweedServer
@@ -29,14 +30,6 @@ from dataplatform_tests.servers.services import (
 pytestmark = [pytest.mark.real, pytest.mark.requirement("M-7")]
 
 RAIN, TRADE = "weather/rain", "economy/trade"
-WAITING = """
-import time
-from pathlib import Path
-
-def produce(context):
-    Path(__file__).with_name("begun").touch()
-    time.sleep(600)
-"""
 TICKS = """{ sensorOrError(sensorSelector: {repositoryLocationName: "opendata",
     repositoryName: "__repository__", sensorName: "stale_runs"}) {
     ... on Sensor { sensorState { ticks(limit: 5) { status skipReason } } } } }"""
@@ -67,18 +60,10 @@ def machines(
         }
         (main.home / "workspace.yaml").write_text(workspace_of_the_guide(str(port)))
         Site(main.producers.parent).write(dataset=TRADE)
-        Site(more.producers.parent).write_main(WAITING, RAIN)
+        write_waiting(more, RAIN)
         more.start(CODE)
         main.start(CODE, WEBSERVER, DAEMON)
         yield main, more
-
-
-def assets(dataset: str) -> list[str]:
-    return [f"{dataset}/candidate", f"{dataset}/release", dataset]
-
-
-def status(services: Services, run: str) -> str:
-    return str(services.room.ask(STATUS, id=run)["runOrError"]["status"])
 
 
 def ticks_that_saw_runs(services: Services) -> list[Any]:
@@ -90,7 +75,7 @@ def ticks_that_saw_runs(services: Services) -> list[Any]:
 def test_both_code_locations_are_in_one_graph(machines: tuple[Services, Services]) -> None:
     main, _ = machines
     assert {TRADE, RAIN} <= set(main.room.assets())
-    run = main.room.launch(*assets(TRADE))
+    run = main.room.launch_dataset(TRADE)
     assert main.room.status_at_end(run) == "SUCCESS"
 
 
@@ -99,12 +84,12 @@ def test_only_the_machine_that_started_a_run_says_that_it_is_lost(
     machines: tuple[Services, Services],
 ) -> None:
     main, more = machines
-    run = main.room.launch(*assets(RAIN), location="weather")
-    eventually((more.producers / RAIN / "begun").exists, "the producer has begun")
+    run = main.room.launch_dataset(RAIN, location="weather")
+    await_begun(more, RAIN)
     more.pull_the_plug(CODE)
     seen = eventually(lambda: ticks_that_saw_runs(main), "the other machine has looked")
     assert seen[0] == "1 runs under way, 0 of them lost"
-    assert status(main, run) == "STARTED"
+    assert main.room.status(run) == "STARTED"
     more.start(CODE)
     assert main.room.status_at_end(run) == "FAILURE"
     site = Site(more.producers.parent, more.variables)

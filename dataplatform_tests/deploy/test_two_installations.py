@@ -84,7 +84,7 @@ def run_until_through(services: Services) -> list[str]:
     said: list[str] = []
     while True:
         assert len(said) < TRIES, said
-        run = services.room.launch(f"{DATASET}/candidate", f"{DATASET}/release", DATASET)
+        run = services.room.launch_dataset(DATASET)
         if services.room.status_at_end(run) == "SUCCESS":
             return said
         events = services.room.ask(WHY, id=run)["logsForRun"]["events"]

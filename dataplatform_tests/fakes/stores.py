@@ -31,7 +31,7 @@ Answer = TypeVar("Answer")
 Pieces = list[bytes]
 
 WRITES = frozenset({"put", "put_new", "put_if_match", "delete"})
-PAUSE_SECONDS = 60.0
+PAUSE_SECONDS = 300.0
 
 
 class SimulatedCrash(BaseException):
@@ -70,6 +70,10 @@ class Pause:
     key: str = "*"
     reached: threading.Event = field(default_factory=threading.Event)
     _go_on: threading.Event = field(default_factory=threading.Event)
+
+    def await_call(self) -> None:
+        """Wait until a call is held."""
+        assert self.reached.wait(PAUSE_SECONDS), f"no {self.operation} {self.key} came"
 
     def release(self) -> None:
         """Let the held call, and all later ones, pass."""
@@ -111,6 +115,10 @@ class WatchedStore:
     @property
     def url(self) -> str:
         return self.inner.url
+
+    @property
+    def serves_ranges(self) -> bool:
+        return self.inner.serves_ranges
 
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         return self._call("get", key, lambda: self.inner.get(key, max_bytes=max_bytes))
@@ -251,6 +259,10 @@ class ReadOnlyView:
     @property
     def url(self) -> str:
         return self._inner.url
+
+    @property
+    def serves_ranges(self) -> bool:
+        return self._inner.serves_ranges
 
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         return self._inner.get(key, max_bytes=max_bytes)

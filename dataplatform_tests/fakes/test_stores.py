@@ -70,7 +70,7 @@ def test_a_pause_holds_a_call_until_the_test_lets_it_go() -> None:
     token = store.put("k", b"1")
     writer = threading.Thread(target=store.put_if_match, args=("k", b"2", token))
     writer.start()
-    assert pause.reached.wait(60)
+    pause.await_call()
     assert store.get("k").data == b"1"
     pause.release()
     writer.join()

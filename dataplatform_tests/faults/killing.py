@@ -170,7 +170,7 @@ def run(act: Callable[..., None], *args: Any) -> int | None:
     """Run `act` in a child and wait for its end; returns its exit code (-9 when killed)."""
     child: BaseProcess = fork_server().Process(target=act, args=args)
     child.start()
-    child.join(120)
+    child.join(300)
     assert not child.is_alive(), "the child neither ended nor was killed"
     return child.exitcode
 

@@ -111,7 +111,7 @@ def kill_at_random_moments(
         child.start()
         time.sleep(dice.uniform(0, longest_seconds))
         child.kill()
-        child.join(60)
+        child.join(300)
         assert child.exitcode == KILLED
         check_whole(place)
         value += 1_000

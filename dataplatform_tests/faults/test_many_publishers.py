@@ -46,14 +46,14 @@ def publish_once(place: Place, value: int, start: Barrier) -> None:
     """Freeze against what is current now; when all have, publish; note what came of it."""
     bench = place.bench()
     frozen = bench.freeze(bench.stage(table_of(value))).release
-    start.wait(120)
+    start.wait(300)
     note(place, value, attempt(place, frozen.version.patch))
 
 
 def publish_until_done(place: Place, value: int, start: Barrier) -> None:
     """As a person would: run again after a conflict, until the release is out."""
     bench = place.bench()
-    start.wait(120)
+    start.wait(300)
     while True:
         frozen = bench.freeze(bench.stage(table_of(value))).release
         outcome = attempt(place, frozen.version.patch)

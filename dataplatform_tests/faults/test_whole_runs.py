@@ -75,7 +75,7 @@ def start(*words: str) -> subprocess.Popen[str]:
 
 def finish(*words: str) -> str:
     child = start(*words)
-    said, _ = child.communicate(timeout=120)
+    said, _ = child.communicate(timeout=300)
     assert child.returncode == 0, said
     return said
 
@@ -98,7 +98,7 @@ def kill_runs(project: Path, kills: int) -> None:
         # The last third is where the store is written to.
         time.sleep(one_run_seconds * dice.uniform(0.6, 1.0))
         os.killpg(child.pid, signal.SIGKILL)
-        child.communicate(timeout=60)
+        child.communicate(timeout=300)
         assert values() in ({float(value - 1)}, {float(value)})
         finish("repair", "tests/rates")
         finish("run", "tests/rates", "--publish")

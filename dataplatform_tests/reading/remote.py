@@ -19,6 +19,10 @@ class Remote:
         self.ranges: list[tuple[str, int, int]] = []
         self.bytes = 0
 
+    @property
+    def serves_ranges(self) -> bool:
+        return self._inner.serves_ranges
+
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         self._ask(key)
         blob = self._inner.get(key, max_bytes=max_bytes)

@@ -17,7 +17,7 @@ def test_results_come_in_the_order_of_their_tasks() -> None:
     second_is_done = threading.Event()
 
     def first() -> str:
-        assert second_is_done.wait(60)
+        assert second_is_done.wait(300)
         return "first"
 
     def second() -> str:
@@ -90,7 +90,7 @@ def test_a_long_task_ends_when_its_read_does() -> None:
 
     results = in_order([lambda: None, forever], workers=2)
     next(results)
-    assert begun.wait(60)
+    assert begun.wait(300)
     results.close()  # would never return
     give_way()  # means nothing outside of a task
 

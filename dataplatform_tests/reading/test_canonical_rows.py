@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 
 from dataplatform_tests.golden.tables import NAN, SAMPLES, all_types, sample
 from opendata.reading import canonical_rows
-from opendata.reading.canonical_rows import combined_hash, content_hash, logical_type, rechunk
+from opendata.reading.blocks import rechunk
+from opendata.reading.canonical_rows import (
+    ContentHasher,
+    combined_hash,
+    content_hash,
+    logical_type,
+)
 from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput
 
@@ -78,6 +84,31 @@ def test_blocks_end_where_rows_do_and_not_where_batches_do(
     expected = hash_of(table)
     for rows in (1, 3, 4, 5, 100):
         assert content_hash(rechunk(table.to_batches(), rows), table.schema) == expected
+
+
+@pytest.mark.requirement("S1-89")
+@pytest.mark.parametrize("rows", [1, 3, 7, 100])
+def test_a_block_too_large_to_hold_hashes_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows: int
+) -> None:
+    table = pa.concat_tables([all_types(), all_types().slice(0, 1)] * 20)
+    expected = hash_of(table)
+    monkeypatch.setattr(canonical_rows, "PIECE_BYTES", 1)
+    hasher = ContentHasher(table.schema, folder=tmp_path)
+    for batch in rechunk(table.to_batches(), rows):
+        hasher.update(batch)
+    assert hasher.digest() == expected
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.requirement("S1-89")
+def test_nulls_in_one_piece_of_a_block_mark_the_values_of_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full, empty = column(["a", "b"], pa.string()), column([None, "c"], pa.string())
+    expected = hash_of(pa.concat_tables([full, empty, full]))
+    monkeypatch.setattr(canonical_rows, "PIECE_BYTES", 1)
+    assert hash_of(pa.concat_tables([full, empty, full])) == expected
 
 
 def encodings(kind: pa.DataType) -> list[pa.DataType]:

@@ -228,7 +228,7 @@ class ReleaseProtocol:
         slow = bench.on(FaultyStore(bench.store, [pause]))
         digest = bench.stage(rates(1))
         with in_background(lambda: slow.freeze(digest)) as outcome:
-            assert pause.reached.wait(60)
+            pause.await_call()
             first = bench.freeze(digest).release
             pause.release()
         assert outcome.value.resumed
@@ -349,7 +349,7 @@ class ReleaseProtocol:
         with in_background(
             lambda: publish_release(sleeper.ports, bench.dataset, mine.version)
         ) as outcome:
-            assert pause.reached.wait(60)
+            pause.await_call()
             bench.publish(rates(2))
             move_back(bench.ports, bench.dataset, V1)
             pause.release()

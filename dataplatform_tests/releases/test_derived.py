@@ -240,7 +240,7 @@ def test_copies_of_a_release_that_came_in_between_are_not_overwritten(bench: Ben
     slow = bench.on(FaultyStore(bench.store, [pause]))
     slow.publish(rates(1))
     with in_background(lambda: derive_copies(slow.ports, bench.dataset)):
-        assert pause.reached.wait(60)
+        pause.await_call()
         bench.release(rates(2))
         pause.release()
     assert metadata(bench)["generation"] == 2
@@ -256,7 +256,7 @@ def test_a_run_s_outcome_is_shown_without_touching_a_newer_release(bench: Bench)
     record_outcome(bench.store, bench.dataset, run)
     assert broken(bench) == [keys.metadata_key(bench.dataset), keys.INDEX]
     with in_background(lambda: refresh_health(slow.ports, bench.dataset)):
-        assert pause.reached.wait(60)
+        pause.await_call()
         bench.release(rates(2))
         pause.release()
     found = metadata(bench)
@@ -291,7 +291,7 @@ def test_two_builders_cannot_lose_each_other_s_entry(bench: Bench, tmp_path: Pat
     slow = bench.on(FaultyStore(bench.store, [pause]))
     slow.publish(rates(2))
     with in_background(lambda: derive_copies(slow.ports, bench.dataset)):
-        assert pause.reached.wait(60)
+        pause.await_call()
         other.release(rates(1))
         pause.release()
     assert listed(bench) == {"tests/other": "1.0.0", "tests/rates": "1.0.1"}
@@ -304,7 +304,7 @@ def test_a_rebuild_keeps_what_is_published_while_it_looks(bench: Bench, tmp_path
     pause = Pause("put*", key=keys.INDEX)
     slow = bench.on(FaultyStore(bench.store, [pause]))
     with in_background(lambda: rebuild_index(slow.ports)):
-        assert pause.reached.wait(60)
+        pause.await_call()
         second(bench, tmp_path).release(rates(1))
         bench.release(rates(2))
         pause.release()

@@ -100,8 +100,9 @@ def test_a_lost_object_is_a_problem_of_the_release(bench: Bench) -> None:
 @pytest.mark.requirement("S1-86")
 def test_a_run_that_was_lost_is_recorded_unless_it_told_its_outcome(bench: Bench) -> None:
     error = Rejected("the run was canceled before it could say how it ended", code="run_lost")
-    assert record_loss(bench.ports, bench.dataset, RUN, error)
-    assert not record_loss(bench.ports, bench.dataset, RUN, error)
+    ended = bench.ports.now()
+    assert record_loss(bench.ports, bench.dataset, RUN, ended, error)
+    assert not record_loss(bench.ports, bench.dataset, RUN, ended, error)
     [outcome] = read_recorded_health(bench.store, bench.dataset).runs
     assert (outcome.outcome, outcome.run_id) == ("failed", RUN.run_id)
 

@@ -35,7 +35,7 @@ def in_background(act: Callable[[], Any]) -> Iterator[Outcome]:
     try:
         yield outcome
     finally:
-        thread.join(120)
+        thread.join(300)
         assert not thread.is_alive(), "the call in the background never ended"
 
 

@@ -23,6 +23,7 @@ from dagster._grpc.client import DagsterGrpcClient
 
 from dataplatform_tests.house.tree import ROOT
 from dataplatform_tests.servers.control_room import eventually
+from dataplatform_tests.servers.ending import with_parent
 from dataplatform_tests.servers.ports import free_ports
 
 LOCATION = "opendata"
@@ -78,6 +79,7 @@ class Parts:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=with_parent(signal.SIGINT),
             )
         try:
             yield process

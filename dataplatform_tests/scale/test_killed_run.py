@@ -44,7 +44,7 @@ def test_a_run_whose_process_was_killed_is_begun_once_more_and_publishes(tmp_pat
     site = Site(tmp_path, {"OPENDATA_STORAGE": str(tmp_path / ".opendata" / "store")})
     tick = a_moment_ago()
     begun = site.write_main(KILLED_ONCE, schedule=cron_at(tick)) / "begun"
-    parts = parts_of(tmp_path)
+    parts = parts_of(tmp_path, monitoring={"poll_interval_seconds": 5})
     with parts.instance() as instance, parts.code_server() as server, parts.daemon():
         storm = Storm([DATASET], tick, instance, parts)
         storm.make_due()

@@ -12,6 +12,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -60,7 +61,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any] | 
     if request.param == "sqlite":
         return None
     server: PostgresServer = request.getfixturevalue("postgres")
-    address = server.create_database(f"storm_{abs(hash(tmp_path)):x}")
+    address = server.create_database(f"storm_{uuid4().hex}")
     driver = address.replace("postgresql:", "postgresql+psycopg2:")  # the one of dagster-postgres
     return {"postgres": {"postgres_url": driver}}
 

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 
-from dataplatform_tests.servers.web import web_server
+from dataplatform_tests.servers.web import await_hang_up, web_server
 
 TOO_MANY = "429"
 BROKEN = "500"
@@ -33,7 +33,6 @@ STALLED = "silent in the middle of the body"
 SLOW = "slow"
 
 KINDS = (TOO_MANY, BROKEN, OVERLOADED, RESET_BEFORE, RESET_AFTER, HANG_UP, CUT, ENDED, SLOW)
-STALL_SECONDS = 2.0
 SLOW_SECONDS = 0.02
 _CODES = {TOO_MANY: "TooManyRequests", BROKEN: "InternalError", OVERLOADED: "SlowDown"}
 
@@ -160,7 +159,7 @@ class _Proxy(BaseHTTPRequestHandler):
         elif fault in (CUT, ENDED, STALLED):
             self._answer(status, headers, data, sent=len(data) // 2)
             if fault == STALLED:
-                time.sleep(STALL_SECONDS)
+                await_hang_up(self.connection)
             if fault == CUT:
                 self._reset()
             self.close_connection = True

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dataplatform_tests.house.tree import ROOT
+from dataplatform_tests.servers.ending import with_parent
 from dataplatform_tests.servers.ports import free_ports
 
-START_SECONDS = 240.0
-RUN_SECONDS = 300.0
+START_SECONDS = 600.0
+RUN_SECONDS = 600.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.5
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
@@ -104,7 +105,7 @@ class ControlRoom:
         request = urllib.request.Request(
             f"{self.address}/graphql", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             answer = json.loads(response.read())
         assert not answer.get("errors"), answer["errors"]
         return answer["data"]
@@ -124,6 +125,11 @@ class ControlRoom:
         answer = self.ask(LAUNCH, params={"selector": selector, "runConfigData": {}})["launchRun"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["runId"])
+
+    def launch_dataset(self, dataset: str, *, location: str = "opendata") -> str:
+        """Queue a run of a data set's candidate, release and publication; returns its id."""
+        assets = (f"{dataset}/candidate", f"{dataset}/release", dataset)
+        return self.launch(*assets, location=location)
 
     def backfill(self, *assets: str, partitions: Sequence[str]) -> str:
         """Ask for these partitions, as the UI does; returns the id of the back-fill."""
@@ -162,10 +168,14 @@ class ControlRoom:
         """How a run ended, once it has."""
 
         def ended() -> str | None:
-            status = str(self.ask(STATUS, id=run_id)["runOrError"]["status"])
+            status = self.status(run_id)
             return status if status in ENDED else None
 
         return eventually(ended, f"run {run_id} has ended")
+
+    def status(self, run_id: str) -> str:
+        """How a run stands now."""
+        return str(self.ask(STATUS, id=run_id)["runOrError"]["status"])
 
     def tags(self, run_id: str) -> dict[str, str]:
         """What a run is marked with."""
@@ -214,6 +224,7 @@ def running_control_room(folder: Path, **environment: str) -> Iterator[ControlRo
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=with_parent(signal.SIGINT),
         )
         room = ControlRoom(folder, f"http://127.0.0.1:{port}", process)
         try:

@@ -8,7 +8,6 @@ its own with `create_database`; nothing is shared but the server.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import pwd
 import shutil
@@ -21,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataplatform_tests.servers.ending import with_parent
 from dataplatform_tests.servers.ports import free_ports
 
 USER = "postgres"
 PASSWORD = "tests-postgres-secret"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 START_ATTEMPTS = 3
 STOP_SECONDS = 30.0
 FOLDERS_OF_PROGRAMS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/bin")
@@ -172,18 +172,10 @@ def _start(programs: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             **_as_server(),
-            preexec_fn=_end_with_parent,
+            # Asked for after the change of user, which would undo it. The signal is the server's
+            # own for an immediate end, so that no process and no shared memory is left behind.
+            preexec_fn=with_parent(signal.SIGQUIT),
         )
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to shut the server down should the test run itself be killed.
-
-    It runs after the change of user, which would undo it. The signal is the server's own for an
-    immediate end, so that no process and no shared memory is left behind.
-    """
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGQUIT)
 
 
 def _becomes_ready(programs: Path, process: subprocess.Popen[bytes], port: int) -> bool:

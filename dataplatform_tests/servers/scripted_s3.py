@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
-from dataplatform_tests.servers.web import web_server
+from dataplatform_tests.servers.web import await_hang_up, web_server
 
 HANG_UP = 0
 """In a script: close the connection without an answer."""
@@ -20,15 +19,15 @@ PIECE_BYTES = 1 << 16
 class Answer:
     """One answer; `length` is what the header says, whatever the body is (None: nothing is said).
 
-    After the body the server is silent for `silent_seconds`; `endless` repeats the body until the
-    client has had enough.
+    A body that `falls_silent` is followed by nothing, not even an end; one that is `endless` is
+    repeated until the client has had enough.
     """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = -1
-    silent_seconds: float = 0.0
+    falls_silent: bool = False
     endless: bool = False
 
 
@@ -126,5 +125,5 @@ class _ScriptedHandler(BaseHTTPRequestHandler):
                 self.sent(len(answer.body))
                 if not answer.endless:
                     break
-        if answer.silent_seconds:
-            time.sleep(answer.silent_seconds)
+        if answer.falls_silent:
+            await_hang_up(self.connection)

@@ -8,7 +8,6 @@ Buckets are never created by a typo: `create_bucket` is the only way to get one.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import shutil
 import signal
@@ -20,9 +19,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataplatform_tests.servers.ending import with_parent
 from dataplatform_tests.servers.ports import free_ports
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 START_ATTEMPTS = 3
 STOP_SECONDS = 10.0
 PORT_OPTIONS = (
@@ -139,7 +139,7 @@ def _start(folder: Path, identities: Path, ports: list[int]) -> subprocess.Popen
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=_end_with_parent,
+            preexec_fn=with_parent(signal.SIGKILL),
         )
 
 
@@ -149,12 +149,6 @@ def _weed() -> str:
     if not found:
         raise RuntimeError("the S3 tests need SeaweedFS: it comes with `make setup`")
     return found
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to end the server should the test run itself be killed."""
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def _becomes_ready(process: subprocess.Popen[bytes], url: str) -> bool:

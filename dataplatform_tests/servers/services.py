@@ -8,7 +8,6 @@ signal goes to the server alone.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ from pathlib import Path
 from dataplatform_tests.deploy.units import UNITS, Installation, Unit, settings_of
 from dataplatform_tests.house.tree import ROOT
 from dataplatform_tests.servers.control_room import ControlRoom, eventually
+from dataplatform_tests.servers.ending import with_parent
 from dataplatform_tests.servers.ports import free_ports
 from dataplatform_tests.servers.postgres import PostgresServer
 from dataplatform_tests.servers.seaweed import SeaweedServer
@@ -74,7 +74,7 @@ class Services:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=_end_with_parent,
+                    preexec_fn=with_parent(signal.SIGTERM),
                 )
             eventually(lambda name=name: self._answers(name), f"{name} answers; see {log.name}")
 
@@ -166,12 +166,6 @@ def installed_services(
         time.sleep(1)
         for process in services.running.values():
             _kill_all(process)
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to stop the service should the test run itself be killed."""
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def _kill_all(process: subprocess.Popen[bytes]) -> None:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+LONGEST_SILENCE_SECONDS = 60.0
+
+
+def await_hang_up(connection: socket.socket) -> None:
+    """Stay silent for as long as the other side can bear it."""
+    with contextlib.suppress(OSError):  # it may be gone already, or never go
+        connection.settimeout(LONGEST_SILENCE_SECONDS)
+        connection.recv(1)
 
 
 @contextlib.contextmanager

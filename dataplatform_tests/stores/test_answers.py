@@ -216,9 +216,9 @@ def test_half_a_stream_is_continued_by_what_is_missing() -> None:
 
 
 def test_a_body_that_falls_silent_is_given_up_and_asked_for_again() -> None:
-    silent = Answer(body=OK.body[:5], length=10, silent_seconds=5)
+    silent = Answer(body=OK.body[:5], length=10, falls_silent=True)
     with scripted_s3([silent, OK]) as server:
-        store = store_at(server, VirtualTime(), silence_seconds=0.2)
+        store = store_at(server, VirtualTime(), silence_seconds=2)
         assert store.get("k").data == OK.body
         assert server.requests == ["GET", "GET"]
 

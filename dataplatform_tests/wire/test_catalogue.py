@@ -115,6 +115,21 @@ def test_health_is_that_of_the_last_run_and_remembers_the_last_failure() -> None
     assert [run.run_id for run in health.runs] == ["run-2", "run-1"]
 
 
+@pytest.mark.requirement("S1-86", "S1-87")
+def test_a_failure_that_is_recorded_late_does_not_hide_what_came_after_it() -> None:
+    health = Health().with_run(outcome(1)).with_run(outcome(3))
+    health = health.with_run(outcome(2, "failed"), late=True)
+    assert health.status == "healthy"
+    assert [run.run_id for run in health.runs] == ["run-3", "run-2", "run-1"]
+    assert health.last_failure == outcome(2, "failed")
+    assert health.with_run(outcome(1, "failed"), late=True).last_failure == outcome(2, "failed")
+
+
+def test_a_clock_that_is_ahead_does_not_hide_what_is_recorded_next() -> None:
+    health = Health().with_run(outcome(9)).with_run(outcome(2, "failed"))
+    assert health.status == "failing"
+
+
 def test_a_run_that_is_recorded_twice_counts_once() -> None:
     health = Health().with_run(outcome(1)).with_run(outcome(1, "failed"))
     assert [run.outcome for run in health.runs] == ["failed"]

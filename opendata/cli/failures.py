@@ -7,6 +7,7 @@ standard output as well, so that programs need not read prose. No traceback is s
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, 
 DEBUG_VARIABLE = "OPENDATA_DEBUG"
 INTERRUPTED = 130
 FAULT = 1
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NO_MEMORY = (
     "Cannot allocate memory",
     "can't start new thread",
@@ -116,7 +118,8 @@ def _of_the_machine(error: OSError) -> OpenDataError:
         return NotFound(message, code="missing_file")
     if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
         return InvalidInput(message, code="wrong_file")
-    return Unavailable(message, code="file_system")
+    hint = "free some space there, then try again" if error.errno in _NO_ROOM else None
+    return Unavailable(message, code="file_system", hint=hint)
 
 
 def _fault(error: BaseException) -> Fault:

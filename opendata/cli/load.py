@@ -13,6 +13,7 @@ import click
 from opendata.cli.cells import counted
 from opendata.cli.output import Mode, Output, with_output
 from opendata.cli.references import reference_argument
+from opendata.wire.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from opendata._dataset import Dataset
 
 SHOWN_ROWS = 10
-BATCH_ROWS = 65_536
+SMALL_HEAD_ROWS = 1_000
+"""Fewer rows than this are asked for as one batch; more come in batches of bounded size."""
+STANDARD_OUTPUT = Path("-")
 
 
 @click.command()
@@ -34,8 +37,9 @@ BATCH_ROWS = 65_536
 @click.option("--format", type=click.Choice(["csv", "parquet", "json", "table"]), help="Default: a "
               "table, or what the file's name says.")  # fmt: skip
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Save to a file."
-)
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Save to a file; - is standard output."
+)  # fmt: skip
 @click.option("-n", "--head", type=click.IntRange(min=0), help="Only the first rows.")
 @with_output
 def load(
@@ -57,13 +61,14 @@ def load(
     """
     from opendata._dataset import Dataset
     from opendata.cli.filters import parse_filters, split_columns
-    from opendata.cli.saving import format_for, save
+    from opendata.cli.saving import save
 
-    chosen = "json" if out.mode is Mode.JSON else format_for(format, output)
+    output = None if output == STANDARD_OUTPUT else output
+    chosen = _format(out, format, output)
     dataset = Dataset(reference)
     names = split_columns(columns, dataset.schema.names)
     batches = dataset.batches(
-        batch_size=BATCH_ROWS if head is None else max(1, min(head, BATCH_ROWS)),
+        batch_size=max(1, head) if head is not None and head < SMALL_HEAD_ROWS else None,
         start=start,
         end=end,
         columns=names,
@@ -78,8 +83,23 @@ def load(
     if chosen == "table":
         _show(out, *seen)
     elif output is not None:
-        out.good(f"saved {counted(count, 'row')} to {output}")
+        saved = {"dataset": str(dataset.reference), "output": output, "rows": count}
+        told = f"saved {counted(count, 'row')} to {output}"
+        out.result(saved, lambda: out.good(told), [output])
     out.note(dataset.stats)
+
+
+def _format(out: Output, named: str | None, output: Path | None) -> str:
+    """In which format the rows are wanted; with `--json` as JSON, unless a file takes them."""
+    from opendata.cli.saving import format_for
+
+    if out.mode is not Mode.JSON or output is not None:
+        return format_for(named, output)
+    if named not in (None, "json"):
+        raise InvalidInput(
+            f"--json and --format {named} exclude each other", hint="leave one of them out"
+        )
+    return "json"
 
 
 def _first(batches: Iterator[pa.RecordBatch], wanted: int) -> Iterator[pa.RecordBatch]:

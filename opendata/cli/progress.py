@@ -98,9 +98,14 @@ class _Measured(Progress):
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Ask, then draw."""
-        for task in self.task_ids:
+        for task in self.tasks:
             done, total = self.measure()
-            self.update(task, completed=done, total=max(total, done) or None)
+            # Set here, because a total that is handed to `update` makes the rate begin anew, and
+            # with many shards it becomes more exact all the time.
+            task.total = max(total, done) or None
+            if done < total:
+                task.finished_time = None
+            self.update(task.id, completed=done)
         yield from super().get_renderables()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from typing import IO, Any, Final, Protocol
 import pyarrow as pa
 
 from opendata.cli.cells import plain
-from opendata.wire.errors import InvalidInput
+from opendata.wire.errors import InvalidInput, NotFound
 
 FORMATS: Final = ("csv", "parquet", "json", "table")
 _SUFFIXES: Final = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".json": "json"}
@@ -57,6 +58,8 @@ def save(
 
     Raises:
         InvalidInput: if Parquet would go to a terminal, or CSV cannot hold a column.
+        NotFound: if there is no such folder.
+        OSError: naming the file, if it cannot be written.
     """
     if format == "parquet" and output is None and sys.stdout.isatty():
         raise InvalidInput("Parquet is no text for a terminal", hint="add --output FILE.parquet")
@@ -133,6 +136,19 @@ def _sink(output: Path | None) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    with _named(output):
+        if output.exists() and not output.is_file():
+            # A pipe or a device takes the rows itself; a file put in its place would end it.
+            with output.open("wb") as file:
+                yield file
+            return
+        with _draft(output.resolve()) as file:
+            yield file
+
+
+@contextmanager
+def _draft(output: Path) -> Iterator[IO[bytes]]:
+    """A file beside the one that it becomes once it is whole."""
     handle, draft = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -143,6 +159,23 @@ def _sink(output: Path | None) -> Iterator[IO[bytes]]:
         with suppress(FileNotFoundError):
             os.unlink(draft)
         raise
+
+
+@contextmanager
+def _named(output: Path) -> Iterator[None]:
+    """Let errors of writing name the file that was asked for: not the draft, nor none at all."""
+    if not output.parent.is_dir():
+        raise NotFound(
+            f"there is no folder {output.parent} to save {output.name} in",
+            code="missing_folder",
+            hint=f"mkdir -p {shlex.quote(str(output.parent))}",
+        )
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(output)):
+            raise
+        raise OSError(error.errno, error.strerror, str(output)) from error
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ import math
 import re
 import struct
 from datetime import UTC, date, datetime, timedelta
+from numbers import Integral, Real
 from typing import Any
 
 import pyarrow as pa
@@ -108,12 +109,15 @@ def ordinals_around(kind: pa.DataType, value: Any) -> tuple[int, int] | None:
     """
     if is_time_type(kind):
         return _ticks_around(kind, _parse_moment(value)[0])
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, Real) or value != value:
         return None
-    if value in (math.inf, -math.inf):
-        beyond = 2**65 if value > 0 else -(2**65)
+    if isinstance(value, Integral):  # NumPy's as well; as floats large ones would be others
+        return int(value), int(value)
+    number = float(value)
+    if math.isinf(number):
+        beyond = 2**65 if number > 0 else -(2**65)
         return beyond, beyond
-    return math.floor(value), math.ceil(value)
+    return math.floor(number), math.ceil(number)
 
 
 def ordinal_range(kind: pa.DataType) -> tuple[int, int]:

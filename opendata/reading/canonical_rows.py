@@ -5,24 +5,30 @@ group size or Arrow chunking (requirement S4-9, part B row B41). Encoding `opend
 header that names the fields with type and unit, then blocks of 65,536 rows; per block and column a
 validity byte (or one byte per row where there are nulls) and the values with nulls zeroed, NaN and
 zero in one spelling, variable lengths as int64 before their bytes, nested values depth first.
+
+The bytes of a column stand together, so a block of wide rows, which is not held whole, is encoded
+piece by piece and put together on disk (`block_encoding`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from opendata.reading.block_encoding import Encoded, HashedBlock, SpilledBlock
 from opendata.reading.type_names import plain_type, type_name
 from opendata.wire.digest import canonical_json, json_digest, prefixed
 from opendata.wire.errors import InvalidInput
 
 ENCODING = "opendata-rows/1"
 BLOCK_ROWS = 65_536
-Update = Callable[[bytes | memoryview | pa.Buffer], object]
+PIECE_BYTES = 32 << 20
+"""A block of which this much has come is encoded in pieces, whose number is not seen in it."""
 
 
 class ContentHasher:
@@ -31,14 +37,25 @@ class ContentHasher:
     Args:
         schema: The Arrow schema of every batch.
         units: Unit per field, as the contract declares it; a changed unit is a changed content.
+        folder: Where blocks of wide rows are put together; the system's temporary folder when
+            absent.
     """
 
-    def __init__(self, schema: pa.Schema, units: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        schema: pa.Schema,
+        units: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
+    ) -> None:
         units = units or {}
         self._schema = schema
+        self._folder = folder
         self._sha = hashlib.sha256()
         self._pending: list[pa.RecordBatch] = []
-        self._pending_rows = 0
+        self._pending_bytes = 0
+        self._block_rows = 0
+        self._spilled: SpilledBlock | None = None
         fields = [
             {"name": field.name, "type": _spelled(field.type), "unit": units.get(field.name)}
             for field in schema
@@ -49,26 +66,44 @@ class ContentHasher:
         """Add the next rows; their split into batches does not matter."""
         start = 0
         while start < batch.num_rows:
-            taken = batch.slice(start, BLOCK_ROWS - self._pending_rows)
+            taken = batch.slice(start, BLOCK_ROWS - self._block_rows)
             self._pending.append(taken)
-            self._pending_rows += taken.num_rows
+            self._pending_bytes += taken.nbytes
+            self._block_rows += taken.num_rows
             start += taken.num_rows
-            if self._pending_rows == BLOCK_ROWS:
-                self._flush()
+            if self._block_rows == BLOCK_ROWS:
+                self._end_block()
+            elif self._pending_bytes >= PIECE_BYTES:
+                self._spill_piece()
 
     def digest(self) -> str:
         """`sha256:…` over all rows so far. Call it once, at the end."""
-        self._flush()
+        self._end_block()
         return prefixed(self._sha.hexdigest())
 
-    def _flush(self) -> None:
-        if not self._pending_rows:
+    def _end_block(self) -> None:
+        if not self._block_rows:
             return
+        self._sha.update(self._block_rows.to_bytes(8, "little"))
+        if self._spilled is None:
+            self._encode_pending(HashedBlock(self._sha.update))
+        else:
+            self._spill_piece()
+            self._spilled.put_together(self._sha.update)
+            self._spilled = None
+        self._block_rows = 0
+
+    def _spill_piece(self) -> None:
+        if self._spilled is None:
+            self._spilled = SpilledBlock(self._folder)
+        self._spilled.begin_piece()
+        self._encode_pending(self._spilled)
+
+    def _encode_pending(self, encoded: Encoded) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)
-        self._sha.update(self._pending_rows.to_bytes(8, "little"))
         for column in table.columns:
-            _encode(_one_array(column), self._sha.update)
-        self._pending, self._pending_rows = [], 0
+            _encode(_one_array(column), encoded)
+        self._pending, self._pending_bytes = [], 0
 
 
 def content_hash(
@@ -99,40 +134,42 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
     return combined
 
 
-def _encode(array: pa.Array, update: Update) -> None:
-    array = _plain(array)
-    _encode_validity(array, update)
+def _encode(array: pa.Array, encoded: Encoded) -> None:
+    array = plain_values(array)
+    present = _fixed_width_buffer(array.is_valid().cast(pa.uint8())) if array.null_count else None
+    encoded.validity(len(array), present)
     kind = array.type
     if pa.types.is_null(kind):
         return
     if pa.types.is_struct(kind):
         for child in array.flatten():
-            _encode(child, update)
-    elif pa.types.is_map(kind) or _is_list(kind):
-        _encode_lists(array, update)
+            _encode(child, encoded)
+    elif pa.types.is_map(kind) or is_list(kind):
+        _encode_lists(array, encoded)
     elif pa.types.is_fixed_size_list(kind):
-        _encode(array.flatten(), update)
+        _encode(array.flatten(), encoded)
     elif pa.types.is_large_binary(kind):
-        _encode_bytes(array, update)
+        _encode_bytes(array, encoded)
     else:
-        update(_value_buffer(array))
+        encoded.values(_value_buffer(array))
 
 
-def _plain(array: pa.Array) -> pa.Array:
+def plain_values(array: pa.Array) -> pa.Array:
     """The array in the one representation that is hashed for its logical type."""
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     kind = array.type
     if pa.types.is_dictionary(kind):
-        return _plain(array.dictionary_decode())
+        return plain_values(array.dictionary_decode())
     if pa.types.is_run_end_encoded(kind):
-        return _plain(pc.run_end_decode(array))
-    if _is_text_or_bytes(kind):
+        return plain_values(pc.run_end_decode(array))
+    if is_text_or_bytes(kind):
         return array if pa.types.is_large_binary(kind) else array.cast(pa.large_binary())
     return array
 
 
-def _is_text_or_bytes(kind: pa.DataType) -> bool:
+def is_text_or_bytes(kind: pa.DataType) -> bool:
+    """Whether values have a length of bytes each, in any of Arrow's forms of them."""
     return (
         pa.types.is_string(kind)
         or pa.types.is_large_string(kind)
@@ -143,7 +180,8 @@ def _is_text_or_bytes(kind: pa.DataType) -> bool:
     )
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether values are lists of any length, in any of Arrow's forms of them."""
     return (
         pa.types.is_list(kind)
         or pa.types.is_large_list(kind)
@@ -152,32 +190,25 @@ def _is_list(kind: pa.DataType) -> bool:
     )
 
 
-def _encode_validity(array: pa.Array, update: Update) -> None:
-    if array.null_count == 0:
-        update(b"\x00")
-        return
-    update(b"\x01")
-    update(_fixed_width_buffer(array.is_valid().cast(pa.uint8())))
-
-
-def _encode_lists(array: pa.Array, update: Update) -> None:
+def _encode_lists(array: pa.Array, encoded: Encoded) -> None:
     if pa.types.is_map(array.type):
         array = array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field])))
     lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
-    update(_fixed_width_buffer(lengths))
-    _encode(array.flatten(), update)
+    encoded.values(_fixed_width_buffer(lengths))
+    _encode(array.flatten(), encoded)
 
 
-def _encode_bytes(array: pa.Array, update: Update) -> None:
+def _encode_bytes(array: pa.Array, encoded: Encoded) -> None:
     filled = array.fill_null(b"") if array.null_count else array
-    update(_fixed_width_buffer(pc.binary_length(filled).cast(pa.int64())))
+    encoded.values(_fixed_width_buffer(pc.binary_length(filled).cast(pa.int64())))
     _, offsets, data = filled.buffers()
     if data is None or len(filled) == 0:
+        encoded.values(b"")
         return
     count = len(filled) + 1
     bounds = pa.Array.from_buffers(pa.int64(), count, [None, offsets], offset=filled.offset)
     first, last = bounds[0].as_py(), bounds[len(filled)].as_py()
-    update(memoryview(data)[first:last])
+    encoded.values(memoryview(data)[first:last])
 
 
 def _value_buffer(array: pa.Array) -> pa.Buffer:
@@ -240,7 +271,7 @@ def logical_type(kind: pa.DataType) -> pa.DataType:
         return pa.string()
     if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
         return pa.binary()
-    if _is_list(kind):
+    if is_list(kind):
         return pa.list_(logical_type(kind.value_type))
     if pa.types.is_fixed_size_list(kind):
         return pa.list_(logical_type(kind.value_type), kind.list_size)
@@ -249,26 +280,3 @@ def logical_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_struct(kind):
         return pa.struct([(member.name, logical_type(member.type)) for member in kind])
     return kind
-
-
-def rechunk(batches: Iterable[pa.RecordBatch], rows: int = BLOCK_ROWS) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of exactly `rows` (the last may be shorter)."""
-    pending: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        while batch.num_rows:
-            taken = batch.slice(0, rows - count)
-            pending.append(taken)
-            count += taken.num_rows
-            batch = batch.slice(taken.num_rows)
-            if count == rows:
-                yield _merged(pending)
-                pending, count = [], 0
-    if pending:
-        yield _merged(pending)
-
-
-def _merged(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    if len(batches) == 1:
-        return batches[0]
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]

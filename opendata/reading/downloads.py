@@ -14,13 +14,13 @@ import time
 import uuid
 from collections.abc import Iterator
 
+from opendata.reading.parts import missing_pieces
 from opendata.stores.port import ObjectReader
 from opendata.wire.digest import digest_mismatch
 from opendata.wire.errors import Corrupt, OpenDataError, Unavailable
 
 BLOB_MODE = 0o444
 HASHED_BYTES = 1 << 20
-RESUMED_BYTES = 16 << 20
 STALLED_SECONDS = 15.0
 POLL_SECONDS = 0.05
 # A kept file is dated back by this much, so that any later touch shows in its time.
@@ -102,12 +102,13 @@ def _fill(reader: ObjectReader, key: str, size: int, file: int) -> str:
     while have < size or have == size == 0:
         before = have
         try:
-            for chunk in _rest(reader, key, have, size):
-                have += len(chunk)
-                if have > size:
-                    raise wrong_size(key, size, f"more than {size}")
-                write_all(file, chunk)
-                hasher.update(chunk)
+            with contextlib.closing(missing_pieces(reader, key, have, size)) as chunks:
+                for chunk in chunks:
+                    have += len(chunk)
+                    if have > size:
+                        raise wrong_size(key, size, f"more than {size}")
+                    write_all(file, chunk)
+                    hasher.update(chunk)
             break
         except Unavailable:
             if have == before:  # no progress at all: the store is out of reach
@@ -115,14 +116,6 @@ def _fill(reader: ObjectReader, key: str, size: int, file: int) -> str:
     if have != size:
         raise wrong_size(key, size, str(have))
     return hasher.hexdigest()
-
-
-def _rest(reader: ObjectReader, key: str, have: int, size: int) -> Iterator[bytes]:
-    if not have:
-        yield from reader.stream(key)
-        return
-    for offset in range(have, size, RESUMED_BYTES):
-        yield from reader.get_ranges(key, [(offset, min(RESUMED_BYTES, size - offset))])
 
 
 @contextlib.contextmanager

@@ -31,6 +31,11 @@ class RememberingReader:
         """Where the store is."""
         return self._reader.url
 
+    @property
+    def serves_ranges(self) -> bool:
+        """As the store answers."""
+        return self._reader.serves_ranges
+
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The object; a remembered document when the store is out of reach."""
         if not _is_memorable(key):

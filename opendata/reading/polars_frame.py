@@ -7,7 +7,7 @@ might read differently, is decoded by Arrow and handed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -20,8 +20,10 @@ import pyarrow as pa
 from opendata.reading.ahead import in_order
 from opendata.reading.limits import refused
 from opendata.reading.selection import Selection
+from opendata.reading.shard import removed_while_read
 from opendata.reading.source import ShardSource
 from opendata.reading.table import tables_of
+from opendata.wire.errors import InvalidInput
 from opendata.wire.manifest import FileEntry
 
 if TYPE_CHECKING:
@@ -53,11 +55,12 @@ _SAME: Mapping[pa.DataType, PolarsDataType] = {
 def polars_frame(selection: Selection) -> pl.DataFrame:
     """The selection's rows and columns."""
     names = selection.query.columns
+    _refuse_twice(names)
     kinds = {field.name: _polars_type(field.type) for field in selection.wanted}
     alike = {name: kind for name, kind in kinds.items() if kind is not None}
-    if len(alike) < len(names):  # a type that is read differently, or a column asked for twice
+    if len(alike) < len(names):  # a type that is read differently
         table = pa.concat_tables([selection.nothing(), *_all_tables(selection)])
-        frame = pl.from_arrow(table)
+        frame = pl.from_arrow(_in_named_zones(table))
         assert isinstance(frame, pl.DataFrame)
         return frame
     schema = pl.Schema(alike)
@@ -114,6 +117,8 @@ def _scanned(files: list[_File], schema: pl.Schema) -> pl.DataFrame:
             .select(schema.names())
             .collect()
         )
+    except FileNotFoundError as error:
+        raise removed_while_read(what) from error
     except (pl.exceptions.PolarsError, OSError) as error:
         raise refused(what, f"cannot be decoded as its manifest says: {error}") from error
     expected = sum(one.entry.row_count for one in files)
@@ -125,5 +130,31 @@ def _scanned(files: list[_File], schema: pl.Schema) -> pl.DataFrame:
 def _polars_type(kind: pa.DataType) -> PolarsDataType | None:
     """The type that polars reads from Parquet and takes over from Arrow alike; else None."""
     if pa.types.is_timestamp(kind):
+        if _is_offset(kind):
+            return None
         return pl.Datetime(_UNITS[kind.unit], kind.tz)
     return _SAME.get(kind)
+
+
+def _is_offset(kind: pa.DataType) -> bool:
+    """Whether the zone is a distance from UTC (`+05:30`) and no name, which polars asks for."""
+    return pa.types.is_timestamp(kind) and (kind.tz or "").startswith(("+", "-"))
+
+
+def _in_named_zones(table: pa.Table) -> pa.Table:
+    """The same moments, told in UTC where their zone has no name."""
+    for index, field in enumerate(table.schema):
+        if _is_offset(field.type):
+            kind = pa.timestamp(field.type.unit, "UTC")
+            table = table.set_column(index, field.name, table.column(index).cast(kind))
+    return table
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInput(
+            f"a polars frame has each column once; asked for twice: {', '.join(twice)}",
+            code="duplicate_columns",
+            hint='leave them out, or ask for format="arrow"',
+        )

@@ -6,7 +6,7 @@ is an error about words and not about bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -52,7 +52,7 @@ def bind_query(
     manifest: Manifest,
     schema: pa.Schema,
     *,
-    columns: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
     start: Moment | None = None,
     end: Moment | None = None,
     filters: Iterable[Any] | None = None,
@@ -67,13 +67,16 @@ def bind_query(
         raise InvalidInput(
             f"columns={columns!r} is no list of columns", hint=f"write columns=[{columns!r}]"
         )
-    if columns is not None and not len(columns):
+    if not isinstance(columns, Iterable | None):
+        raise InvalidInput(f"columns={columns!r} is no list of columns")
+    chosen = None if columns is None else list(columns)  # a generator, or NumPy's array
+    if chosen is not None and not chosen:
         raise InvalidInput(
             "columns=[] asks for rows without any column",
             code="no_columns",
             hint=f"leave it out for all of them, or choose from: {', '.join(schema.names)}",
         )
-    wanted = tuple(resolve_column(manifest, name) for name in columns or schema.names)
+    wanted = tuple(resolve_column(manifest, name) for name in chosen or schema.names)
     interval = _interval(manifest, schema, start, end)
     alternatives = tuple(
         tuple(_predicate(manifest, schema, item) for item in conjunction) + interval
@@ -93,10 +96,10 @@ def resolve_column(manifest: Manifest, name: str) -> str:
     """
     names = [entry.name for entry in manifest.schema]
     if name in names:
-        return name
+        return str(name)
     aliases = {alias: entry.name for entry in manifest.schema for alias in entry.aliases}
     aliases |= {old: new for old, new in manifest.adapters.fields_alias.items() if new in names}
-    if name in aliases:
+    if isinstance(name, str) and name in aliases:
         return aliases[name]
     hint = did_you_mean(str(name), [*names, *aliases]) or f"columns: {', '.join(names)}"
     raise NotFound(

@@ -6,6 +6,7 @@ Here belong the plan and the small objects that it takes. Getting the shard's ow
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import os
@@ -21,6 +22,7 @@ from opendata.reading.stats import ReadStats
 from opendata.stores.port import ObjectReader
 from opendata.wire.chunks import ChunkList, read_chunk_list
 from opendata.wire.digest import check_digest, digest_mismatch
+from opendata.wire.errors import Unavailable
 from opendata.wire.keys import digest_of_object_key
 from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.manifest import FileEntry
@@ -103,6 +105,15 @@ def verified_local(access: Access, entry: FileEntry) -> str | None:
     return local
 
 
+def removed_while_read(what: str) -> Unavailable:
+    """The error for a file that somebody removes faster than it can be read."""
+    return Unavailable(
+        f"the file of {what} was removed while it was read",
+        code="removed_while_read",
+        hint="run the same command again; is somebody emptying the cache?",
+    )
+
+
 def _digest_of_file(file: int) -> str:
     # Mapped, the bytes are hashed where they are, and decoded from there afterwards.
     if not os.fstat(file).st_size:
@@ -127,10 +138,12 @@ def read_object(access: Access, key: str, digest: str) -> bytes:
     """
     is_local = access.reader.local_path(key) is not None
     cached = None if is_local else access.cache.get(digest)
-    if cached is not None:
-        access.stats.add(cache_hits=1)
-        with open(cached, "rb") as file:
-            return file.read()
+    with contextlib.suppress(FileNotFoundError):  # the cache may be emptied at any moment
+        if cached is not None:
+            with open(cached, "rb") as file:
+                data = file.read()
+            access.stats.add(cache_hits=1)
+            return data
     access.stats.add(requests=1)
     data = check_digest(access.reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, digest, key)
     if not is_local and access.cache.enabled:

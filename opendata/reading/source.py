@@ -19,7 +19,7 @@ from opendata.reading.limits import check_group, read_footer, refused, rules_of
 from opendata.reading.memory import decoding_pool
 from opendata.reading.pages import Buffer
 from opendata.reading.ranges import VerifiedRanges, fetch_verified, needed_ranges
-from opendata.reading.shard import Access, ShardPlan, verified_local
+from opendata.reading.shard import Access, ShardPlan, removed_while_read, verified_local
 from opendata.reading.stats import CountedReader
 from opendata.reading.verified import Check
 from opendata.wire.chunks import ByteRange
@@ -27,6 +27,8 @@ from opendata.wire.digest import check_digest
 
 WHOLE_FROM_SHARE = 0.5
 SMALL_OBJECT_BYTES = 1 << 20
+HELD_BYTES_MAX = 64 << 20
+"""A larger object is never held whole in memory."""
 SMALL_FILE_BYTES = 32 << 20
 """A local file up to this size is hashed whole, since that is remembered and parts are not."""
 
@@ -46,7 +48,9 @@ class ShardSource:
         entry = plan.entry
         self._local = access.reader.local_path(entry.path)
         is_small = entry.size_bytes <= (SMALL_FILE_BYTES if self._local else SMALL_OBJECT_BYTES)
-        self.is_whole = is_small or self._needed_bytes > WHOLE_FROM_SHARE * entry.size_bytes
+        has_place = self._local or access.cache.enabled or entry.size_bytes <= HELD_BYTES_MAX
+        wants_most = self._needed_bytes > WHOLE_FROM_SHARE * entry.size_bytes
+        self.is_whole = is_small or bool(wants_most and has_place)
         access.stats.expect(self._needed_bytes - entry.size_bytes)
 
     def portion(self, groups: Sequence[int]) -> Portion:
@@ -60,22 +64,32 @@ class ShardSource:
 
     @cached_property
     def _whole(self) -> Whole | None:
-        entry, access = self.plan.entry, self._access
-        path = self._known_path()
-        if path is not None:
+        entry = self.plan.entry
+        known = _kept(self.plan, self._known_path())
+        if known is not None:
             self._reader.settle(self._needed_bytes)
-        elif self.is_whole:
-            access.stats.expect(entry.size_bytes - self._needed_bytes)
-            path = verified_local(access, entry)
-            if path is None and access.cache.enabled:
-                path = access.cache.fetch(self._reader, entry.path, entry.sha256, entry.size_bytes)
+            return known
+        if not self.is_whole:
+            return None
+        self._access.stats.expect(entry.size_bytes - self._needed_bytes)
+        whole = self._fetched()
+        self._reader.settle(entry.size_bytes)
+        return whole
+
+    def _fetched(self) -> Whole:
+        """The whole object, verified now; from a cache that is emptied meanwhile once more."""
+        entry, cache = self.plan.entry, self._access.cache
+        if self._local is None and not cache.enabled and entry.size_bytes <= HELD_BYTES_MAX:
+            blob = self._reader.get(entry.path, max_bytes=entry.size_bytes)
+            data = check_digest(blob.data, entry.sha256, entry.path)
+            return Whole(self.plan, None, memoryview(data))
+        for _ in range(2):
+            path = verified_local(self._access, entry)
             if path is None:
-                blob = self._reader.get(entry.path, max_bytes=entry.size_bytes)
-                data = check_digest(blob.data, entry.sha256, entry.path)
-                self._reader.settle(entry.size_bytes)
-                return Whole(self.plan, None, memoryview(data))
-            self._reader.settle(entry.size_bytes)
-        return None if path is None else Whole(self.plan, path)
+                path = cache.fetch(self._reader, entry.path, entry.sha256, entry.size_bytes)
+            if (whole := _kept(self.plan, path)) is not None:
+                return whole
+        raise removed_while_read(entry.path)
 
     def _known_path(self) -> str | None:
         """A path whose bytes were verified earlier and have not been touched since."""
@@ -123,17 +137,15 @@ class ShardSource:
 
 
 class Whole:
-    """A shard that is there whole: its bytes, and the file that they are in if there is one."""
+    """A shard that is there whole: its bytes, and the file that they are in if there is one.
 
-    def __init__(self, plan: ShardPlan, path: str | None, data: memoryview | None = None) -> None:
+    A file is mapped from the beginning, so that it may be removed while it is decoded.
+    """
+
+    def __init__(self, plan: ShardPlan, path: str | None, data: memoryview) -> None:
         self.path = path
+        self.data = data
         self._plan = plan
-        self._data = data
-
-    @cached_property
-    def data(self) -> memoryview:
-        """All of its bytes; those of a file are mapped when they are asked for."""
-        return self._data if self._data is not None else _mapped(self.path or "")
 
     @cached_property
     def metadata(self) -> pq.FileMetaData:
@@ -146,8 +158,6 @@ class Whole:
 
     def open(self) -> pa.NativeFile:
         """A file to decode from, which copies nothing."""
-        if self.path is not None:
-            return pa.memory_map(self.path)
         return pa.BufferReader(pa.py_buffer(self.data))
 
     def part(self, place: ByteRange) -> Buffer:
@@ -264,6 +274,13 @@ def _expanded_bytes(table: pa.Table) -> int:
     return total
 
 
-def _mapped(path: str) -> memoryview:
-    with open(path, "rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+def _kept(plan: ShardPlan, path: str | None) -> Whole | None:
+    """The shard in its file; None if there is none, or no longer."""
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except FileNotFoundError:
+        return None
+    return Whole(plan, path, data)

@@ -57,9 +57,13 @@ class ReadStats:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """How many bytes were read or have arrived, and how many are expected in all."""
+        """How many bytes were read or have arrived, and how many are expected in all.
+
+        What had to be fetched again counts once.
+        """
         with self._lock:
-            return self.bytes_read + self._arriving_bytes, self._expected_bytes
+            had = self.bytes_read + self._arriving_bytes
+            return min(had, self._expected_bytes), self._expected_bytes
 
     def to_json(self) -> dict[str, Any]:
         """The counters by name."""
@@ -77,17 +81,26 @@ class ReadStats:
 
 
 class CountedReader:
-    """The reading of one shard: its requests are counted, and its bytes as they arrive."""
+    """The reading of one shard: its requests are counted, and its bytes as they arrive.
+
+    Several threads may read the shard through it.
+    """
 
     def __init__(self, reader: ObjectReader, stats: ReadStats) -> None:
         self._reader = reader
         self._stats = stats
+        self._lock = threading.Lock()
         self._arrived = 0
 
     @property
     def url(self) -> str:
         """Where the store is."""
         return self._reader.url
+
+    @property
+    def serves_ranges(self) -> bool:
+        """As the store answers."""
+        return self._reader.serves_ranges
 
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """One request."""
@@ -122,11 +135,14 @@ class CountedReader:
 
     def settle(self, bytes_read: int) -> None:
         """What arrived is there: from now on it counts as read."""
+        with self._lock:
+            arrived, self._arrived = self._arrived, 0
         self._stats.add(bytes_read=bytes_read)
-        self._arrive(-self._arrived)
+        self._stats.arrive(-arrived)
 
     def _arrive(self, count_bytes: int) -> None:
-        self._arrived += count_bytes
+        with self._lock:
+            self._arrived += count_bytes
         self._stats.arrive(count_bytes)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -24,6 +24,10 @@ from opendata.reading.shard import Access
 from opendata.reading.source import ShardSource
 from opendata.wire.errors import InvalidInput
 from opendata.wire.manifest import Manifest
+
+ASKED_BYTES_MAX: Final = 1 << 30
+"""What the rows of a batch count for at most, however many were asked for: an Arrow array of texts
+ends at 2 GiB."""
 
 
 def read_table(access: Access, manifest: Manifest, **asked: Any) -> pa.Table:
@@ -64,9 +68,12 @@ def tables_of(
 
 
 def read_batches(
-    access: Access, manifest: Manifest, *, batch_size: int, **asked: Any
+    access: Access, manifest: Manifest, *, batch_size: int | None = None, **asked: Any
 ) -> Generator[pa.RecordBatch, None, None]:
     """The same rows in batches of `batch_size` (the last may be shorter), in bounded memory.
+
+    A batch that would count for more than `ASKED_BYTES_MAX` is shorter too. Without `batch_size` it
+    has as many rows as a row group, whose bytes are bounded by those of a block.
 
     Held at once are a few decoded row groups and the compressed bytes of those that follow. The
     first rows are read alone; the more are taken, the more are read ahead.
@@ -74,14 +81,19 @@ def read_batches(
     Raises:
         InvalidInput: at once, for a batch size below 1; else as :func:`read_table`.
     """
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise InvalidInput(f"a batch has at least 1 row, not {batch_size}")
     return _stream(select(access, manifest, **asked), batch_size)
 
 
-def _stream(selection: Selection, batch_size: int) -> Generator[pa.RecordBatch, None, None]:
+def _stream(selection: Selection, batch_size: int | None) -> Generator[pa.RecordBatch, None, None]:
     # Loads Arrow's functions, which a read of one table does without.
-    from opendata.reading.canonical_rows import rechunk
+    from opendata.reading.blocks import BLOCK_BYTES, rechunk
+    from opendata.reading.canonical_rows import BLOCK_ROWS
+
+    rows, max_bytes = (
+        (BLOCK_ROWS, BLOCK_BYTES) if batch_size is None else (batch_size, ASKED_BYTES_MAX)
+    )
 
     with (
         closing(selection.sources(eager=False)) as sources,
@@ -89,7 +101,9 @@ def _stream(selection: Selection, batch_size: int) -> Generator[pa.RecordBatch, 
             in_order(_one_by_one(selection, sources), workers=selection.workers, eager=False)
         ) as parts,
     ):
-        yield from rechunk((batch for part in parts for batch in part.to_batches()), batch_size)
+        yield from rechunk(
+            (batch for part in parts for batch in part.to_batches()), rows, max_bytes
+        )
 
 
 def _one_by_one(

@@ -68,6 +68,11 @@ class FolderStore:
 
     # --- reading ---------------------------------------------------------------
 
+    @property
+    def serves_ranges(self) -> bool:
+        """Always."""
+        return True
+
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The whole object with its version; one beyond `max_bytes` is refused."""
         with self._opened(key) as file, disk.explained(self._joined(key)):

@@ -54,16 +54,19 @@ class HttpStore(ObstoreReader):
             return super()._fetch(key, spans)
         except foreign.NotSupportedError:
             # A simple web server without ranges: all of it comes, and only the spans are kept.
+            self._serves_ranges = False
             return self._cut_from_stream(key, spans)
 
     def _cut_from_stream(self, key: str, spans: Sequence[Span]) -> Sequence[memoryview]:
         kept = [bytearray() for _ in spans]
-        at = 0
+        at, last = 0, max(span.end for span in spans)
         for piece in self._clients.usual.get(key).stream(min_chunk_size=STREAMED_BYTES):
             view = memoryview(piece)
             for span, part in zip(spans, kept, strict=True):
                 part += view[max(span.start - at, 0) : max(span.end - at, 0)]
             at += len(view)
+            if at >= last:
+                break
         return [memoryview(part) for part in kept]
 
 

@@ -66,6 +66,7 @@ class ObstoreReader:
         self._clients = clients
         self._place = place
         self._bucket_seen = place.bucket is None
+        self._serves_ranges = True
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -74,6 +75,11 @@ class ObstoreReader:
     def url(self) -> str:
         """The address as typed; never with credentials."""
         return self._place.url
+
+    @property
+    def serves_ranges(self) -> bool:
+        """Whether ranges cost no more than their bytes, as far as was seen."""
+        return self._serves_ranges
 
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The whole object with its version; one beyond `max_bytes` is refused unread."""

@@ -27,6 +27,11 @@ class OverlayStore:
         """The address of what lies underneath, since that is what is being rehearsed."""
         return self._lower.url if self._lower else self._upper.url
 
+    @property
+    def serves_ranges(self) -> bool:
+        """Whether both layers do."""
+        return self._upper.serves_ranges and (self._lower is None or self._lower.serves_ranges)
+
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The object of the upper layer, else the lower one's."""
         return self._layer(key).get(key, max_bytes=max_bytes)

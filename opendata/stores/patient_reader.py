@@ -44,6 +44,11 @@ class PatientReader(Generic[Inner]):
         """Where the store is."""
         return self._inner.url
 
+    @property
+    def serves_ranges(self) -> bool:
+        """Whether ranges cost no more than their bytes."""
+        return self._inner.serves_ranges
+
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The whole object with its version."""
         return self._ask(lambda: self._inner.get(key, max_bytes=max_bytes))

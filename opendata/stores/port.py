@@ -117,6 +117,14 @@ class ObjectReader(Protocol):
         """Where this store is, as a person would type it; carries no secret."""
         ...
 
+    @property
+    def serves_ranges(self) -> bool:
+        """False once the server was seen to answer a range with the whole object.
+
+        Ranges are had all the same, but each costs everything that lies before it.
+        """
+        ...
+
     def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
         """The whole object. Raises NotFound, Denied, Unavailable.
 

@@ -7,6 +7,7 @@ generation wins, so two builders cannot lose each other's update, in whatever or
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any, Literal
 
 from opendata.wire.codec import Wire, read_wire
@@ -40,11 +41,17 @@ class Health(Wire):
             return "unknown"
         return "failing" if self.runs[0].outcome == "failed" else "healthy"
 
-    def with_run(self, run: RunOutcome) -> Health:
-        """Health after one more run; the same run twice counts once."""
+    def with_run(self, run: RunOutcome, *, late: bool = False) -> Health:
+        """Health after one more run; the same run twice counts once.
+
+        A run that is recorded late stands behind those that ended after it. Others are the newest
+        whatever their clock says: a machine whose clock is ahead must not hide what comes next.
+        """
         others = tuple(old for old in self.runs if old.run_id != run.run_id)
-        failure = run if run.outcome == "failed" else self.last_failure
-        return Health(runs=(run, *others)[:HEALTH_RUNS_KEPT], last_failure=failure)
+        after = tuple(takewhile(lambda old: old.at > run.at, others)) if late else ()
+        runs = (*after, run, *others[len(after) :])
+        failure = next((each for each in runs if each.outcome == "failed"), self.last_failure)
+        return Health(runs=runs[:HEALTH_RUNS_KEPT], last_failure=failure)
 
     def summary(self) -> dict[str, Any]:
         """The `health` block of `metadata.json` and of a catalogue entry."""

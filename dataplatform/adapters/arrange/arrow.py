@@ -7,6 +7,7 @@ zones, units and widths on the way, and runs out of memory on wide rows however 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -22,8 +23,8 @@ from dataplatform.adapters.arrange.sort_keys import sort_keys
 from dataplatform.adapters.arrange.spool import Spool, open_spool
 from dataplatform.adapters.arrange.travel import arrive, depart, travel_schema
 from dataplatform.releases.arranging import SHARDS, Shards, shard_name
+from opendata.reading.blocks import rechunk
 from opendata.reading.bounds import is_time_type
-from opendata.reading.canonical_rows import rechunk
 from opendata.wire.errors import InvalidInput
 
 SHARD: Final = "#shard"
@@ -35,13 +36,11 @@ class ArrowArranger:
     """Sorts and cuts within about `memory_bytes`; implements `TableArranger`.
 
     Args:
-        memory_bytes: How much memory rows and their keys may take; more is spilled.
-        spill_folder: Under which folder to spill; the system's temporary folder when absent.
+        memory_bytes: How much memory rows and their keys may take; more is spilled beside them.
     """
 
-    def __init__(self, memory_bytes: int = MEMORY_BYTES, spill_folder: str | None = None) -> None:
+    def __init__(self, memory_bytes: int = MEMORY_BYTES) -> None:
         self._memory_bytes = memory_bytes
-        self._spill_folder = spill_folder
 
     def arrange(
         self,
@@ -56,7 +55,7 @@ class ArrowArranger:
         with ExitStack() as stack:
             opened = [stack.enter_context(open_spool(s, self._memory_bytes)) for s in spools]
             folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="opendata-sort-", dir=self._spill_folder)
+                tempfile.TemporaryDirectory(prefix="sort-", dir=os.path.dirname(spools[0]))
             )
             target = schema or opened[0].schema
             for spool in opened:

@@ -14,6 +14,7 @@ from typing import Final
 import pyarrow as pa
 
 from dataplatform.adapters.arrange.sort_keys import KeyedRows, SortKeys, concat
+from opendata.reading.blocks import rechunk
 
 # So many that billions of rows need no pass in between, and blocks still worth a read of their own.
 FAN_IN: Final = 64
@@ -69,12 +70,7 @@ class _Sorter:
 
     def cut(self, rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Sorted rows in blocks small enough for a merge to hold one of every run."""
-        if not rows.num_rows:
-            return
-        row_bytes = max(rows.nbytes // rows.num_rows, 1)
-        count = max(min(self._block_bytes // row_bytes, 65_536), 1)
-        for start in range(0, rows.num_rows, count):
-            yield rows.slice(start, count)
+        yield from rechunk([rows], max_bytes=self._block_bytes)
 
     def store(self, batches: Iterable[pa.RecordBatch]) -> Path:
         """Write sorted rows as a run; streams may change dictionaries, files may not.

@@ -50,14 +50,19 @@ def open_spool(path: str, memory_bytes: int) -> Iterator[Spool]:
 def _open_parquet(path: str, memory_bytes: int) -> Iterator[Spool]:
     # Buffering ahead would hold the whole file in memory.
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        count = _batch_rows(file.metadata, memory_bytes)
-        yield Spool(file.schema_arrow, file.iter_batches(count, use_threads=False))
+        yield Spool(file.schema_arrow, _by_group(file, memory_bytes))
 
 
-def _batch_rows(metadata: pq.FileMetaData, memory_bytes: int) -> int:
-    """As many rows as take about a hundredth of the memory."""
-    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
-    row_bytes = sum(group.total_byte_size for group in groups) // max(metadata.num_rows, 1)
+def _by_group(file: pq.ParquetFile, memory_bytes: int) -> Iterator[pa.RecordBatch]:
+    """A row group is as large as a block at most, and no batch goes beyond it."""
+    for at in range(file.num_row_groups):
+        count = _batch_rows(file.metadata.row_group(at), memory_bytes)
+        yield from file.iter_batches(count, row_groups=[at], use_threads=False)
+
+
+def _batch_rows(group: pq.RowGroupMetaData, memory_bytes: int) -> int:
+    """As many rows as take about a hundredth of the memory, as they are stored."""
+    row_bytes = group.total_byte_size // max(group.num_rows, 1)
     return max(min(memory_bytes // 100 // max(row_bytes, 1), BATCH_ROWS), 1)
 
 

@@ -11,18 +11,21 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
+from dataplatform.adapters.processes.folders import living_folder
 from opendata.wire.errors import InvalidInput, NotFound, Rejected, Unavailable
 
 FAILED: Final = "statement_failed"
 TIMED_OUT: Final = "statement_timeout"
 OUT_OF_MEMORY: Final = "out_of_memory"
+_SPILL_PREFIX: Final = "opendata-sql-"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Limits:
     threads: int = 2
     statement_seconds: float = 3_600
     spill_folder: str | None = None
-    """Under which folder to spill; the system's temporary folder when absent."""
+    """Under which folder to spill, and to remove what killed ones left; absent: the system's."""
 
 
 class Session:
@@ -89,16 +92,22 @@ class Session:
             timer.cancel()
 
 
+def _spill_folder(root: str | None) -> AbstractContextManager[str | Path]:
+    if root is None:
+        return tempfile.TemporaryDirectory(prefix=_SPILL_PREFIX)
+    return living_folder(Path(root), _SPILL_PREFIX)
+
+
 @contextmanager
 def locked_session(files: Sequence[str], limits: Limits) -> Iterator[Session]:
     """A session in memory that can read `files` and nothing else, and cannot be reconfigured."""
-    with tempfile.TemporaryDirectory(prefix="opendata-sql-", dir=limits.spill_folder) as spill:
+    with _spill_folder(limits.spill_folder) as spill:
         connection = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": f"{limits.memory_bytes // 1_000_000}MB",
                 "threads": limits.threads,
-                "temp_directory": spill,
+                "temp_directory": str(spill),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "python_enable_replacements": "false",

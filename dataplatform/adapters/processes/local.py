@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import time
 from datetime import datetime
+from math import inf
 from pathlib import Path
+from typing import Final
 
 # A process that began this long after the moment asked about is another one.
 _CLOCK_SLACK_SECONDS = 60.0
@@ -41,5 +43,14 @@ def _stat_fields(pid: int) -> list[str] | None:
 
 
 def _started_at(ticks: int) -> float:
-    booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    booted_at = min(_BOOTED_AT, _booted_at())
     return booted_at + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _booted_at() -> float:
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+# A clock that is set forward moves the boot, and with it the beginning of every process, while what
+# was noted before stays: the earlier boot is the safe one.
+_BOOTED_AT: Final = _booted_at() if hasattr(time, "CLOCK_BOOTTIME") else inf

@@ -151,6 +151,8 @@ def _reported(report: Mapping[str, Any]) -> _Problem:
     hint = report.get("hint")
     if secret:
         hint = f"list {secret} under `secrets:` in opendata.yaml, and: export {secret}=…"
+    elif report.get("error") == "ModuleNotFoundError":
+        hint = 'name its package on top of main.py: # /// script, # dependencies = ["…"], # ///'
     known = report.get("class") in set(FailureClass)
     return _Problem(
         FailureClass(report["class"]) if known else FailureClass.PARSE,

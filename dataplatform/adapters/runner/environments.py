@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from dataplatform.adapters.processes.folders import remove_tree
 from dataplatform.adapters.runner.endings import shown_place
-from dataplatform.adapters.runner.folders import remove_tree
 from dataplatform.adapters.runner.script_block import BadBlock, ScriptBlock, parse_script_block
 from dataplatform.adapters.runner.uv_command import BUILD_SECONDS, UvFailed, build_failure, run_uv
 from dataplatform.errors import FailureClass, ProducerFailed, SourceUnavailable

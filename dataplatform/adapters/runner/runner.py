@@ -17,11 +17,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from dataplatform.adapters.processes.folders import living_folder
 from dataplatform.adapters.runner.answers import FetchDesk, ReleaseDesk
 from dataplatform.adapters.runner.conversation import Conversation
 from dataplatform.adapters.runner.endings import Ending, error_of, producer_frames
 from dataplatform.adapters.runner.environments import Environment, Environments
-from dataplatform.adapters.runner.folders import run_folder
 from dataplatform.adapters.runner.process import ProducerProcess
 from dataplatform.adapters.runner.run_log import RunLog
 from dataplatform.adapters.runner.stream import StreamBroken, TableStream
@@ -72,7 +72,7 @@ class SubprocessRunner:
             )
         run_log = RunLog(log, request.secrets)
         environment = self._environments.for_script(request.main_path, run_log.say)
-        with run_folder(self._work_root) as folder:
+        with living_folder(self._work_root, "run-") as folder:
             run = _Run(request, run_log, self._fetcher, folder)
             try:
                 return run.to_the_end(environment, receive, self._grace_seconds)

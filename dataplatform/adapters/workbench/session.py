@@ -1,54 +1,69 @@
 """One build's scratch: rows come in, sorted and hashed shards go out.
 
-Everything lies in a temporary folder that is gone when the session ends, however it ends; a folder
-left by a killed process is named so that the next start can remove it.
+Everything lies in a folder that is gone when the session ends; what a killed process left of its
+own goes with the next session.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataplatform.adapters.processes.folders import living_folder
 from dataplatform.adapters.workbench.lanes import Lanes
 from dataplatform.adapters.workbench.ordered import OrderedShards
 from dataplatform.adapters.workbench.shard_writer import (
     PREVIEW_ROWS_MAX,
+    HeadRows,
     ShardWriter,
     Target,
 )
 from dataplatform.releases.arranging import TableArranger
 from dataplatform.releases.interval import Interval
 from dataplatform.releases.ports import Arrangement, Reuse, WrittenShard
+from opendata.reading.blocks import BLOCK_BYTES, Blocks
 from opendata.reading.canonical_rows import BLOCK_ROWS
 from opendata.stores.port import LocalFile
 
-FOLDER_PREFIX = "build-"
+FOLDER_PREFIX = "bench-"
 
 
 class LocalWorkbench:
-    """A workbench in a local folder; `group_rows` is how many rows a row group has."""
+    """A workbench in a local folder.
+
+    Args:
+        group_rows: How many rows a row group has at most.
+        group_bytes: For how many bytes they count at most, see `blocks.row_bytes`.
+    """
 
     def __init__(
-        self, root: Path, arranger: TableArranger, *, group_rows: int = BLOCK_ROWS
+        self,
+        root: Path,
+        arranger: TableArranger,
+        *,
+        group_rows: int = BLOCK_ROWS,
+        group_bytes: int = BLOCK_BYTES,
     ) -> None:
         self._root = root
         self._arranger = arranger
         self._group_rows = group_rows
+        self._group_bytes = group_bytes
 
     @contextmanager
     def session(self) -> Iterator[LocalWorkSession]:
         """Scratch for one build."""
-        self._root.mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, dir=self._root) as folder,
-            LocalWorkSession(Path(folder), self._arranger, self._group_rows) as session,
+            living_folder(self._root, FOLDER_PREFIX) as folder,
+            LocalWorkSession(
+                folder, self._arranger, self._group_rows, self._group_bytes
+            ) as session,
         ):
             yield session
 
@@ -56,14 +71,18 @@ class LocalWorkbench:
 class LocalWorkSession:
     """See `WorkSession`, the port that this is."""
 
-    def __init__(self, folder: Path, arranger: TableArranger, group_rows: int) -> None:
+    def __init__(
+        self, folder: Path, arranger: TableArranger, group_rows: int, group_bytes: int
+    ) -> None:
         self._folder = folder
         self._arranger = arranger
         self._group_rows = group_rows
+        self._group_bytes = group_bytes
         self._lanes = Lanes()
         self._target: Target | None = None
         self._ordered: OrderedShards | None = None
         self._sorted_files: list[str] = []
+        self._unsorted = Blocks()
         self._spool: pq.ParquetWriter | None = None
 
     def __enter__(self) -> LocalWorkSession:
@@ -75,7 +94,7 @@ class LocalWorkSession:
 
     def begin(self, arrangement: Arrangement, reuse: Reuse) -> None:
         """Get ready for rows; while they come in order, they are written straight into shards."""
-        self._target = Target(arrangement, reuse, self._lanes, self._group_rows)
+        self._target = Target(arrangement, reuse, self._lanes, self._group_rows, self._group_bytes)
         self._ordered = OrderedShards(self._folder, self._target)
 
     def receive(self, batch: pa.RecordBatch) -> None:
@@ -85,12 +104,11 @@ class LocalWorkSession:
                 return
             self._sorted_files = self._ordered.give_up()
             self._ordered = None
-        if self._spool is None:
-            # Cheap compression, since it is read once and deleted.
-            self._spool = pq.ParquetWriter(
-                self._spool_path, batch.schema, compression="lz4", write_statistics=False
-            )
-        self._spool.write_batch(batch)
+            assert self._target is not None  # as the ordered shards have it
+            self._target = replace(self._target, head=HeadRows())
+        self._spool = self._spool or self._open_spool(batch.schema)
+        for block in self._unsorted.add(batch):
+            self._spool.write_batch(block)
 
     def shards(self) -> Iterator[WrittenShard]:
         """Yield one shard after the other; their files live as long as the session."""
@@ -98,6 +116,9 @@ class LocalWorkSession:
             yield from self._ordered.finish()
             return
         assert self._target is not None  # nothing arrives before `begin`
+        assert self._spool is not None  # the batch that came too late lies there
+        for block in self._unsorted.rest():
+            self._spool.write_batch(block)
         self._close_spool()
         arrangement = self._target.arrangement
         arranged = self._arranger.arrange(
@@ -146,6 +167,10 @@ class LocalWorkSession:
     @property
     def _spool_path(self) -> Path:
         return self._folder / "spool.parquet"
+
+    def _open_spool(self, schema: pa.Schema) -> pq.ParquetWriter:
+        # Cheap compression, since it is read once and deleted.
+        return pq.ParquetWriter(self._spool_path, schema, compression="lz4", write_statistics=False)
 
     def _close_spool(self) -> None:
         if self._spool is not None:

@@ -1,14 +1,14 @@
 """Writing one shard: Parquet, its content hash, its statistics and its chunk list.
 
 Rows come in canonical order. They are cut into blocks, each of which becomes one row group, so the
-memory needed is some blocks and not a shard. Encoding and measuring go on in lanes of their own
-while the next rows come.
+memory needed is some blocks and not a shard; a block is bounded in rows and in bytes, and depends
+on the rows alone. Encoding and measuring go on in lanes of their own while the next rows come.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from dataplatform.adapters.workbench.encoding import encoding_options
 from dataplatform.adapters.workbench.lanes import Lanes
 from dataplatform.adapters.workbench.statistics import merge_stats
 from dataplatform.releases.ports import Arrangement, Reuse, WrittenShard
+from opendata.reading.blocks import BLOCK_BYTES, Blocks
 from opendata.reading.canonical_rows import BLOCK_ROWS, ContentHasher
 from opendata.stores.port import LocalFile
 from opendata.wire import keys
@@ -31,6 +32,19 @@ from opendata.wire.manifest import FileEntry
 PREVIEW_ROWS_MAX: Final = 1_000
 
 
+class HeadRows:
+    """The first rows of a build, for its preview: no more than that of all its shards together."""
+
+    def __init__(self) -> None:
+        self._wanted = PREVIEW_ROWS_MAX
+
+    def of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of the batch that are still wanted, in a copy that holds nothing else."""
+        count = min(self._wanted, batch.num_rows)
+        self._wanted -= count
+        return batch.take(pa.array(range(count), pa.int64()))
+
+
 @dataclass(frozen=True)
 class Target:
     """What all shards of a build share."""
@@ -39,6 +53,8 @@ class Target:
     reuse: Reuse
     lanes: Lanes
     group_rows: int = BLOCK_ROWS
+    group_bytes: int = BLOCK_BYTES
+    head: HeadRows = field(default_factory=HeadRows)
 
 
 class ShardWriter:
@@ -49,42 +65,32 @@ class ShardWriter:
         self._name = name
         self._target = target
         self._schema = target.arrangement.schema
-        self._hasher = ContentHasher(self._schema, target.arrangement.units)
+        self._hasher = ContentHasher(self._schema, target.arrangement.units, folder=path.parent)
         self._distinct = DistinctCounts(self._schema)
         self._group_distinct: list[dict[str, int]] = []
         self._file: pq.ParquetWriter | None = None
-        self._pending: list[pa.RecordBatch] = []
-        self._pending_rows = 0
+        self._blocks = Blocks(target.group_rows, target.group_bytes)
         self._rows = 0
         self._head: pa.RecordBatch | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take the next rows of the shard."""
         if self._head is None and batch.num_rows:
-            self._head = batch.slice(0, PREVIEW_ROWS_MAX)
-        while batch.num_rows:
-            taken = batch.slice(0, self._target.group_rows - self._pending_rows)
-            self._pending.append(taken)
-            self._pending_rows += taken.num_rows
-            batch = batch.slice(taken.num_rows)
-            if self._pending_rows == self._target.group_rows:
-                self.end_group()
+            self._head = self._target.head.of(batch)
+        for group in self._blocks.add(batch):
+            self._write(group)
 
     def finish(self) -> Future[WrittenShard]:
         """The measured shard, once both lanes have caught up.
 
         A shard whose content the current release has is that release's, as it is.
         """
-        self.end_group()
+        for group in self._blocks.rest():
+            self._write(group)
         content_hash = self._target.lanes.measure.submit(self._hasher.digest)
         return self._target.lanes.encode.submit(self._close, content_hash)
 
-    def end_group(self) -> None:
-        """Make a row group of the rows at hand, although it could hold more."""
-        if not self._pending:
-            return
-        group = _one_batch(self._pending)
-        self._pending, self._pending_rows = [], 0
+    def _write(self, group: pa.RecordBatch) -> None:
         self._rows += group.num_rows
         self._target.lanes.measure.submit(self._measure, group)
         self._target.lanes.encode.submit(self._encode, group)
@@ -129,10 +135,6 @@ class ShardWriter:
             max=time.max if time else None,
             stats=stats,
         )
-
-
-def _one_batch(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:

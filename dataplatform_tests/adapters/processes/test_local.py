@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,6 +46,12 @@ def _is_zombie(pid: int) -> bool:
 
 def test_a_later_process_with_the_same_number_is_another_one() -> None:
     assert not is_running(os.getpid(), now() - timedelta(days=400))
+
+
+def test_a_clock_that_is_set_forward_ends_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun_at, two_days_on = now(), time.time() + timedelta(days=2).total_seconds()
+    monkeypatch.setattr(time, "time", lambda: two_days_on)
+    assert is_running(os.getpid(), begun_at)
 
 
 def test_somebody_elses_process_counts_as_running() -> None:

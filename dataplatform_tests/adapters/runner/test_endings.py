@@ -130,6 +130,12 @@ def test_what_main_py_did_by_itself_is_no_matter_of_parsing(error: str) -> None:
     assert failure_class_of(ended) is FailureClass.PARSE  # the class of the data stays
 
 
+def test_a_missing_package_is_to_be_named_in_the_script_block() -> None:
+    error = error_of(Ending(0, reports=failure(error="ModuleNotFoundError")), REQUEST)
+    assert error is not None
+    assert 'dependencies = ["…"]' in str(error.hint)
+
+
 def test_the_frames_of_a_traceback_are_the_producers_own() -> None:
     trace = """Traceback (most recent call last):
   File "/usr/lib/worker.py", line 3, in run

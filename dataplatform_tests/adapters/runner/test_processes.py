@@ -15,6 +15,7 @@ import pytest
 
 from dataplatform.errors import FailureClass, SourceUnavailable
 from dataplatform_tests.adapters.runner.running import Bench, where
+from opendata.wire.errors import OpenDataError
 
 pytestmark = [pytest.mark.platform, pytest.mark.requirement("S1-86")]
 
@@ -42,39 +43,56 @@ def processes_that_name(folder: Path) -> list[str]:
     return found
 
 
+def stopped_at_work(bench: Bench, source: str) -> tuple[OpenDataError, int]:
+    """How a run failed whose `produce` had begun, and after how many seconds it was stopped.
+
+    A busy machine may need longer than the least time to come that far; then it gets more.
+    """
+    begun = bench.main_path.with_name("begun")
+    for seconds in (2, 8, 32, 128):
+        error = bench.fail(source, timeout_seconds=seconds)
+        if begun.exists():
+            return error, seconds
+    raise AssertionError(f"`produce` never began: {error}")
+
+
 def test_a_run_that_hangs_is_stopped_and_says_where_it_stood(bench: Bench) -> None:
-    error = bench.fail(
+    error, seconds = stopped_at_work(
+        bench,
         """
         import time
+        from pathlib import Path
 
         def produce(context):
+            Path(__file__).with_name("begun").touch()
             print("waiting")
             time.sleep(600)
         """,
-        timeout_seconds=4,
     )
 
     assert isinstance(error, SourceUnavailable)
-    assert where(error) == (FailureClass.NETWORK, "main.py:6")
-    assert "did not finish within 4 s and was stopped" in str(error)
+    assert where(error) == (FailureClass.NETWORK, "main.py:8")
+    assert f"did not finish within {seconds} s and was stopped" in str(error)
     assert "`timeout:`" in str(error.hint)
     assert error.details["log"] == ["waiting"]
 
 
 def test_a_run_that_will_not_listen_is_stopped_all_the_same(bench: Bench) -> None:
-    error = bench.fail(
+    error, _ = stopped_at_work(
+        bench,
         """
         import signal, time
+        from pathlib import Path
 
         def produce(context):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            Path(__file__).with_name("begun").touch()
             while True:
                 try:
                     time.sleep(600)
                 except BaseException:
                     pass
         """,
-        timeout_seconds=1.5,
     )
 
     assert "was stopped" in str(error)
@@ -85,15 +103,17 @@ def test_a_run_that_stops_its_own_guardian_is_stopped_all_the_same(
 ) -> None:
     monkeypatch.setattr("dataplatform.adapters.runner.process._GUARDIAN_SECONDS", 0.5)
 
-    error = bench.fail(
+    error, _ = stopped_at_work(
+        bench,
         """
         import os, signal, time
+        from pathlib import Path
 
         def produce(context):
             os.kill(os.getppid(), signal.SIGSTOP)
+            Path(__file__).with_name("begun").touch()
             time.sleep(600)
         """,
-        timeout_seconds=1.0,
     )
 
     assert "was stopped" in str(error)
@@ -251,7 +271,7 @@ def test_whatever_it_started_has_ended_with_it(bench: Bench, statement: str) -> 
 
         def produce(context):
             table = pa.table({{"n": [1]}})
-            sleep = [sys.executable, "-c", "import time; time.sleep(600)", __file__]
+            sleep = [sys.executable, "-c", "import time; time.sleep(3600)", __file__]
             subprocess.Popen(sleep)
             subprocess.Popen(sleep, start_new_session=True)
             if os.fork() == 0:  # a daemon: orphaned, in a session of its own, output kept open
@@ -262,13 +282,11 @@ def test_whatever_it_started_has_ended_with_it(bench: Bench, statement: str) -> 
             time.sleep(0.2)
             {statement}
     """
-    begun = time.monotonic()
+    # What it started sleeps for longer than a test may take: a run must not wait for it.
     if statement.startswith("return"):
         bench.run(source)
     else:
         bench.fail(source)
-
-    assert time.monotonic() - begun < 300, "it waited for what main.py had started"
 
 
 def test_a_thread_that_never_ends_does_not_keep_a_finished_run(bench: Bench) -> None:
@@ -278,7 +296,7 @@ def test_a_thread_that_never_ends_does_not_keep_a_finished_run(bench: Bench) -> 
         import pyarrow as pa
 
         def produce(context):
-            threading.Thread(target=time.sleep, args=[600]).start()
+            threading.Thread(target=time.sleep, args=[3600]).start()
             return pa.table({"n": [1]})
     """)
 
@@ -305,10 +323,10 @@ def test_the_platforms_own_end_ends_the_run(bench: Bench, ending: signal.Signals
     assert platform.stdout.readline() == b"started\n"
 
     platform.send_signal(ending)
-    platform.wait(60)
+    platform.wait(300)
     platform.stdout.close()
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while processes_that_name(bench.folder) and time.monotonic() < deadline:
         time.sleep(0.05)
     # The folder of a killed platform stays until the next run, which clears it away.

@@ -273,7 +273,7 @@ def test_a_source_cannot_lead_to_the_machines_credentials(
 
     for address in (url, inside):
         with pytest.raises(ProducerFailed, match="may not lead to") as failed:
-            fetch(address, target, timeout_seconds=3)
+            fetch(address, target)
         assert failed.value.failure_class is FailureClass.PERMISSION
 
 

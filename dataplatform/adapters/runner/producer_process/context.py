@@ -38,9 +38,10 @@ class Release:
             missing = [name for name in columns or () if name not in names]
             if missing:
                 raise KeyError(f"{self!r} has no column {missing[0]} (it has {', '.join(names)})")
-            for batch in file.iter_batches(columns=columns):
-                ordered = batch if columns is None else batch.select(columns)
-                yield ordered.replace_schema_metadata(None)
+            for group in range(file.num_row_groups):  # whose bytes are bounded; batches join them
+                for batch in file.iter_batches(row_groups=[group], columns=columns):
+                    ordered = batch if columns is None else batch.select(columns)
+                    yield ordered.replace_schema_metadata(None)
 
     def _files(self) -> list[Any]:
         from pyarrow import parquet  # not needed by a producer that only fetches

@@ -119,9 +119,28 @@ def _is_pandas_frame(value: Any) -> bool:
 
 
 def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    row_bytes = max(1, batch.nbytes // batch.num_rows)
-    rows = max(1, min(_SLICE_ROWS, _SLICE_BYTES // row_bytes))
-    return (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
+    for start in range(0, batch.num_rows, _SLICE_ROWS):
+        yield from _halves(batch.slice(start, _SLICE_ROWS))
+
+
+def _halves(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The rows in pieces that are small once they are plain, but for a single row."""
+    half = batch.num_rows // 2
+    if not half or sum(map(_plain_bytes, batch.columns)) <= _SLICE_BYTES:
+        yield batch
+        return
+    yield from _halves(batch.slice(0, half))
+    yield from _halves(batch.slice(half))
+
+
+def _plain_bytes(column: pa.Array) -> int:
+    """What a column takes when each row has its own copy of a text that a dictionary holds once."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    values = column.dictionary
+    if not len(values):
+        return int(column.indices.nbytes)
+    return int(values.nbytes // len(values) * len(column)) + int(column.indices.nbytes)
 
 
 def _name_of(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""A folder per run, gone when the run is, even if the platform itself was killed.
+"""Folders that go with the process that made them, even if it was killed.
 
-Here belongs the life of such folders: a lock tells the living from the dead, and every run clears
-away what dead ones left.
+Here belongs the life of such folders: a lock tells the living from the dead, and whoever makes one
+clears away what dead ones left.
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PREFIX = "run-"
 _LOCK = ".alive"
+_SWEEP = ".sweep"
 
 
 @contextmanager
-def run_folder(root: Path) -> Iterator[Path]:
-    """A new private folder under `root`, removed with everything in it at the end."""
+def living_folder(root: Path, prefix: str) -> Iterator[Path]:
+    """A new private folder under `root`, removed with everything in it at the end.
+
+    All folders of this prefix that nobody holds any more are removed first.
+    """
     root.mkdir(parents=True, exist_ok=True)
-    with open(root / ".sweep", "w") as sweep:
-        fcntl.flock(sweep, fcntl.LOCK_EX)
-        _remove_dead(root)
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-        alive = open(folder / _LOCK, "w")  # noqa: SIM115 - it stays open for as long as the run
+    with _sweeping(root):
+        _remove_dead(root, prefix)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+        alive = open(folder / _LOCK, "w")  # noqa: SIM115 - it stays open for as long as the folder
         fcntl.flock(alive, fcntl.LOCK_EX)
     try:
         yield folder
     finally:
-        remove_tree(folder)
-        alive.close()
+        with alive, _sweeping(root):  # half removed, it looks dead to whoever sweeps
+            remove_tree(folder)
 
 
 def remove_tree(folder: Path) -> None:
@@ -48,8 +50,16 @@ def remove_tree(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _remove_dead(root: Path) -> None:
-    for folder in root.glob(f"{_PREFIX}*"):
+@contextmanager
+def _sweeping(root: Path) -> Iterator[None]:
+    """One at a time makes folders or removes them."""
+    with open(root / _SWEEP, "w") as sweep:
+        fcntl.flock(sweep, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_dead(root: Path, prefix: str) -> None:
+    for folder in root.glob(f"{prefix}*"):
         if _is_dead(folder):
             remove_tree(folder)
 
