@@ -144,7 +144,7 @@ def measure():
     return draws * 100_000, {total}
 
 with Output().transfer("reading", measure):
-    assert enough.wait(120)
+    assert enough.wait(300)
 """,
         columns=120,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from opendata.reading.ahead import Closed, give_way
 from opendata.stores.port import Blob, ObjectReader, ObjectStat
 from opendata.wire.errors import Unavailable
 
@@ -58,3 +59,12 @@ class Remote:
         if self.is_cut:
             raise Unavailable(f"{self.url} does not answer", code="store_unavailable")
         self.requests.append(key)
+
+
+def read_has_ended() -> bool:
+    """Whether the read that this thread works for has."""
+    try:
+        give_way()
+    except Closed:
+        return True
+    return False

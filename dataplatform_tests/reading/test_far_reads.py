@@ -13,14 +13,13 @@ from uuid import uuid4
 import pyarrow as pa
 import pytest
 
-from dataplatform_tests.reading.remote import Remote
+from dataplatform_tests.reading.remote import Remote, read_has_ended
 from dataplatform_tests.releases.building import Bench, make_bench
 from dataplatform_tests.servers.seaweed import SeaweedServer
 from dataplatform_tests.servers.static_http import serving
 from opendata._dataset import Dataset
 from opendata._settings import Settings
 from opendata.reading import source
-from opendata.reading.ahead import Closed, give_way
 from opendata.reading.cache import Cache
 from opendata.reading.shard import Access
 from opendata.reading.stats import ReadStats
@@ -190,15 +189,6 @@ class Endless(Remote):
                 self.is_streaming.set()
                 while not read_has_ended():
                     time.sleep(0.001)
-
-
-def read_has_ended() -> bool:
-    """Whether the read that this thread works for has."""
-    try:
-        give_way()
-    except Closed:
-        return True
-    return False
 
 
 @pytest.mark.requirement("S1-59")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ TABLE = pa.table(
     {
         "id": pa.array([0, 1, LARGE], pa.int64()),
         "code": pa.array(["a", "b", "c"]),
+        "price": pa.array([Decimal("1.10"), Decimal("1.11"), Decimal("-3")], pa.decimal128(5, 2)),
         "at": pa.array([0, 1, 2], pa.int64()).cast(pa.timestamp("us", "+05:30")),
     }
 )
@@ -57,6 +59,32 @@ def read(bench: Bench, format: Format = "arrow", **asked: Any) -> Any:
 )
 def test_filters_take_numpy_s_values(bench: Bench, filter: tuple[str, str, Any], rows: int) -> None:
     assert read(bench, filters=[filter]).num_rows == rows
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "rows"),
+    [
+        ("==", Decimal("1.1"), 1),
+        ("==", Decimal("1.105"), 0),
+        ("!=", Decimal("1.105"), 3),
+        (">", Decimal("1.105"), 1),
+        ("<", Decimal("1.105"), 2),
+        ("<", Decimal("123456789"), 3),
+        (">=", -3, 3),
+        ("in", [Decimal("1.11"), Decimal("1.105"), Decimal("1e9")], 1),
+        ("not in", [Decimal("1.11"), Decimal("1.105")], 2),
+    ],
+)
+def test_decimals_are_compared_with_decimals_they_cannot_hold(
+    bench: Bench, operator: str, value: Any, rows: int
+) -> None:
+    assert read(bench, filters=[("price", operator, value)]).num_rows == rows
+
+
+@pytest.mark.parametrize("value", [1.1, "1.1", Decimal("NaN"), Decimal("1e90")])
+def test_what_is_no_decimal_is_not_compared_with_one(bench: Bench, value: Any) -> None:
+    with pytest.raises(InvalidInput):
+        read(bench, filters=[("price", "==", value)])
 
 
 @pytest.mark.parametrize("value", [np.float64("nan"), np.bool_(True), "1", np.datetime64("2026")])

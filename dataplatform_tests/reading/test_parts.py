@@ -6,6 +6,7 @@ import hashlib
 import math
 import random
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from dataplatform_tests.fakes.clock import VirtualTime
 from dataplatform_tests.fakes.stores import Fault, FaultyStore
-from dataplatform_tests.reading.remote import Remote
+from dataplatform_tests.reading.remote import Remote, read_has_ended
 from dataplatform_tests.servers.bad_network import (
     CUT,
     ENDED,
@@ -102,7 +103,7 @@ class Meeting(Afar):
             self.most_at_work = max(self.most_at_work, self._at_work)
         try:
             if 2 * PART <= ranges[0][0] < 4 * PART:
-                self._meeting.wait(60)
+                self._meeting.wait(300)
             return super().get_ranges(key, ranges)
         finally:
             with self._lock:
@@ -222,7 +223,7 @@ def test_a_read_that_ends_waits_only_for_parts_on_their_way(
         def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
             if ranges[0][0] >= 5 * PART:
                 reached.set()
-                assert go_on.wait(60)
+                assert go_on.wait(300)
             return super().get_ranges(key, ranges)
 
     remote = Waiting(store)
@@ -230,10 +231,15 @@ def test_a_read_that_ends_waits_only_for_parts_on_their_way(
     def download() -> str:
         return cache.fetch(remote, "k", DIGEST, len(DATA))
 
-    results = in_order([lambda: "first", download], workers=2)
+    def let_go_after_the_read() -> str:
+        while not read_has_ended():
+            time.sleep(0.001)
+        go_on.set()
+        return "ended"
+
+    results = in_order([lambda: "first", download, let_go_after_the_read], workers=2)
     assert next(results) == "first"
-    assert reached.wait(60)
-    threading.Timer(0.2, go_on.set).start()
+    assert reached.wait(300)
     results.close()
     assert len(remote.ranges) <= 4 + AT_ONCE_MAX
     assert left_in(cache) == [f"{DIGEST}.part"]

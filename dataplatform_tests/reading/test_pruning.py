@@ -58,10 +58,11 @@ def write(kind: pa.DataType, groups: list[list[Any]], folder: str) -> tuple[Path
     path = Path(folder) / "shard.parquet"
     lanes = Lanes()
     arrangement = Arrangement(schema, (), "none", None, {})
-    writer = ShardWriter("all", path, Target(arrangement, lambda name, content: None, lanes))
+    group_rows = max(1, len(groups[0]))  # drawn as well, so that groups are of all sizes
+    target = Target(arrangement, lambda name, content: None, lanes, group_rows)
+    writer = ShardWriter("all", path, target)
     for values in groups:
         writer.add(pa.RecordBatch.from_arrays([array_of(kind, values)], schema=schema))
-        writer.end_group()
     shard = writer.finish().result()
     lanes.close()
     return path, shard

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from opendata.reading.bounds import ordinal_scalar
 from opendata.reading.canonical_rows import BLOCK_ROWS, is_list, is_text_or_bytes, plain_values
 
 BLOCK_BYTES: Final = 32 << 20
@@ -132,7 +133,7 @@ def _sizes_of_codes(array: pa.DictionaryArray) -> Sizes:
     nothing = np.append(sizes, np.int64(_LENGTH_BYTES))  # what a null counts for
     codes = array.indices.cast(pa.int64())
     if codes.null_count:
-        codes = codes.fill_null(len(sizes))
+        codes = codes.fill_null(ordinal_scalar(codes.type, len(sizes)))
     return nothing[_numbers(codes)]
 
 
@@ -151,7 +152,8 @@ def _sizes_of_lists(array: pa.Array) -> Sizes:
 def _numbers(array: pa.Array) -> npt.NDArray[np.int64]:
     """Whole numbers as NumPy has them, nulls as zero."""
     if array.null_count:
-        array = array.fill_null(0)
+        # Of a Python value Arrow would make a scalar by importing pandas.
+        array = array.fill_null(ordinal_scalar(array.type, 0))
     array = array.cast(pa.int64())
     data = np.frombuffer(array.buffers()[1] or b"", np.int64)
     return data[array.offset : array.offset + len(array)]

@@ -6,9 +6,11 @@ have kept. Nulls behave as in Arrow: they satisfy no comparison, and `not in` un
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -78,7 +80,7 @@ def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predic
     predicate = _compare(column, kind, "==" if operator == "=" else operator, value)
     try:
         predicate.mask(pa.chunked_array([], kind))
-    except pa.ArrowNotImplementedError as error:
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
         raise InvalidInput(
             f"{column} is {type_name(kind)}; Arrow cannot filter that by {operator!r}",
             code="invalid_filter",
@@ -95,7 +97,7 @@ def _compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predi
         return _membership(column, kind, operator, _listed(column, operator, value))
     if is_counted_type(kind):
         return compare_ordinal(column, kind, operator, _around(column, kind, value))
-    scalar = _scalar(column, kind, value)
+    scalar = _scalar(column, _finer(kind, value), value)
     ordinals = _ordinals(kind, [scalar])
     return Predicate(column, operator, ordinals, compared(operator, scalar))
 
@@ -168,7 +170,8 @@ def _membership(column: str, kind: pa.DataType, operator: str, values: Sequence[
 
 def _members(column: str, kind: pa.DataType, values: Sequence[Any]) -> list[pa.Scalar]:
     if not is_counted_type(kind):
-        return [_scalar(column, kind, value) for value in values]
+        held = [value for value in values if _finer(kind, value) == kind]
+        return [_scalar(column, kind, value) for value in held]
     low, high = ordinal_range(kind)
     pairs = [_around(column, kind, value) for value in values]
     exact = [one for one, other in pairs if one == other and low <= one <= high]
@@ -206,6 +209,18 @@ def _scalar(column: str, kind: pa.DataType, value: Any) -> pa.Scalar:
         return pa.scalar(value, kind)
     except _UNCOMPARABLE as error:
         raise _uncomparable(column, kind, value) from error
+
+
+def _finer(kind: pa.DataType, value: Any) -> pa.DataType:
+    """The type to compare in: a decimal's own where it has more digits than the column can hold."""
+    if not pa.types.is_decimal(kind) or not isinstance(value, Decimal) or not value.is_finite():
+        return kind
+    with contextlib.suppress(pa.ArrowInvalid):
+        pa.scalar(value, kind)
+        return kind
+    with contextlib.suppress(pa.ArrowInvalid):
+        return pa.scalar(value).type
+    return kind  # no decimal has so many digits, which is an error of its own
 
 
 def _of_bytes(kind: pa.DataType, *buffers: bytes) -> pa.Scalar:
