@@ -29,6 +29,7 @@ from dataplatform.defs.published_elsewhere import published_elsewhere_sensor
 from dataplatform.defs.release import release_asset
 from dataplatform.defs.repair import repair_schedule
 from dataplatform.defs.schedules import datasets_job, producer_schedules
+from dataplatform.defs.unusable import unusable_steps
 from dataplatform.wiring import Platform, from_settings
 from opendata.wire.ids import DatasetId
 
@@ -40,6 +41,7 @@ def build_defs(
     found = platform.producers.some(asked) if asked is not None else platform.producers.scan()
     producers = [producer for producer in found if isinstance(producer, Producer)]
     retries = Retries(retry_seconds)
+    unusable = _without_producers(platform, found, asked, retries)
     grids = _grids(platform, producers)
     job = datasets_job(producers)
     return dg.Definitions(
@@ -49,9 +51,12 @@ def build_defs(
                 for each in producers
                 for asset in _assets(platform, each, grids.get(each.id), retries)
             ),
-            *(broken_asset(each) for each in found if isinstance(each, BrokenProducer)),
+            *(each for each in unusable if not isinstance(each, dg.AssetChecksDefinition)),
         ],
-        asset_checks=[candidate_checks(platform, each, retries) for each in producers],
+        asset_checks=[
+            *(candidate_checks(platform, each, retries) for each in producers),
+            *(each for each in unusable if isinstance(each, dg.AssetChecksDefinition)),
+        ],
         jobs=[job],
         schedules=[*producer_schedules(producers, grids, job), repair_schedule(platform)],
         sensors=[
@@ -63,6 +68,25 @@ def build_defs(
         ],
         executor=dg.in_process_executor,
     )
+
+
+def _without_producers(
+    platform: Platform,
+    found: Sequence[Producer | BrokenProducer],
+    asked: Asked,
+    retries: Retries,
+) -> list[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+    """What stands for data sets that cannot be built: under the names that a run knows, if one is
+    of them by now, else at the place of the broken folder."""
+    usable = {each.id for each in found if isinstance(each, Producer)}
+    lost = sorted((asked or frozenset()) - usable, key=str)
+    places = {(each.namespace, each.name) for each in lost}
+    broken = [each for each in found if isinstance(each, BrokenProducer)]
+    ports, find = platform.ports, platform.producers.find
+    return [
+        *(step for each in lost for step in unusable_steps(ports, find, each, retries)),
+        *(broken_asset(each) for each in broken if (each.namespace, each.name) not in places),
+    ]
 
 
 def _grids(platform: Platform, producers: Sequence[Producer]) -> dict[DatasetId, Grid]:

@@ -7,7 +7,7 @@ nothing yet, and a month stays missing when the data set is cut by years from no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import dagster as dg
@@ -22,7 +22,7 @@ _ENDED_BADLY: Final = {
 _AT_ONCE: Final = 500
 
 
-def unbuilt_partitions(instance: dg.DagsterInstance, names: Names) -> Mapping[str, str]:
+def unbuilt_partitions(instance: dg.DagsterInstance, names: Names) -> dict[str, str]:
     """How the last run that has ended of a partition ended, for those it did not build.
 
     Whatever builds a partition afterwards, a run for everything included, settles it.
@@ -43,7 +43,7 @@ def unbuilt_partitions(instance: dg.DagsterInstance, names: Names) -> Mapping[st
 
 def _failed_before(
     instance: dg.DagsterInstance, names: Names, under_way: set[str]
-) -> Mapping[str, str]:
+) -> dict[str, str]:
     """Those of partitions under way that an earlier run was to build, and nothing has built since.
 
     A run that merely waits for its turn must not open the gate that its predecessor closed.

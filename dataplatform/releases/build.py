@@ -97,8 +97,7 @@ class Intake:
         Raises:
             ProducerFailed: if that cannot be put beside what is there.
         """
-        dataset, beside = self.ingredients.definition.id, self.ingredients.beside
-        self.schema = self._begin(schema_of_nothing(dataset, beside, columns))
+        self.schema = self._begin(schema_of_nothing(self.ingredients, columns))
         self.is_empty_part = self.interval is not None
 
     def _begin(self, arrived: pa.Schema) -> pa.Schema:
@@ -246,9 +245,8 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     contract = settled_contract(ingredients.definition, beside, intake.schema)
     arrangement = arrange(ingredients.definition, contract, intake.schema)
     untouched = _keep_outside(ports, beside, intake, arrangement)
-    if intake.is_empty_part and beside is not None:
-        stays = intake.kept + sum(entry.row_count for entry in untouched)
-        refuse_to_empty(ingredients.definition.id, beside.row_count - stays)
+    if intake.is_empty_part:
+        refuse_to_empty(ingredients, intake.kept, untouched)
     preview = PreviewRows(ingredients.preview_rows)
     carried = _carried(ports, untouched, intake.session, preview)
     shards = store_shards(ports, intake.session)

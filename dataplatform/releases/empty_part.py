@@ -12,20 +12,19 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from dataplatform.errors import FailureClass, ProducerFailed
-from dataplatform.releases.candidate import Candidate
+from dataplatform.releases.describe import Ingredients
 from opendata.reading.type_names import parse_arrow_type
 from opendata.wire.ids import DatasetId
-from opendata.wire.manifest import Manifest
+from opendata.wire.manifest import FileEntry
 
 
-def schema_of_nothing(
-    dataset: DatasetId, beside: Manifest | Candidate | None, columns: Sequence[str]
-) -> pa.Schema:
+def schema_of_nothing(ingredients: Ingredients, columns: Sequence[str]) -> pa.Schema:
     """The schema of a part without rows: that of what it is put beside.
 
     Raises:
         ProducerFailed: class parse, if there is nothing beside it or its columns are others.
     """
+    dataset, beside = ingredients.definition.id, ingredients.beside
     if beside is None:
         raise ProducerFailed(
             f"{dataset}: the producer has no rows for the asked interval, and there is nothing yet "
@@ -57,12 +56,19 @@ def no_rows(dataset: DatasetId, clipped: int) -> ProducerFailed:
     )
 
 
-def refuse_to_empty(dataset: DatasetId, rows_lost: int) -> None:
+def refuse_to_empty(ingredients: Ingredients, kept: int, untouched: Sequence[FileEntry]) -> None:
     """See that a part without rows takes no rows away.
+
+    Args:
+        kept: Rows outside of its interval in the shards that it touches.
+        untouched: The other shards.
 
     Raises:
         ProducerFailed: class parse, if there are rows that it would take away.
     """
+    dataset, beside = ingredients.definition.id, ingredients.beside
+    before = beside.row_count if beside else 0
+    rows_lost = before - kept - sum(entry.row_count for entry in untouched)
     if rows_lost > 0:
         raise ProducerFailed(
             f"{dataset}: the producer has no rows for the asked interval, where {rows_lost:,} are "

@@ -6,6 +6,7 @@ source does not answer for, and a value below zero breaks the contract.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from dataplatform_tests.defs.site import DATASET, Site
@@ -49,11 +50,12 @@ SECTIONS: dict[str, Any] = {
 
 def write_months(
     site: Site, values: dict[str, float | str], dataset: str = DATASET, /, **sections: Any
-) -> None:
-    """The producer, and what its source holds now."""
+) -> Path:
+    """The producer, and what its source holds now; returns its folder."""
     folder = site.write_main(MAIN, dataset, **(SECTIONS | sections))
     lines = [f"{month} {value}" for month, value in values.items()]
     (folder / "source.txt").write_text("\n".join(lines))
+    return folder
 
 
 def published_months(site: Site, dataset: str = DATASET) -> dict[str, float]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
+from dagster._core.execution.stats import StepEventStatus
 from dagster._grpc.types import ExecuteRunArgs
 
 from dataplatform.definitions import build_defs
 from dataplatform.defs.asked import ALL, asked_of, asked_of_this_process
 from dataplatform.defs.names import Names
+from dataplatform_tests.defs.months import write_months
 from dataplatform_tests.defs.site import DATASET, Site
 from dataplatform_tests.scale.parts import parts_of
 from dataplatform_tests.scale.storm import Storm, a_moment_ago, cron_at
@@ -110,14 +114,17 @@ def test_the_process_of_a_launched_run_does_not_open_the_other_producers(tmp_pat
         assert to_other.times_opened() == 0
 
 
-def queued_command(site: Site, instance: dg.DagsterInstance) -> list[str]:
+def queued_command(
+    site: Site, instance: dg.DagsterInstance, job: str = "datasets", **tags: str
+) -> list[str]:
     """A run in the instance, and the command by which launchers of containers start it."""
     code = ReconstructableRepository.for_module("dataplatform.definitions", "defs", str(site.root))
-    origin = code.get_reconstructable_job("datasets").get_python_origin()
+    origin = code.get_reconstructable_job(job).get_python_origin()
     created = instance.create_run_for_job(
-        site.defs().resolve_job_def("datasets"),
+        site.defs().resolve_job_def(job),
         asset_selection=frozenset(Names(PRICES).all),
         job_code_origin=origin,
+        tags=tags,
     )
     told = ExecuteRunArgs(origin, created.run_id, instance.get_ref())
     _dagster, *words = told.get_command_args()
@@ -136,3 +143,43 @@ def test_a_run_that_another_launcher_starts_by_command_opens_only_its_own(tmp_pa
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
         assert to_other.times_opened() == 0
         assert site.current_version() == "1.0.0"
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def rename(folder: Path) -> None:
+    folder.rename(folder.with_name("renamed"))
+
+
+def misspell(folder: Path) -> None:
+    (folder / "opendata.yaml").write_text("id: ns/prices\ntitel: Prices\n")
+
+
+@pytest.mark.real
+@pytest.mark.requirement("S1-86")
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (remove, "has no producer ns/prices"),
+        (rename, "has no producer ns/prices"),
+        (misspell, "producers/ns/prices/opendata.yaml:2:1: unknown key `titel`"),
+    ],
+)
+def test_a_producer_that_went_away_while_its_run_was_queued_is_told_with_its_place(
+    tmp_path: Path, spoil: Callable[[Path], None], said: str
+) -> None:
+    site = Site(tmp_path, {"OPENDATA_STORAGE": str(tmp_path / ".opendata" / "store")})
+    folder = write_months(site, {"2024-01": 1.0})
+    with parts_of(tmp_path).instance() as instance:
+        command = queued_command(site, instance, "__ASSET_JOB", **{"dagster/partition": "2024-01"})
+        spoil(folder)
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        [run] = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.FAILURE
+        # A step said so: a run that fails without one is begun once more.
+        ended = {each.step_key: each.status for each in instance.get_run_step_stats(run.run_id)}
+        assert ended[Names(PRICES).step("candidate")] is StepEventStatus.FAILURE
+    [outcome] = site.outcomes()
+    assert said in outcome.message
