@@ -78,6 +78,10 @@ class Storm:
         """How many runs there are by now."""
         return self.instance.get_runs_count(dg.RunsFilter(tags={DATASET_TAG: list(self.datasets)}))
 
+    def queued(self) -> int:
+        """How many of them wait to be launched."""
+        return self.instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+
     def ended(self) -> int:
         """How many of them have ended."""
         return self.instance.get_runs_count(dg.RunsFilter(statuses=ENDED))

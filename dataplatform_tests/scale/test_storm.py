@@ -27,7 +27,8 @@ pytestmark = pytest.mark.real
 LONG = 200
 SHORT = LONG // 10
 PROVIDERS = 5
-SHORT_WAITS = {"start_timeout_seconds": 60, "poll_interval_seconds": 5}
+SLOTS = 4  # `max_concurrent_runs` in dagster.yaml
+SHORT_WAITS = {"start_timeout_seconds": 120, "poll_interval_seconds": 5}
 NOTED = """
 import time
 from pathlib import Path
@@ -90,6 +91,8 @@ def drain(parts: Parts, storm: Storm) -> str:
     with parts.code_server():
         with parts.daemon() as daemon:
             progress(storm.asked, due // 3)
+            # More than may be launched before the kill.
+            eventually(lambda: storm.queued() > SLOTS, f"more than {SLOTS} runs wait")
             kill(daemon)
         unlucky = storm.lose_a_launch()
         with parts.daemon() as daemon:
