@@ -95,10 +95,10 @@ def test_no_row_that_matches_is_ever_skipped(
         kept = []
         for index, group in enumerate(shard.chunks.row_groups):
             rows = query.keep(file.read_row_group(index).cast(schema))
-            group_matches = may_match(query, group.stats, group.row_count, schema)
+            group_matches = may_match(query, group.stats, group.row_count)
             assert group_matches or rows.num_rows == 0
             kept += rows_of(rows)
-        assert may_match(query, shard.entry.stats, shard.entry.row_count, schema) or not kept
+        assert may_match(query, shard.entry.stats, shard.entry.row_count) or not kept
     everything = pa.table({"x": array_of(kind, [v for group in groups for v in group])})
     plain = everything.filter(plain_filter(kind, operator, raw))
     assert kept == rows_of(plain)

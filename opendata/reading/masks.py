@@ -23,13 +23,16 @@ _FUNCTIONS = {
 }
 
 
-def compared(operator: str, scalar: pa.Scalar) -> Mask:
-    """Values that stand so to the scalar; a null is neither."""
+def compared(operator: str, scalar: Callable[[], pa.Scalar]) -> Mask:
+    """Values that stand so to the scalar; a null is neither.
+
+    Many a comparison is settled by bounds: the scalar is made when the first row is looked at.
+    """
 
     def mask(values: Any) -> Any:
         import pyarrow.compute as pc
 
-        return pc.call_function(_FUNCTIONS[operator], [_comparable(values), _comparable(scalar)])
+        return pc.call_function(_FUNCTIONS[operator], [_comparable(values), _comparable(scalar())])
 
     return mask
 

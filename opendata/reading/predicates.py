@@ -11,12 +11,15 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property, partial
 from typing import Any
 
 import pyarrow as pa
 
 from opendata.reading.bounds import (
+    Decode,
     Ordinal,
+    bound_decoder,
     is_counted_type,
     ordinal_range,
     ordinal_scalar,
@@ -49,17 +52,23 @@ _UNCOMPARABLE = (
 
 @dataclass(frozen=True)
 class Predicate:
-    """One comparison of a column.
+    """One comparison of a column of type `kind`.
 
     `ordinals` are its values as bounds compare them, or None where bounds cannot tell;
     `matches_null` says whether rows without a value satisfy it, `mask` which values do.
     """
 
     column: str
+    kind: pa.DataType
     operator: str
     ordinals: tuple[Ordinal, ...] | None
     mask: Mask
     matches_null: bool = False
+
+    @cached_property
+    def decode(self) -> Decode:
+        """From a stored bound of the column to its ordinal."""
+        return bound_decoder(self.kind)
 
 
 def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predicate:
@@ -90,7 +99,7 @@ def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predic
 
 def _compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predicate:
     if operator in NULL_TESTS:
-        return _null_test(column, operator, value)
+        return _null_test(column, kind, operator, value)
     if value is None:
         raise _compared_with_nothing(column, operator)
     if operator in MEMBERSHIPS:
@@ -99,10 +108,10 @@ def _compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predi
         return compare_ordinal(column, kind, operator, _around(column, kind, value))
     scalar = _scalar(column, _finer(kind, value), value)
     ordinals = _ordinals(kind, [scalar])
-    return Predicate(column, operator, ordinals, compared(operator, scalar))
+    return Predicate(column, kind, operator, ordinals, compared(operator, lambda: scalar))
 
 
-def _null_test(column: str, operator: str, value: Any) -> Predicate:
+def _null_test(column: str, kind: pa.DataType, operator: str, value: Any) -> Predicate:
     if value is not None:
         raise InvalidInput(
             f"{column} {operator} {value!r}: nothing follows {operator!r}",
@@ -110,8 +119,8 @@ def _null_test(column: str, operator: str, value: Any) -> Predicate:
             hint=f"write ({column!r}, {operator!r})",
         )
     if operator == "is null":
-        return Predicate(column, operator, None, is_null, True)
-    return Predicate(column, operator, None, is_valid)
+        return Predicate(column, kind, operator, None, is_null, True)
+    return Predicate(column, kind, operator, None, is_valid)
 
 
 def _compared_with_nothing(column: str, operator: str) -> InvalidInput:
@@ -139,18 +148,18 @@ def compare_ordinal(
     ordinal = first_not_before if operator in ("<", ">=") else last_not_after
 
     if low <= ordinal <= high:
-        mask = compared(operator, ordinal_scalar(kind, ordinal))
+        mask = compared(operator, partial(ordinal_scalar, kind, ordinal))
     else:
         mask = is_valid if (ordinal > high) == (operator in ("<", "<=")) else is_none_of_them
-    return Predicate(column, operator, (ordinal,), mask)
+    return Predicate(column, kind, operator, (ordinal,), mask)
 
 
 def _equality(column: str, kind: pa.DataType, operator: str, ordinals: Sequence[int]) -> Predicate:
     if ordinals:
-        mask = compared(operator, ordinal_scalar(kind, ordinals[0]))
+        mask = compared(operator, partial(ordinal_scalar, kind, ordinals[0]))
     else:
         mask = is_none_of_them if operator == "==" else is_valid
-    return Predicate(column, operator, tuple(ordinals), mask)
+    return Predicate(column, kind, operator, tuple(ordinals), mask)
 
 
 def _membership(column: str, kind: pa.DataType, operator: str, values: Sequence[Any]) -> Predicate:
@@ -161,6 +170,7 @@ def _membership(column: str, kind: pa.DataType, operator: str, values: Sequence[
         listed = pa.concat_arrays([listed, *(pa.repeat(one, 1) for one in scalars)])
     return Predicate(
         column,
+        kind,
         operator,
         _ordinals(kind, scalars),
         is_listed(listed, negated=operator == "not in"),

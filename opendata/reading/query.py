@@ -67,7 +67,7 @@ def bind_query(
         raise InvalidInput(
             f"columns={columns!r} is no list of columns", hint=f"write columns=[{columns!r}]"
         )
-    if not isinstance(columns, Iterable | None):
+    if columns is not None and not isinstance(columns, Iterable):
         raise InvalidInput(f"columns={columns!r} is no list of columns")
     chosen = None if columns is None else list(columns)  # a generator, or NumPy's array
     if chosen is not None and not chosen:
@@ -143,7 +143,9 @@ def _is_reversed(start: Moment, end: Moment) -> bool:
 
 
 def _conjunctions(filters: Iterable[Any] | None) -> list[list[Filter]]:
-    if isinstance(filters, str | Mapping) or not isinstance(filters, Iterable | None):
+    if filters is not None and (
+        isinstance(filters, str | Mapping) or not isinstance(filters, Iterable)
+    ):
         raise _no_filter(filters)
     if isinstance(filters, tuple) and filters and isinstance(filters[0], str):
         return [[filters]]  # one comparison needs no list around it

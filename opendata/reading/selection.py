@@ -50,10 +50,7 @@ class Selection:
 
     def sources(self, *, eager: bool = True) -> Generator[ShardSource, None, None]:
         """The shards that take part, in order; their chunk lists are read ahead."""
-        tasks = (
-            partial(plan_shard, self.access, entry, self.query, self.schema)
-            for entry in self.entries
-        )
+        tasks = (partial(plan_shard, self.access, entry, self.query) for entry in self.entries)
         with closing(in_order(tasks, workers=self.workers, eager=eager)) as plans:
             for plan in plans:
                 if plan is not None:
@@ -77,7 +74,7 @@ def select(
     schema = release_schema(manifest)
     query = bind_query(manifest, schema, columns=columns, start=start, end=end, filters=filters)
     entries = tuple(
-        entry for entry in manifest.files if may_match(query, entry.stats, entry.row_count, schema)
+        entry for entry in manifest.files if may_match(query, entry.stats, entry.row_count)
     )
     access.stats.bytes_total = manifest.size_bytes
     access.stats.add(shards_skipped=len(manifest.files) - len(entries))

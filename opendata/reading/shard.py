@@ -12,8 +12,6 @@ import mmap
 import os
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from opendata.reading.cache import Cache
 from opendata.reading.limits import check_chunk_list
 from opendata.reading.prune import may_match, must_match
@@ -51,9 +49,7 @@ class ShardPlan:
     columns: tuple[str, ...]
 
 
-def plan_shard(
-    access: Access, entry: FileEntry, query: BoundQuery, schema: pa.Schema
-) -> ShardPlan | None:
+def plan_shard(access: Access, entry: FileEntry, query: BoundQuery) -> ShardPlan | None:
     """What the query needs of a shard; None if statistics rule all of it out.
 
     Raises:
@@ -63,7 +59,7 @@ def plan_shard(
     groups = tuple(
         index
         for index, group in enumerate(chunks.row_groups)
-        if may_match(query, group.stats, group.row_count, schema)
+        if may_match(query, group.stats, group.row_count)
     )
     skipped = len(chunks.row_groups) - len(groups)
     access.stats.add(row_groups_read=len(groups), row_groups_skipped=skipped)
@@ -73,7 +69,7 @@ def plan_shard(
         return None
     access.stats.add(shards_read=1)
     unsure = frozenset(
-        index for index in groups if not must_match(query, chunks.row_groups[index].stats, schema)
+        index for index in groups if not must_match(query, chunks.row_groups[index].stats)
     )
     columns = query.needed if unsure else query.wanted
     return ShardPlan(entry, chunks, groups, unsure, columns)

@@ -222,7 +222,11 @@ class TypeReader:
         return found
 
     def _accept(self, symbol: str) -> bool:
-        return self._try_match(re.escape(symbol)) is not None
+        self._skip_space()
+        if not self.text.startswith(symbol, self.at):
+            return False
+        self.at += len(symbol)
+        return True
 
     def _expect(self, symbol: str) -> None:
         if not self._accept(symbol):

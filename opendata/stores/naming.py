@@ -7,10 +7,13 @@ files) and no objects. Only the grammar belongs here; which keys exist is the pr
 
 from __future__ import annotations
 
+import re
+
 from opendata.wire.errors import InvalidInput
 
 KEY_MAX_BYTES = 1024  # S3's limit
 PART_MAX_BYTES = 255  # a file name's limit
+_ILLEGAL = re.compile(r"[\x00-\x1f\x7f\\]")
 _RULE = (
     "a key is one or more names joined by '/'; a name does not begin with a dot and holds no "
     "backslash and no control character"
@@ -61,7 +64,7 @@ def _fault(key: str) -> str | None:
         return "it is no valid text"
     if len(encoded) > KEY_MAX_BYTES:
         return f"it is longer than {KEY_MAX_BYTES} bytes"
-    if any(char < " " or char in "\\\x7f" for char in key):
+    if _ILLEGAL.search(key):
         return _RULE
     for part in key.split("/"):
         if not part or part.startswith("."):

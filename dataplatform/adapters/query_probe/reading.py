@@ -147,7 +147,7 @@ class ReadingProbe:
         schema = release_schema(release)
         queries = [_query(release, schema, key) for key in keys]
         for entry in release.files:
-            if any(may_match(query, entry.stats, entry.row_count, schema) for query in queries):
+            if any(may_match(query, entry.stats, entry.row_count) for query in queries):
                 verified_path(self._access(), entry)
 
     def _access(self) -> Access:
@@ -175,11 +175,9 @@ def _ratio(new: Sequence[float], asked: int, old: Sequence[float], asked_before:
 
 def _groups_read(query: BoundQuery, entry: FileEntry, chunks: ChunkList, schema: pa.Schema) -> int:
     """How many of a shard's row groups may hold what is asked for; exactly what a reader reads."""
-    if not may_match(query, entry.stats, entry.row_count, schema):
+    if not may_match(query, entry.stats, entry.row_count):
         return 0
-    return sum(
-        may_match(query, group.stats, group.row_count, schema) for group in chunks.row_groups
-    )
+    return sum(may_match(query, group.stats, group.row_count) for group in chunks.row_groups)
 
 
 def _query(release: Manifest, schema: pa.Schema, key: Key) -> BoundQuery:

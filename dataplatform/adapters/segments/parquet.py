@@ -134,10 +134,10 @@ def _pruning(
     groups_read, shards_read = 0, 0
     for query in queries:
         for at, stats in enumerate(files):
-            if not may_match(query, stats, rows[at], table.schema):
+            if not may_match(query, stats, rows[at]):
                 continue
             read = sum(
-                may_match(query, segment.columns, segment.row_count, table.schema)
+                may_match(query, segment.columns, segment.row_count)
                 for segment in segments
                 if segment.file == at
             )
