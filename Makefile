@@ -67,10 +67,11 @@ demo: $(VENV)/.platform ## Produce, check, freeze and publish real data sets, th
 	@$(BIN)/od demo
 
 # The instance is the one a plain `dagster dev` here would show; naming it keeps Dagster from
-# announcing a temporary folder that it does not use.
+# announcing a temporary folder that it does not use. Nor is `dg dev` what this project uses.
 .PHONY: dev
 dev: $(VENV)/.platform ## Start the control room (dagster dev) on this folder
-	@DAGSTER_HOME="$(CURDIR)" DAGSTER_DISABLE_TELEMETRY=1 exec $(BIN)/dagster dev
+	@DAGSTER_HOME="$(CURDIR)" DAGSTER_DISABLE_TELEMETRY=1 \
+		PYTHONWARNINGS='ignore:Function `dev_command`' exec $(BIN)/dagster dev
 
 # --- tests ------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
-from opendata.reading.stats import human_bytes
 from opendata.wire.manifest import Manifest
+from opendata.wire.words import human_bytes
 
 README_MAX_CHARS = 4_000
 DESCRIPTION_MAX_CHARS = 2_000

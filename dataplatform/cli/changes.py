@@ -9,10 +9,11 @@ from typing import Any
 from dataplatform.contracts.report import Report
 from dataplatform.releases.chain import Checked
 from dataplatform.releases.compare import Comparison
-from opendata.cli.cells import counted, shown
+from opendata.cli.cells import shown
 from opendata.cli.changelog import schema_changes
 from opendata.cli.output import Output
 from opendata.cli.releases import row_changes
+from opendata.wire.words import counted
 
 SAMPLES_SHOWN = 5
 _MARKS = {"added": "+", "removed": "-", "changed": "~"}

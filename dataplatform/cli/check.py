@@ -15,11 +15,11 @@ from dataplatform.cli.main_file import check_main
 from dataplatform.cli.place import find_settings, producer_folder
 from dataplatform.errors import InvalidDefinition, SourceFinding
 from dataplatform.settings import Settings
-from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.reading.suggest import did_you_mean
 from opendata.wire.errors import InvalidInput, NotFound
 from opendata.wire.ids import parse_dataset_id
+from opendata.wire.words import counted
 
 
 @dataclass(frozen=True)

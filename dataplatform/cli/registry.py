@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.wire.errors import Corrupt
+from opendata.wire.words import counted
 
 if TYPE_CHECKING:
     from dataplatform.releases.ports import ReleasePorts

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import complete_reference
 from opendata.wire.errors import Corrupt, NotFound
+from opendata.wire.words import counted
 
 if TYPE_CHECKING:
     from dataplatform.releases.repair import Finding

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dataplatform.contracts.report import Finding, counted, not_evaluated
+from dataplatform.contracts.report import Finding, not_evaluated
 from dataplatform.contracts.thresholds import Metric, MetricThreshold
+from opendata.wire.words import counted
 
 FIRST_RELEASE = "first release: nothing to compare with"
 Fields = tuple[str, ...]

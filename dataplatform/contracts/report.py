@@ -18,6 +18,7 @@ from dataplatform.contracts.rules import Severity
 from dataplatform.contracts.values import EXACT_INTEGER_MAX
 from opendata.wire.codec import Wire
 from opendata.wire.errors import Corrupt
+from opendata.wire.words import counted
 
 SAMPLES_MAX: Final = 20
 TEXT_MAX_CHARS: Final = 500
@@ -140,11 +141,6 @@ def _cell(value: Any) -> str:
         return "null"
     text = str(value)
     return text if len(text) <= CELL_MAX_CHARS else f"{text[:CELL_MAX_CHARS]}…"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 row`, `1,200 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def not_evaluated(

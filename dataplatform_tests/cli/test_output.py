@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from opendata.cli.cells import clean, counted, plain, shown
+from opendata.cli.cells import clean, plain, shown
 from opendata.cli.output import Mode, Output
 from opendata.cli.table import cut, render, width
+from opendata.wire.words import counted
 
 CAPTURED = pytest.CaptureFixture[str]
 

@@ -13,6 +13,7 @@ import click
 
 from opendata.cli.output import Output, with_output
 from opendata.wire.errors import InvalidInput
+from opendata.wire.words import human_bytes
 
 DAY_SECONDS = 86_400
 
@@ -26,7 +27,6 @@ def cache() -> None:
 @with_output
 def info(out: Output) -> None:
     """Show where the cache is and what it holds."""
-    from opendata.reading.stats import human_bytes
 
     folder = _folder()
     files = list(_files(folder)) if folder else []
@@ -60,7 +60,6 @@ def info(out: Output) -> None:
 @with_output
 def clear(out: Output, days: int | None) -> None:
     """Empty the cache; downloads that run now go on."""
-    from opendata.reading.stats import human_bytes
 
     folder = _folder()
     if folder is None:

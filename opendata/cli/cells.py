@@ -38,11 +38,6 @@ def shown(value: Any) -> str:
     return clean(_BREAKS.sub(" ", str(value)))
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 row`, `1,200 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def plain(value: Any) -> Any:
     """A value as JSON types: times in ISO 8601, NaN and infinity as null, bytes in base64."""
     if value is None or isinstance(value, bool | int | str):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import dataset_argument
 from opendata.cli.releases import row_changes
+from opendata.wire.words import counted
 
 if TYPE_CHECKING:
     from opendata.reading.listing import ReleaseInfo

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from opendata.cli.cells import counted
 from opendata.cli.commands import INSTALL_HINT, load_target, platform_is_installed, platform_targets
 from opendata.cli.output import Output, with_output
 from opendata.wire.errors import NotFound, OpenDataError, Rejected
+from opendata.wire.words import counted
 
 if TYPE_CHECKING:
     from opendata._settings import Settings

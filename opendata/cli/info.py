@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import reference_argument
+from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
     from opendata.wire.manifest import Manifest
@@ -58,7 +58,6 @@ def _show(out: Output, facts: dict[str, Any], manifest: Manifest) -> None:
 
 def _facts(facts: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, object]]:
     from opendata import _card
-    from opendata.reading.stats import human_bytes
 
     source = facts.get("source") if isinstance(facts.get("source"), dict) else {}
     yield "id", f"{manifest.id}@{manifest.release}"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opendata.cli.cells import counted
 from opendata.cli.output import Mode, Output, with_output
 from opendata.cli.references import reference_argument
 from opendata.wire.errors import InvalidInput
+from opendata.wire.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,8 +18,9 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from opendata.cli.cells import clean, counted, plain
+from opendata.cli.cells import clean, plain
 from opendata.cli.table import render
+from opendata.wire.words import counted
 
 R = TypeVar("R")
 

@@ -8,6 +8,7 @@ import click
 
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import dataset_argument
+from opendata.wire.words import human_bytes
 
 if TYPE_CHECKING:
     from opendata.reading.listing import ReleaseInfo
@@ -32,7 +33,6 @@ def releases(out: Output, dataset: str) -> None:
 
 
 def _row(release: ReleaseInfo) -> list[object]:
-    from opendata.reading.stats import human_bytes
 
     return [
         release.release,

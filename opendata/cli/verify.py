@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opendata.cli.cells import counted
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import complete_reference
 from opendata.wire.errors import InvalidInput, NotFound, Rejected
+from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
     from opendata._settings import Settings
@@ -79,7 +79,6 @@ def _verify(
 
 
 def _show(out: Output, found: list[Verification]) -> None:
-    from opendata.reading.stats import human_bytes
 
     for one in found:
         amount = f"{counted(one.objects, 'object')}, {human_bytes(one.bytes)}"

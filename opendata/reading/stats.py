@@ -10,6 +10,7 @@ from typing import Any
 from opendata.reading.ahead import give_way
 from opendata.stores.port import Blob, ObjectReader
 from opendata.stores.ranges import merge_ranges
+from opendata.wire.words import counted, human_bytes
 
 
 @dataclass
@@ -75,8 +76,8 @@ class ReadStats:
         return (
             f"read {self.shards_read} of {shards} shards, {self.row_groups_read} of {groups} row "
             f"groups, {human_bytes(self.bytes_read)} of {human_bytes(self.bytes_total)} in "
-            f"{self.requests} requests, {self.seconds:.2f} s; verified by {self.verified}"
-            + ("; offline, from the cache" if self.offline else "")
+            f"{counted(self.requests, 'request')}, {self.seconds:.2f} s; "
+            f"verified by {self.verified}" + ("; offline, from the cache" if self.offline else "")
         )
 
 
@@ -144,13 +145,3 @@ class CountedReader:
         with self._lock:
             self._arrived += count_bytes
         self._stats.arrive(count_bytes)
-
-
-def human_bytes(count: int) -> str:
-    """Bytes as a person reads them: `1.2 MB`."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

@@ -35,10 +35,11 @@ from dataplatform.contracts.model import (
     UniqueRule,
 )
 from dataplatform.contracts.profile import Profile
-from dataplatform.contracts.report import SAMPLES_MAX, Finding, Report, counted, not_evaluated
+from dataplatform.contracts.report import SAMPLES_MAX, Finding, Report, not_evaluated
 from dataplatform.contracts.schema_fit import check_fields
 from dataplatform.contracts.shard_facts import KnownShard
 from opendata.wire.errors import OpenDataError
+from opendata.wire.words import counted
 
 
 class DuckDBContractEngine:

@@ -17,7 +17,8 @@ from dataplatform.adapters.duckdb.repetition import (
 from dataplatform.adapters.duckdb.session import Session
 from dataplatform.adapters.duckdb.table import Table
 from dataplatform.contracts.model import MonotonicRule, Severity, UniqueRule
-from dataplatform.contracts.report import SAMPLES_MAX, Finding, counted
+from dataplatform.contracts.report import SAMPLES_MAX, Finding
+from opendata.wire.words import counted
 
 KEY_HINT: Final = "drop repeated rows, or name the fields that tell rows apart"
 

@@ -18,8 +18,9 @@ from dataplatform.adapters.contract_engine.guarded import Job, Outcome, UserRule
 from dataplatform.adapters.duckdb.session import Limits
 from dataplatform.adapters.duckdb.table import Table
 from dataplatform.contracts.model import CrossFieldRule, CustomRule
-from dataplatform.contracts.report import Finding, counted, not_evaluated
+from dataplatform.contracts.report import Finding, not_evaluated
 from opendata.wire.codec import read_wire
+from opendata.wire.words import counted
 
 START_SECONDS: Final = 30
 REASON_MAX_CHARS: Final = 300

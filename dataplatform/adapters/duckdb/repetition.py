@@ -12,7 +12,8 @@ from typing import Any, Literal
 from dataplatform.adapters.duckdb.session import Session
 from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import name, names
-from dataplatform.contracts.report import SAMPLES_MAX, counted
+from dataplatform.contracts.report import SAMPLES_MAX
+from opendata.wire.words import counted
 
 
 @dataclass(frozen=True)

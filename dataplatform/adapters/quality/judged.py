@@ -13,8 +13,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from dataplatform.contracts.model import ExpectationSpec
-from dataplatform.contracts.report import SAMPLES_MAX, Finding, counted, json_value, not_evaluated
+from dataplatform.contracts.report import SAMPLES_MAX, Finding, json_value, not_evaluated
 from opendata.reading.type_names import plain_type
+from opendata.wire.words import counted
 
 SHOWN_MAX_CHARS: Final = 200
 

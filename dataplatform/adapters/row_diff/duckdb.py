@@ -14,9 +14,10 @@ from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
 from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import name, names
 from dataplatform.adapters.row_diff.sides import Sides, open_sides
-from dataplatform.contracts.report import SAMPLES_MAX, counted
+from dataplatform.contracts.report import SAMPLES_MAX
 from dataplatform.releases.differ import RowDiff
 from opendata.wire.errors import Rejected
+from opendata.wire.words import counted
 
 AMBIGUOUS: Final = "ambiguous_keys"
 
