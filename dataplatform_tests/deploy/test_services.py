@@ -156,7 +156,9 @@ def test_a_run_that_died_with_its_machine_is_settled_after_the_next_start(
     [outcome] = eventually(lambda: site.outcomes("ns/machine-goes"), "the outcome is recorded")
     assert (outcome.outcome, outcome.run_id) == ("failed", run)
     let_go(services, "ns/machine-goes", 9.0)
-    again = services.room.launch_dataset("ns/machine-goes")
+    again = eventually(
+        lambda: services.room.tags(run).get("dagster/auto_retry_run_id"), "it is begun once more"
+    )
     assert services.room.status_at_end(again) == "SUCCESS"
     assert values("ns/machine-goes") == [9.0]
 

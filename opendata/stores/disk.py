@@ -125,6 +125,16 @@ def read_at(file: int, offset: int, length: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
+def leads_through_link(folder: str, key: str) -> bool:
+    """Whether anything on the way from `folder` to the file is a symbolic link."""
+    at = folder
+    for part in key.split("/"):
+        at = os.path.join(at, part)
+        if os.path.islink(at):
+            return True
+    return False
+
+
 def remove_abandoned(folder: str) -> None:
     """Remove temporary files whose writers were killed: old ones that nobody holds a lock on."""
     for entry in os.scandir(folder):

@@ -158,21 +158,13 @@ class FolderStore:
     def _path(self, key: str) -> str:
         """Where the object lies; refuses illegal keys and links."""
         path = self._joined(check_key(key))
-        if self._leads_through_link(key):
+        if disk.leads_through_link(self._root, key):
             raise Denied(
                 f"{key} in {self._url} leads through a symbolic link, which a store never follows",
                 code="link_in_store",
                 hint=f"replace the link by what it points to: ls -l {path}",
             )
         return path
-
-    def _leads_through_link(self, key: str) -> bool:
-        at = self._root
-        for part in key.split("/"):
-            at = os.path.join(at, part)
-            if os.path.islink(at):
-                return True
-        return False
 
     def _joined(self, key: str) -> str:
         """The same of a key that was looked at."""
