@@ -24,6 +24,7 @@ class RememberingReader:
     def __init__(self, reader: ObjectReader, cache: Cache) -> None:
         self._reader = reader
         self._cache = cache
+        self._is_remote: bool | None = None
         self.offline = False
 
     @property
@@ -52,7 +53,9 @@ class RememberingReader:
                 ) from error
             self.offline = True
             return Blob(data, "")
-        if self._reader.local_path(key) is None:
+        if self._is_remote is None:  # what was just read has a file here, or nothing ever has
+            self._is_remote = self._reader.local_path(key) is None
+        if self._is_remote:
             self._cache.remember(self._name(key), blob.data)
         return blob
 

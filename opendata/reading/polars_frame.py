@@ -54,6 +54,7 @@ _SAME: Mapping[pa.DataType, PolarsDataType] = {
 
 def polars_frame(selection: Selection) -> pl.DataFrame:
     """The selection's rows and columns."""
+    pl.thread_pool_size()  # starts polars' threads: they come up while the shards are looked up
     names = selection.query.columns
     _refuse_twice(names)
     kinds = {field.name: _polars_type(field.type) for field in selection.wanted}

@@ -16,10 +16,13 @@ from opendata.wire.chunks import ColumnStats
 
 def may_match(query: BoundQuery, stats: Mapping[str, ColumnStats], row_count: int) -> bool:
     """Whether rows with these statistics may satisfy the query."""
-    return any(
-        all(_may_satisfy(predicate, stats, row_count) for predicate in conjunction)
-        for conjunction in query.alternatives
-    )
+    for conjunction in query.alternatives:
+        for predicate in conjunction:
+            if not _may_satisfy(predicate, stats, row_count):
+                break
+        else:
+            return True
+    return False
 
 
 def must_match(query: BoundQuery, stats: Mapping[str, ColumnStats]) -> bool:
