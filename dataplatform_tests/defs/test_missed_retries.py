@@ -17,6 +17,7 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, BACKFILL_ID_TAG, WILL_RETRY_TAG
 
 from dataplatform.defs.missed_retries import FAILURES_READ, missed_retries_sensor
+from dataplatform_tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.platform
 
@@ -32,9 +33,8 @@ def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """An instance of either storage that begins lost runs once more, as the project's does."""
     overrides: dict[str, Any] = {"run_retries": {"enabled": True, "max_retries": 1}}
     if request.param == "postgres":
-        address = request.getfixturevalue("postgres").create_database(f"missed_{uuid4().hex}")
-        driver = address.replace("postgresql:", "postgresql+psycopg2:")
-        overrides["storage"] = {"postgres": {"postgres_url": driver}}
+        server: PostgresServer = request.getfixturevalue("postgres")
+        overrides["storage"] = server.dagster_storage(f"missed_{uuid4().hex}")
     with dg.instance_for_test(overrides=overrides, temp_dir=str(tmp_path)) as instance:
         yield instance
 

@@ -62,9 +62,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any] | 
     if request.param == "sqlite":
         return None
     server: PostgresServer = request.getfixturevalue("postgres")
-    address = server.create_database(f"storm_{uuid4().hex}")
-    driver = address.replace("postgresql:", "postgresql+psycopg2:")  # the one of dagster-postgres
-    return {"postgres": {"postgres_url": driver}}
+    return server.dagster_storage(f"storm_{uuid4().hex}")
 
 
 def write_storm(site: Site, count: int, cron: str) -> list[str]:

@@ -69,6 +69,11 @@ class PostgresServer:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
+    def dagster_storage(self, database: str) -> dict[str, Any]:
+        """What `dagster.yaml` says of a storage in a new database of that name."""
+        driver = self.create_database(database).replace("postgresql:", "postgresql+psycopg2:")
+        return {"postgres": {"postgres_url": driver}}
+
     def stop(self) -> None:
         """End it; whoever is connected is cut off."""
         _stop(self.process)
