@@ -18,7 +18,9 @@ from dataplatform.cli.indexing import build_index
 from dataplatform.cli.place import UNSIGNED, find_settings, prepare_store, unsigned_hint
 from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushing import PushRequest, push_rows
-from dataplatform.cli.verbs import diff_datasets, rollback, semver_compare
+from dataplatform.cli.verbs.differences import diff_datasets
+from dataplatform.cli.verbs.moves import rollback
+from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id

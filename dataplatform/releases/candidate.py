@@ -22,6 +22,7 @@ from opendata.wire.manifest import (
     FieldEntry,
     FileEntry,
     Freeze,
+    IndexEntry,
     Integrity,
     Manifest,
     Versioning,
@@ -47,7 +48,12 @@ class SourceBytes(Wire):
 
 
 class Candidate(Wire):
-    """What freezing turns into a manifest; see `Manifest` for the fields that both share."""
+    """What freezing turns into a manifest; see `Manifest` for the fields that both share.
+
+    `patch` is the object of the patch that made it out of the release before it, if one did.
+    """
+
+    ADDED_LATER = ("indexes", "quarantine", "patch")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -66,6 +72,9 @@ class Candidate(Wire):
     time_column: str | None = None
     shard: str = "none"
     readme: str | None = None
+    indexes: tuple[IndexEntry, ...] = ()
+    quarantine: str | None = None
+    patch: str | None = None
     format: str = CANDIDATE_FORMAT
 
 
@@ -127,6 +136,8 @@ def as_manifest(candidate: Candidate, digest: str) -> Manifest:
         shard=candidate.shard,
         readme=candidate.readme,
         preview=candidate.preview,
+        indexes=candidate.indexes,
+        quarantine=candidate.quarantine,
     )
 
 

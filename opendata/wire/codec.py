@@ -8,7 +8,7 @@ writer wrote. Values are `msgspec` structs: frozen, typed, and absent where None
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import msgspec
 
@@ -24,11 +24,20 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # Type checkers do not see that a struct's subclasses are frozen and keyword-only as it is.
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """Base of every stored value."""
+    """Base of every stored value.
+
+    `ADDED_LATER` names fields that came after values without them had been stored: they are
+    written only where they say something, so what was stored before is still written the same.
+    """
+
+    ADDED_LATER: ClassVar[tuple[str, ...]] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The value as plain JSON types."""
         value: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
+        for name in self.ADDED_LATER:
+            if not value[name]:
+                del value[name]
         return value
 
     def to_bytes(self) -> bytes:

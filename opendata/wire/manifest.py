@@ -51,6 +51,21 @@ class FieldEntry(Wire):
     aliases: tuple[str, ...] = ()
 
 
+class IndexEntry(Wire):
+    """A secondary index of a release: which shards hold which values of `keys` (S4-18, S4-47).
+
+    `path` is the key of its object. `until` is set where it is written beside its successor for
+    readers that know only this one (S4-64): the first schema version that will be without it.
+    """
+
+    keys: tuple[str, ...]
+    path: str
+    sha256: str
+    size_bytes: int
+    row_count: int
+    until: str | None = None
+
+
 class Versioning(Wire):
     """S4-65…S4-69. `prev_release` is the release that was current when this one was frozen."""
 
@@ -102,8 +117,12 @@ class Manifest(Wire):
     """One frozen release. See the module's charter for what its hash covers.
 
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
-    platform sections of its `opendata.yaml`; `reports`, `readme` and `preview` are object keys.
+    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
+    that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
+    from a former unit or reference to the present one (S4-62).
     """
+
+    ADDED_LATER = ("indexes", "transforms", "quarantine")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -125,6 +144,9 @@ class Manifest(Wire):
     shard: str = "none"
     readme: str | None = None
     preview: str | None = None
+    indexes: tuple[IndexEntry, ...] = ()
+    transforms: tuple[dict[str, Any], ...] = ()
+    quarantine: str | None = None
     format: str = MANIFEST_FORMAT
 
     @property
@@ -148,9 +170,11 @@ decoder_of(Manifest)
 
 
 def named_objects(manifest: Manifest) -> list[str]:
-    """The keys of all objects that a manifest names beside its files: reports, README, preview."""
+    """The keys of all objects that a manifest names beside its files and their chunk lists."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
-    return [*reports, *(key for key in (manifest.readme, manifest.preview) if key is not None)]
+    single = (manifest.readme, manifest.preview, manifest.quarantine)
+    indexes = [index.path for index in manifest.indexes]
+    return [*reports, *indexes, *(key for key in single if key is not None)]
 
 
 def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:
