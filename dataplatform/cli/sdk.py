@@ -19,7 +19,8 @@ from dataplatform.cli.place import UNSIGNED, find_settings, prepare_store, unsig
 from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushing import PushRequest, push_rows
 from dataplatform.cli.verbs.differences import diff_datasets
-from dataplatform.cli.verbs.moves import rollback
+from dataplatform.cli.verbs.freezing import freeze_release
+from dataplatform.cli.verbs.moves import rollback, yank
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.wiring import from_settings
@@ -141,9 +142,10 @@ releases = ReleaseVerbs(
             release_flow.quality_metrics,
             build_index,
             release_flow.sign_data,
-            release_flow.freeze_release,
+            freeze_release,
             release_flow.publish_release,
             rollback,
+            yank,
         )
     }
 )

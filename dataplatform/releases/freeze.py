@@ -20,6 +20,7 @@ from dataplatform.releases.earlier import (
     readable_release,
     refuse_what_was_rolled_back,
 )
+from dataplatform.releases.lines import beside_closed_line, closed_by
 from dataplatform.releases.number import Numbers, next_numbers
 from dataplatform.releases.objects import JSON
 from dataplatform.releases.ports import ReleasePorts, Signer
@@ -97,8 +98,9 @@ def preview_freeze(
     current = read_current(ports.store, dataset)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
-    versioning = current.manifest.versioning if current else None
-    return change, next_numbers(change, versioning, _declared(settings))
+    versioning, declared = current.manifest.versioning if current else None, _declared(settings)
+    numbers = next_numbers(change, versioning, declared)
+    return change, beside_closed_line(numbers, closed_by(ports, current), declared)
 
 
 def _declared(settings: ReleaseSettings) -> Version | None:
@@ -115,10 +117,12 @@ def _take_number(
     *,
     force: bool,
 ) -> Frozen:
-    versioning = current.manifest.versioning if current else None
+    versioning, declared = current.manifest.versioning if current else None, _declared(settings)
+    closed = closed_by(ports, current)
     taken: set[Version] = set()
     for _ in range(FREEZE_TRIES):
-        numbers = next_numbers(change, versioning, _declared(settings), taken)
+        numbers = next_numbers(change, versioning, declared, taken)
+        numbers = beside_closed_line(numbers, closed, declared, taken)
         version = numbers.data_release
         if ports.store.stat(keys.release_key(dataset, version)) is None:
             manifest = _seal(draft, numbers, settings, ports.now(), ports.signer)

@@ -6,7 +6,7 @@ gathered in `ReleasePorts` because every verb of this folder takes some of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,9 @@ from dataplatform.releases.interval import Interval
 from opendata.reading.signature import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 from opendata.wire.chunks import ChunkList
+from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import FileEntry, Manifest
+from opendata.wire.version import Version
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,23 @@ class Signer(Protocol):
 
 
 @dataclass(frozen=True)
+class Usage:
+    """One user of a release: what kind it is, its name, and the release of ours that it read."""
+
+    kind: str
+    name: str
+    release: str
+
+
+class FindUsages(Protocol):
+    """Whoever keeps a record of what was read: bundles that lock releases, runs that trained."""
+
+    def __call__(self, dataset: DatasetId, versions: Collection[Version]) -> Sequence[Usage]:
+        """Its users of these releases."""
+        ...
+
+
+@dataclass(frozen=True)
 class ReleasePorts:
     """Everything that the verbs of this folder act through."""
 
@@ -177,6 +196,8 @@ class ReleasePorts:
     segments: SegmentIndexer
     now: Callable[[], datetime]
     signer: Signer | None = None
+    usages: tuple[FindUsages, ...] = ()
+    """Who else, beside the data sets of the store, knows what was read."""
     keep_shard: Callable[[FileEntry, LocalFile], None] = lambda entry, file: None
     """Told of every shard that was stored, whose bytes are at hand and hashed, so that
     `shard_path` need not hash or fetch them again."""
