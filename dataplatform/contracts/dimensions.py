@@ -104,9 +104,7 @@ def field_names(expression: str) -> Iterator[str]:
     yield from _names(_tree(expression))
 
 
-def judge_dimensions(
-    rule: DimCheckRule, fields: Mapping[str, FieldUnit], units: Units
-) -> Finding:
+def judge_dimensions(rule: DimCheckRule, fields: Mapping[str, FieldUnit], units: Units) -> Finding:
     """Compare the dimension of a rule's field or expression with the one that it asks for."""
     try:
         asked = _rational(_asked(units, rule.equals or rule.dimension or ""))
@@ -210,9 +208,7 @@ def _names(node: ast.expr) -> Iterator[str]:
             raise ValueError(f"{ast.unparse(node)!r} cannot stand here; {_HINT}")
 
 
-def _of_node(
-    node: ast.expr, of_field: Callable[[str], dict[str, Fraction]]
-) -> dict[str, Fraction]:
+def _of_node(node: ast.expr, of_field: Callable[[str], dict[str, Fraction]]) -> dict[str, Fraction]:
     match node:
         case ast.Name(id=name) | ast.Constant(value=str() as name):
             return of_field(name)

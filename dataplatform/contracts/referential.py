@@ -1,7 +1,7 @@
 """The rule `referential`: values have to exist in a release of another data set (S4-43).
 
-Here belong its shape and the release that a verdict was reached with. Which release that is, is
-settled when a candidate is built and recorded among its inputs, so that the verdict can be repeated.
+Here belong its shape and the release that a verdict was reached with. Which release that is
+is settled when a candidate is built and recorded among its inputs, so that it can be repeated.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Finding(Wire):
     concerned. A rule that could not be evaluated is a finding that did not pass. `value` and
     `limit` are there where a rule compares a figure that is worth following over releases, `action`
     where the rule names one, and `quarantined` where rows were taken out because of it: those are
-    in no other count.
+    in no other count. `reference` is the release that values were looked up in.
     """
 
     rule: str
@@ -54,6 +54,7 @@ class Finding(Wire):
     limit: float | msgspec.UnsetType = msgspec.UNSET
     action: Action | msgspec.UnsetType = msgspec.UNSET
     quarantined: int | msgspec.UnsetType = msgspec.UNSET
+    reference: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def blocks(self) -> bool:
@@ -67,8 +68,9 @@ class Finding(Wire):
         if rule.action is None:
             return self
         hint = self.hint
-        if rule.quarantines and not self.passed:
-            hint = f"more than quarantine takes ({rule.quarantine_limit}); {hint or 'see why'}"
+        if rule.quarantines and self.failing:
+            limit = f"they were not taken out: quarantine takes at most {rule.quarantine_limit}"
+            hint = f"{limit}; {hint}" if hint else limit
         return msgspec.structs.replace(self, action=rule.action, hint=hint)
 
 

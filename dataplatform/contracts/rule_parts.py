@@ -211,5 +211,3 @@ def shortened(sql: str) -> str:
     """SQL as one short line, as labels show it."""
     line = " ".join(sql.split())
     return line if len(line) <= LABEL_MAX_CHARS else f"{line[:LABEL_MAX_CHARS]}…"
-
-
