@@ -13,10 +13,10 @@ from typing import Annotated, Final, Literal, Protocol
 
 from pydantic import AfterValidator, Field, model_validator
 
+from dataplatform.contracts.measures import Dimension, Measures
 from dataplatform.contracts.problems import Place
 from dataplatform.contracts.report import Finding, not_evaluated
 from dataplatform.contracts.rule_parts import FieldName, RuleBase, shortened
-from dataplatform.contracts.units import Dimension, Units
 
 EXPRESSION_MAX_CHARS: Final = 1_000
 EXPONENT_MAX: Final = 100
@@ -104,7 +104,9 @@ def field_names(expression: str) -> Iterator[str]:
     yield from _names(_tree(expression))
 
 
-def judge_dimensions(rule: DimCheckRule, fields: Mapping[str, FieldUnit], units: Units) -> Finding:
+def judge_dimensions(
+    rule: DimCheckRule, fields: Mapping[str, FieldUnit], units: Measures
+) -> Finding:
     """Compare the dimension of a rule's field or expression with the one that it asks for."""
     try:
         asked = _rational(_asked(units, rule.equals or rule.dimension or ""))
@@ -145,7 +147,7 @@ def _units_hint(rule: DimCheckRule, fields: Mapping[str, FieldUnit]) -> str:
     return f"the contract declares {told}; correct a unit, or the rule"
 
 
-def _asked(units: Units, text: str) -> Dimension:
+def _asked(units: Measures, text: str) -> Dimension:
     try:
         return units.dimension(text)
     except ValueError as error:
@@ -153,7 +155,7 @@ def _asked(units: Units, text: str) -> Dimension:
 
 
 def _dimension_of(
-    rule: DimCheckRule, fields: Mapping[str, FieldUnit], units: Units
+    rule: DimCheckRule, fields: Mapping[str, FieldUnit], units: Measures
 ) -> dict[str, Fraction]:
     def of_field(name: str) -> dict[str, Fraction]:
         field = fields.get(name)

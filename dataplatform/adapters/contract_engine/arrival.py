@@ -17,10 +17,10 @@ from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import name
 from dataplatform.contracts.arrival import FORMS, PARTS, ArrivalTimeRule, undeclared_forms
 from dataplatform.contracts.dimensions import FieldUnit
+from dataplatform.contracts.measures import Measures
 from dataplatform.contracts.model import Contract
 from dataplatform.contracts.report import SAMPLES_MAX, Finding, not_evaluated
 from dataplatform.contracts.rules import Severity
-from dataplatform.contracts.units import Units
 from opendata.wire.words import counted
 
 ROUNDING: Final = 1e-12
@@ -54,7 +54,7 @@ def arrival_finding(
     table: Table,
     rule: ArrivalTimeRule,
     fields: Mapping[str, FieldUnit],
-    units: Units,
+    units: Measures,
 ) -> Finding:
     """Every path of the table against the rule.
 
@@ -138,7 +138,7 @@ def _samples(session: Session, table: Table, rule: ArrivalTimeRule) -> list[dict
 
 
 def _factor(
-    rule: ArrivalTimeRule, fields: Mapping[str, FieldUnit], units: Units
+    rule: ArrivalTimeRule, fields: Mapping[str, FieldUnit], units: Measures
 ) -> tuple[float, str | None]:
     """What turns `ell / c_ref` into the unit of the arrival times, and why nothing does."""
     told = {

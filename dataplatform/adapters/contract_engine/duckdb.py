@@ -24,15 +24,15 @@ from dataplatform.adapters.contract_engine.row_rules import RowRule, nullability
 from dataplatform.adapters.contract_engine.scan import scan_of, scan_table
 from dataplatform.adapters.duckdb.session import Limits, locked_session
 from dataplatform.adapters.duckdb.table import Table, open_table
-from dataplatform.adapters.units.pint import PintUnits
+from dataplatform.adapters.units.measures import PintMeasures
 from dataplatform.contracts.engine import NOTHING_PINNED
+from dataplatform.contracts.measures import Measures
 from dataplatform.contracts.model import Contract, MetricThreshold
 from dataplatform.contracts.profile import Profile
 from dataplatform.contracts.referential import Pinned
 from dataplatform.contracts.report import Report
 from dataplatform.contracts.schema_fit import check_fields
 from dataplatform.contracts.shard_facts import KnownShard, facts_digest
-from dataplatform.contracts.units import Units
 
 
 class DuckDBContractEngine:
@@ -49,10 +49,10 @@ class DuckDBContractEngine:
         limits: Limits | None = None,
         *,
         user_seconds: float = 60,
-        units: Units | None = None,
+        units: Measures | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._units = units or PintUnits()
+        self._units = units or PintMeasures()
         self._user_limits = replace(self._limits, statement_seconds=user_seconds)
 
     def check(

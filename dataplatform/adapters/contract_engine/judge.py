@@ -23,6 +23,7 @@ from dataplatform.adapters.duckdb.session import Limits, Session
 from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import names
 from dataplatform.contracts.dimensions import judge_dimensions
+from dataplatform.contracts.measures import Measures
 from dataplatform.contracts.model import (
     ArrivalTimeRule,
     Contract,
@@ -37,7 +38,6 @@ from dataplatform.contracts.model import (
     UniqueRule,
 )
 from dataplatform.contracts.report import SAMPLES_MAX, Finding, not_evaluated
-from dataplatform.contracts.units import Units
 from opendata.wire.errors import OpenDataError
 from opendata.wire.words import counted
 
@@ -53,7 +53,7 @@ class Judge:
     orders: Orders
     plain: Mapping[CrossFieldRule, RowRule]
     references: References
-    units: Units
+    units: Measures
 
     def key(self) -> Iterator[Finding]:
         """The primary key's finding, where there is a key."""

@@ -1,4 +1,4 @@
-"""The port of units: what a unit measures, and how two of them convert.
+"""The port of measures: what a unit measures, and how two of them convert.
 
 Here belongs the interface. Comparing dimensions belongs to `dimensions`; the library of units is an
 adapter.
@@ -13,8 +13,8 @@ Dimension = Mapping[str, float]
 """Exponents by base, such as `{"[length]": 1, "[time]": -1}`; empty where there is no dimension."""
 
 
-class Units(Protocol):
-    """A registry of units and their dimensions."""
+class Measures(Protocol):
+    """What is known of units and their dimensions."""
 
     def dimension(self, text: str) -> Dimension:
         """The dimension of a unit (`m/s`), or of a dimension by name (`[length] / [time]`).
