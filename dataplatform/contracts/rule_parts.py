@@ -147,12 +147,10 @@ class RuleBase(BaseModel):
         """How many rows it may take out: a number, or a share such as `5%`."""
         return QUARANTINE_MAX if self.quarantine_max is None else self.quarantine_max
 
-    def may_take_out(self, rows: int, of: int) -> bool:
-        """Whether `rows` of a table's `of` rows are within its limit."""
+    def may_take_out(self, rows: int) -> int:
+        """How many of a table's `rows` are within its limit."""
         limit = self.quarantine_limit
-        if isinstance(limit, int):
-            return rows <= limit
-        return rows * 100 <= float(limit.removesuffix("%")) * of
+        return limit if isinstance(limit, int) else int(float(limit.removesuffix("%")) * rows / 100)
 
     def places(self) -> Iterator[tuple[Place, str]]:
         """Each field that it names, with the part of the rule that names it."""

@@ -6,6 +6,7 @@ cut out of the Parquet files themselves, so that nothing passes through another 
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,11 @@ import pyarrow.parquet as pq
 
 from dataplatform.adapters.contract_engine.obstacles import obstacle
 from dataplatform.adapters.contract_engine.one_pass import Question, ask
-from dataplatform.adapters.contract_engine.plain_rules import plain_rules
+from dataplatform.adapters.contract_engine.plain_rules import expression_rule, plain_rules
 from dataplatform.adapters.contract_engine.references import References
 from dataplatform.adapters.contract_engine.row_rules import RowRule, row_rule
-from dataplatform.adapters.duckdb.session import Session
+from dataplatform.adapters.contract_engine.user_rules import broken_places
+from dataplatform.adapters.duckdb.session import Limits, Session
 from dataplatform.adapters.duckdb.table import Table
 from dataplatform.adapters.duckdb.text import name, names
 from dataplatform.contracts.engine import REASON, RULE, SplitRows
@@ -97,12 +99,12 @@ class BrokenTable:
 
 
 def find_broken(
-    session: Session, table: Table, contract: Contract, references: References
+    session: Session, table: Table, contract: Contract, references: References, limits: Limits
 ) -> BrokenTable:
     """Look for the rows of every rule that quarantines, within its limit.
 
     A rule that cannot be judged, or finds more rows than it may take, takes none: the contract
-    check finds the same, and says so.
+    check finds the same, and says so. `limits` bound each statement that the contract brings.
     """
     conditions = _conditions(session, table, contract, references)
     questions = [Question({"rows": "count(*)"})]
@@ -119,14 +121,36 @@ def find_broken(
     session.execute(f'CREATE TEMP TABLE {PLACES} ("#file" BIGINT, "#row" BIGINT, rule INTEGER)')
     for (at, condition), answer in zip(conditions.items(), answers, strict=True):
         failing = 0 if isinstance(answer, OpenDataError) else answer["failing"]
-        if failing and contract.rules[at].may_take_out(failing, rows):
+        if 0 < failing <= contract.rules[at].may_take_out(rows):
             taken[at] = condition
             counts[condition.label] = counts.get(condition.label, 0) + failing
             session.execute(
                 f'INSERT INTO {PLACES} SELECT "#file", "#row", {at} FROM {table.rows_sql} '
                 f"WHERE {condition.breaks}"
             )
+    for at, condition, failing in _guarded(session, table, contract, rows, limits):
+        taken[at] = condition
+        counts[condition.label] = counts.get(condition.label, 0) + failing
     return BrokenTable(session, table, rows, counts, taken, _starts(table))
+
+
+def _guarded(
+    session: Session, table: Table, contract: Contract, rows: int, limits: Limits
+) -> Iterator[tuple[int, RowRule, int]]:
+    """The rules that are SQL of the contract's own: judged in a process that can be ended."""
+    plain = plain_rules(session, table, contract)
+    rules = {
+        at: rule
+        for at, rule in enumerate(contract.rules)
+        if isinstance(rule, CrossFieldRule) and rule.quarantines and rule not in plain
+    }
+    if not rules:
+        return
+    with tempfile.TemporaryDirectory(prefix="opendata-places-") as folder:
+        for at, outcome, path in broken_places(table, rules, rows, limits, folder):
+            with session.named("found_places", pq.read_table(path)):
+                session.execute(f'INSERT INTO {PLACES} SELECT *, {at} FROM "found_places"')
+            yield at, expression_rule(rules[at], outcome.fields), outcome.failing
 
 
 def _conditions(

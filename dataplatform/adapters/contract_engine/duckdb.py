@@ -108,7 +108,7 @@ class DuckDBContractEngine:
             table.opened(session),
             references.opened(session),
         ):
-            yield find_broken(session, table, contract, references)
+            yield find_broken(session, table, contract, references, self._user_limits)
 
     def profile(
         self,
