@@ -61,7 +61,14 @@ def _mixed(samples: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def show_warnings(out: Output, checked: Checked) -> None:
-    """What the gates found and let pass."""
+    """What the gates found and let pass, and what was taken out before they looked."""
+    candidate = checked.built.candidate
+    if aside := candidate.quarantined:
+        by_rule = ", ".join(f"{rule}: {rows:,}" for rule, rows in aside.rules.items())
+        out.warn(
+            f"{counted(aside.file.row_count, 'row')} in quarantine ({by_rule})",
+            f"od quarantine {candidate.id} shows them, once this is published",
+        )
     for report in (checked.contract, checked.quality):
         for finding in report.warnings:
             out.warn(f"{report.gate}: {finding.rule}: {finding.message}", finding.hint)

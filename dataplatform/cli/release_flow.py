@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.cli.frames import as_reader
 from dataplatform.cli.place import find_settings
@@ -28,6 +30,7 @@ from dataplatform.cli.pushing import PushRequest, pushed_definition
 from dataplatform.contracts.model import Contract, Severity
 from dataplatform.contracts.report import Report
 from dataplatform.releases.build import Built
+from dataplatform.releases.candidate import InputRelease
 from dataplatform.releases.chain import require_passed
 from dataplatform.releases.derive import derive_copies
 from dataplatform.releases.draft import with_provenance, with_version
@@ -35,6 +38,8 @@ from dataplatform.releases.freeze import Unchanged, freeze_candidate, preview_fr
 from dataplatform.releases.gate import gate_candidate
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.publish import publish_release as publish
+from dataplatform.releases.quarantine import with_quarantined
+from dataplatform.releases.references import pinned_tables
 from dataplatform.releases.run import build_pushed
 from dataplatform.releases.trace import RunReference
 from dataplatform.releases.validate import validate_candidate
@@ -237,13 +242,17 @@ def _validate_release(reference: str) -> Report:
         manifest = resolve(ports.store, parse_reference(reference)).manifest
         contract = Contract.model_validate(manifest.contract)
         files = [ports.shard_path(entry) for entry in manifest.files]
-        report, _ = ports.engine.check(files, contract, time=manifest.time_column)
-    return report
+        inputs = msgspec.convert(manifest.trace.get("inputs", []), tuple[InputRelease, ...])
+        pinned = pinned_tables(ports, contract, inputs)
+        report, _ = ports.engine.check(files, contract, time=manifest.time_column, pinned=pinned)
+    return with_quarantined(report, contract, manifest.quarantined)
 
 
 def _strict(report: Report) -> Report:
     findings = tuple(
-        replace(finding, severity=Severity.ERROR) if finding in report.warnings else finding
+        replace(finding, severity=Severity.ERROR, action=msgspec.UNSET)
+        if finding in report.warnings
+        else finding
         for finding in report.findings
     )
     return replace(report, findings=findings)

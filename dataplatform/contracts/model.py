@@ -27,13 +27,16 @@ from dataplatform.contracts.duration import Duration, parse_duration
 from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import raise_problems
 from dataplatform.contracts.rules import (
+    ArrivalTimeRule,
     CrossFieldRule,
     CustomRule,
+    DimCheckRule,
     EnumSetRule,
     FieldName,
     MonotonicRule,
     NotNullRule,
     RangeRule,
+    ReferentialRule,
     RegexRule,
     Rule,
     Severity,
@@ -51,9 +54,11 @@ from opendata.wire.errors import InvalidInput
 from opendata.wire.version import parse_version
 
 __all__ = [
+    "ArrivalTimeRule",
     "Contract",
     "CrossFieldRule",
     "CustomRule",
+    "DimCheckRule",
     "DriftOf",
     "EnumSetRule",
     "ExpectationSpec",
@@ -65,6 +70,7 @@ __all__ = [
     "NotNullRule",
     "QualityRule",
     "RangeRule",
+    "ReferentialRule",
     "RegexRule",
     "ReleaseSettings",
     "Rule",

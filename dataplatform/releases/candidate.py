@@ -25,6 +25,7 @@ from opendata.wire.manifest import (
     IndexEntry,
     Integrity,
     Manifest,
+    Quarantined,
     Versioning,
 )
 
@@ -53,7 +54,7 @@ class Candidate(Wire):
     `patch` is the object of the patch that made it out of the release before it, if one did.
     """
 
-    ADDED_LATER = ("indexes", "quarantine", "patch")
+    ADDED_LATER = ("indexes", "quarantine", "patch", "quarantined")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -75,6 +76,7 @@ class Candidate(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     quarantine: str | None = None
     patch: str | None = None
+    quarantined: Quarantined | None = None
     format: str = CANDIDATE_FORMAT
 
 
@@ -138,6 +140,7 @@ def as_manifest(candidate: Candidate, digest: str) -> Manifest:
         preview=candidate.preview,
         indexes=candidate.indexes,
         quarantine=candidate.quarantine,
+        quarantined=candidate.quarantined,
     )
 
 

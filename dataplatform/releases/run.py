@@ -30,6 +30,7 @@ from dataplatform.releases.chain import (
 from dataplatform.releases.describe import Ingredients
 from dataplatform.releases.pending import LastBuild, pending_candidate
 from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.references import pin_references
 from dataplatform.releases.trace import RunReference
 from opendata.reading.resolve import Release, read_current
 from opendata.wire.errors import NotFound, OpenDataError
@@ -64,10 +65,12 @@ def build(ports: ReleasePorts, producer: Producer, options: RunOptions, log: Log
 
     Raises:
         ProducerFailed, SourceUnavailable: classified.
-        NotFound: if an input was never published.
+        NotFound: if an input was never published, or a release that a rule refers to.
     """
     current = read_current(ports.store, producer.id)
     inputs = [_pinned(ports, name) for name in producer.definition.inputs]
+    beside = current.manifest if current else None
+    references = pin_references(ports, producer.definition, beside, inputs)
     request = _request(ports, producer, options, current, inputs)
     ingredients = Ingredients(
         definition=producer.definition,
@@ -80,7 +83,7 @@ def build(ports: ReleasePorts, producer: Producer, options: RunOptions, log: Log
         readme=producer.readme,
         current=current,
         preview_rows=options.preview_rows,
-        inputs=tuple(inputs),
+        inputs=(*inputs, *references),
         pending=_pending(ports, producer.id, options, current, log),
         in_parts=options.in_parts,
     )
@@ -111,12 +114,15 @@ def build_pushed(
     log: Log = lambda level, line: None,
 ) -> Built:
     """Stage data at hand under a definition (`od push`, S1-56)."""
+    current = read_current(ports.store, definition.id)
+    beside = current.manifest if current else None
     ingredients = Ingredients(
         definition=definition,
         code={"pushed": True, "repo": definition.repo},
         readme=readme,
-        current=read_current(ports.store, definition.id),
+        current=current,
         preview_rows=preview_rows,
+        inputs=tuple(pin_references(ports, definition, beside, ())),
     )
     return build_from_batches(ports, ingredients, batches, {"pyarrow": pa.__version__}, log)
 

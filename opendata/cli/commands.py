@@ -34,6 +34,9 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "info": CommandEntry("Show what there is to know of a data set", "opendata.cli.info:info"),
         "preview": CommandEntry("Show the first rows", "opendata.cli.preview:preview"),
         "load": CommandEntry("Read rows: show, count, save them", "opendata.cli.load:load"),
+        "quarantine": CommandEntry(
+            "Show the rows that rules took out", "opendata.cli.quarantine:quarantine"
+        ),
         "releases": CommandEntry(
             "List the releases of a data set", "opendata.cli.releases:releases"
         ),

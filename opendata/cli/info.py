@@ -70,6 +70,9 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, obj
     yield "coverage", _card.coverage_of(manifest)
     yield "rows", f"{manifest.row_count:,}"
     yield "size", f"{human_bytes(manifest.size_bytes)} in {counted(len(manifest.files), 'shard')}"
+    if aside := manifest.quarantined:
+        by_rule = ", ".join(f"{rule}: {rows:,}" for rule, rows in aside.rules.items())
+        yield "quarantine", f"{counted(aside.file.row_count, 'row')} ({by_rule})"
     yield "updated", facts.get("updated_at")
     yield "health", _card.health_of(facts)
     yield "freeze", _freeze(facts["freeze"])

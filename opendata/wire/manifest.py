@@ -66,6 +66,16 @@ class IndexEntry(Wire):
     until: str | None = None
 
 
+class Quarantined(Wire):
+    """The rows that rules took out of a release: their file, and how many each rule took.
+
+    A row that breaks two rules is counted by both, so `file.row_count` may be less than their sum.
+    """
+
+    file: FileEntry
+    rules: dict[str, int]
+
+
 class Versioning(Wire):
     """S4-65…S4-69. `prev_release` is the release that was current when this one was frozen."""
 
@@ -119,10 +129,11 @@ class Manifest(Wire):
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
     platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
     that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
-    from a former unit or reference to the present one (S4-62).
+    from a former unit or reference to the present one (S4-62). `quarantined` tells what a reader of
+    the quarantine needs.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine")
+    ADDED_LATER = ("indexes", "transforms", "quarantine", "quarantined")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -147,6 +158,7 @@ class Manifest(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
     quarantine: str | None = None
+    quarantined: Quarantined | None = None
     format: str = MANIFEST_FORMAT
 
     @property
@@ -172,7 +184,8 @@ decoder_of(Manifest)
 def named_objects(manifest: Manifest) -> list[str]:
     """The keys of all objects that a manifest names beside its files and their chunk lists."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
-    single = (manifest.readme, manifest.preview, manifest.quarantine)
+    aside = manifest.quarantined.file.chunks if manifest.quarantined else None
+    single = (manifest.readme, manifest.preview, manifest.quarantine, aside)
     indexes = [index.path for index in manifest.indexes]
     return [*reports, *indexes, *(key for key in single if key is not None)]
 
