@@ -22,7 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from dataplatform.contracts.consistency import field_problems, rule_problems
+from dataplatform.contracts.consistency import coordinate_problems, field_problems, rule_problems
+from dataplatform.contracts.coordinates import CoordinateReference
 from dataplatform.contracts.duration import Duration, parse_duration
 from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import raise_problems
@@ -105,10 +106,11 @@ SinceDay = Annotated[date, BeforeValidator(_day)]
 
 
 class Contract(BaseModel):
-    """Fields, key and rules of a data set.
+    """Fields, key, rules and reference system of a data set.
 
     A contract without fields leaves the columns open (the first release's schema fills them in);
-    fields of the primary key are never nullable, whatever was written.
+    fields of the primary key are never nullable, whatever was written. `crs` is what the
+    coordinates are in, where the rows have some.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,6 +119,7 @@ class Contract(BaseModel):
     primary_key: tuple[FieldName, ...] = ()
     fields: tuple[FieldSpec, ...] = ()
     rules: tuple[Rule, ...] = ()
+    crs: CoordinateReference | None = None
 
     @field_validator("fields")
     @classmethod
@@ -133,6 +136,7 @@ class Contract(BaseModel):
             [
                 *field_problems(self.fields, self.primary_key),
                 *rule_problems(self.rules, self.fields),
+                *coordinate_problems(self.crs, self.fields),
             ],
         )
         return self
