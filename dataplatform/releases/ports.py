@@ -144,6 +144,18 @@ class SegmentIndexer(Protocol):
         ...
 
 
+class ReferenceSystems(Protocol):
+    """Knows the reference systems of coordinates by their authorities' codes."""
+
+    def knows(self, code: str) -> bool:
+        """Whether there is a reference system of that code."""
+        ...
+
+    def can_reproject(self, old: str, new: str) -> bool:
+        """Whether coordinates can be computed from the one system into the other and back."""
+        ...
+
+
 class Signer(Protocol):
     """Signs statements; the key never leaves the adapter."""
 
@@ -173,6 +185,7 @@ class ReleasePorts:
     differ: RowDiffer
     shard_path: Callable[[FileEntry], str]
     same_dimension: Callable[[str, str], bool]
+    reference_systems: ReferenceSystems
     probe: QueryProbe
     segments: SegmentIndexer
     now: Callable[[], datetime]

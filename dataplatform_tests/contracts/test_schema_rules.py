@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dataplatform.adapters.crs.pyproj import can_reproject
+from dataplatform.adapters.crs.pyproj import ProjSystems
 from dataplatform.adapters.units.pint import same_dimension
 from dataplatform.contracts.evolve import SchemaDiff, diff_schema
 from dataplatform.contracts.model import Contract
@@ -202,7 +202,7 @@ def judged(old: dict[str, Any], new: dict[str, Any]) -> SchemaDiff:
         Contract.model_validate(old),
         Contract.model_validate(new),
         same_dimension=same_dimension,
-        can_reproject=can_reproject,
+        can_reproject=ProjSystems().can_reproject,
     )
 
 

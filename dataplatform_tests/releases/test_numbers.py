@@ -12,7 +12,7 @@ from dataplatform.contracts.evolve import diff_schema
 from dataplatform.contracts.model import Contract
 from dataplatform.errors import BreakingChange
 from dataplatform.releases.compare import Comparison
-from dataplatform.releases.number import next_numbers
+from dataplatform.releases.number import Taken, next_numbers
 from opendata.wire.errors import Rejected
 from opendata.wire.manifest import Versioning
 from opendata.wire.version import FIRST_VERSION, Bump, Version, parse_version
@@ -45,7 +45,8 @@ def numbers(
     if current is not None:
         versioning = Versioning(data_release=current[0], schema_version=current[1])
     version = parse_version(declared) if declared else None
-    found = next_numbers(what, versioning, version, {parse_version(text) for text in taken})
+    others = Taken(frozenset(parse_version(text) for text in taken))
+    found = next_numbers(what, versioning, version, others)
     return str(found.data_release), str(found.schema_version)
 
 
@@ -114,7 +115,7 @@ def test_the_number_is_new_later_and_far_enough(
     what: Comparison, current: Version, taken: set[Version]
 ) -> None:
     versioning = Versioning(data_release=str(current), schema_version=str(FIRST_VERSION))
-    found = next_numbers(what, versioning, None, taken).data_release
+    found = next_numbers(what, versioning, None, Taken(frozenset(taken))).data_release
     assert found > current
     assert found not in taken
     assert found >= current.bumped(what.data_bump)

@@ -66,6 +66,18 @@ class IndexEntry(Wire):
     until: str | None = None
 
 
+class PromiseEntry(Wire):
+    """What an earlier schema version of the same major promised (S4-13, S4-14): its contract.
+
+    `release` is the last release that had this schema version when it was superseded; `contract` is
+    the key of the contract's canonical JSON.
+    """
+
+    schema_version: str
+    release: str
+    contract: str
+
+
 class Versioning(Wire):
     """S4-65…S4-69. `prev_release` is the release that was current when this one was frozen."""
 
@@ -119,10 +131,11 @@ class Manifest(Wire):
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
     platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
     that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
-    from a former unit or reference to the present one (S4-62).
+    from a former unit or reference to the present one (S4-62). `promises` are the earlier schema
+    versions whose readers it keeps.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine")
+    ADDED_LATER = ("indexes", "transforms", "quarantine", "promises")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -147,6 +160,7 @@ class Manifest(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
     quarantine: str | None = None
+    promises: tuple[PromiseEntry, ...] = ()
     format: str = MANIFEST_FORMAT
 
     @property
@@ -174,7 +188,8 @@ def named_objects(manifest: Manifest) -> list[str]:
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
     single = (manifest.readme, manifest.preview, manifest.quarantine)
     indexes = [index.path for index in manifest.indexes]
-    return [*reports, *indexes, *(key for key in single if key is not None)]
+    promises = [promise.contract for promise in manifest.promises]
+    return [*reports, *indexes, *promises, *(key for key in single if key is not None)]
 
 
 def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:

@@ -13,31 +13,27 @@ from typing import Any
 from opendata.wire.errors import Unavailable
 
 
-@lru_cache(maxsize=256)
-def knows_system(code: str) -> bool:
-    """Whether there is a reference system of that code.
+class ProjSystems:
+    """The reference systems that PROJ knows; implements `ReferenceSystems`.
 
-    Raises:
-        Unavailable: if pyproj is not installed.
+    Everything raises Unavailable where pyproj is not installed.
     """
-    pyproj = _pyproj()
-    try:
-        pyproj.CRS.from_user_input(code)
-    except pyproj.exceptions.CRSError:
-        return False
-    return True
+
+    def knows(self, code: str) -> bool:
+        """Whether there is a reference system of that code."""
+        return _system(code) is not None
+
+    def can_reproject(self, old: str, new: str) -> bool:
+        """Whether coordinates can be computed from the one system into the other and back (S4-26).
+
+        A mere guess (PROJ's ballpark operations, which leave a change of datum out) does not count,
+        and neither does a system of heights or of time.
+        """
+        return _can_reproject(old, new)
 
 
 @lru_cache(maxsize=256)
-def can_reproject(old: str, new: str) -> bool:
-    """Whether coordinates of the one system can be computed from the other's and back (S4-26).
-
-    A mere guess (PROJ's ballpark operations, which leave a change of datum out) does not count,
-    and neither does a system of heights or of time.
-
-    Raises:
-        Unavailable: if pyproj is not installed.
-    """
+def _can_reproject(old: str, new: str) -> bool:
     if not (_is_of_places(old) and _is_of_places(new)):
         return False
     pyproj = _pyproj()
@@ -53,12 +49,20 @@ def can_reproject(old: str, new: str) -> bool:
     return bool(ways) and all(way.has_inverse for way in ways)
 
 
+@lru_cache(maxsize=256)
+def _system(code: str) -> Any:
+    """PROJ's system of that code, or None."""
+    pyproj = _pyproj()
+    try:
+        return pyproj.CRS.from_user_input(code)
+    except pyproj.exceptions.CRSError:
+        return None
+
+
 def _is_of_places(code: str) -> bool:
     """Whether a system gives places on the earth, which heights alone and times do not."""
-    if not knows_system(code):
-        return False
-    system = _pyproj().CRS.from_user_input(code)
-    return bool(system.is_geographic or system.is_projected)
+    system = _system(code)
+    return system is not None and bool(system.is_geographic or system.is_projected)
 
 
 def _pyproj() -> Any:

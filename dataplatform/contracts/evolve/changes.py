@@ -75,6 +75,24 @@ class SchemaDiff:
         return tuple(change.breaking for change in self.changes if change.breaking)
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """What asks for the bump, in a few words each."""
+        kinds = (
+            (self.fields_add, "{field} is new"),
+            (self.fields_drop, "{field} is called {new}"),
+            (self.type_change, "{field} became {new}"),
+            (self.unit_change, "{field} is in {new}"),
+            (self.constraint_change, "{constraint} of {field} changed"),
+        )
+        return tuple(
+            change.breaking
+            or words.format(field=change.field, new=change.new, constraint=change.constraint)
+            for changes, words in kinds
+            for change in changes
+            if change.bump is self.bump
+        )
+
+    @property
     def renames(self) -> dict[str, str]:
         """Former names and the fields that stand for them now."""
         return {c.field: c.new for c in self.fields_drop if c.adapter == "fields_alias"}
