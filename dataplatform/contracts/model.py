@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -76,6 +77,9 @@ __all__ = [
 ]
 
 
+INDEXES_MAX: Final = 32
+INDEX_KEYS_MAX: Final = 8
+INDEX_WINDOW_MAX: Final = 100
 # A year of fewer digits has no name that sorts.
 _FIRST_YEAR: Final = 1000
 
@@ -101,8 +105,17 @@ def _day(value: object) -> date:
     return day
 
 
+def _one_name_is_a_list_of_one(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 VersionText = Annotated[str, AfterValidator(_canonical_version)]
 SinceDay = Annotated[date, BeforeValidator(_day)]
+IndexKeys = Annotated[
+    tuple[FieldName, ...],
+    BeforeValidator(_one_name_is_a_list_of_one),
+    Field(min_length=1, max_length=INDEX_KEYS_MAX),
+]
 
 
 class Contract(BaseModel):
@@ -188,7 +201,8 @@ class ReleaseSettings(BaseModel):
     """How releases are frozen, cut and numbered.
 
     `since` tells where the partitions of a sharded data set begin; `version` declares the next
-    major.
+    major. `indexes` are the columns by which look-ups find their shards; one that is no longer
+    listed is written for `index_window` minor schema versions yet, for readers that use it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -200,6 +214,9 @@ class ReleaseSettings(BaseModel):
     stable_copy: StableCopy = StableCopy.AUTO
     reader_min: VersionText | None = None
     version: VersionText | None = None
+    # None where nothing is said, so that definitions that were stored before keep their digests.
+    indexes: Annotated[tuple[IndexKeys, ...], Field(max_length=INDEXES_MAX)] | None = None
+    index_window: Annotated[int, Field(ge=0, le=INDEX_WINDOW_MAX)] | None = None
 
 
 def _not_nullable(field: FieldSpec) -> FieldSpec:

@@ -28,6 +28,7 @@ from dataplatform.contracts.problems import raise_problems
 from dataplatform.contracts.rules import FieldName
 from dataplatform.contracts.values import one_line
 from dataplatform.datasets.consistency import (
+    index_problems,
     input_problems,
     quality_problems,
     repeats,
@@ -155,6 +156,7 @@ class DatasetDefinition(_Section):
             *window_problems(
                 self.schedule.window if self.schedule else None, self.inputs, self.release
             ),
+            *index_problems(self.contract, self.release),
             *input_problems(self.id, self.inputs),
             *repeats("inputs", self.inputs),
             *repeats("secrets", self.secrets),

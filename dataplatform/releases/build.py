@@ -20,12 +20,12 @@ from dataplatform.contracts.infer import complete_contract, with_fields_of
 from dataplatform.contracts.model import Contract
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producing import ProduceRequest
-from dataplatform.releases.arranging import UNDATED
 from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
 from dataplatform.releases.empty_part import no_rows, refuse_to_empty, schema_of_nothing
 from dataplatform.releases.interval import Interval, asked_interval
+from dataplatform.releases.key_index import with_indexes
 from dataplatform.releases.pace import Pace
 from dataplatform.releases.pending import generation_of
 from dataplatform.releases.ports import (
@@ -37,7 +37,7 @@ from dataplatform.releases.ports import (
 )
 from dataplatform.releases.preview import PreviewRows
 from dataplatform.releases.scratch import keeping, out_of_memory
-from dataplatform.releases.shards import reuse_of, store_shards
+from dataplatform.releases.shards import place_of, reuse_of, store_shards
 from opendata.reading.blocks import rechunk
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
@@ -252,7 +252,7 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     shards = store_shards(ports, intake.session)
     entries, new = [], set()
     with keeping(ingredients.definition.id):
-        for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
+        for shard in heapq.merge(carried, shards, key=lambda shard: place_of(shard.entry)):
             if shard.parquet is not None:
                 new.add(shard.entry.name)
             preview.offer(shard.head)
@@ -260,6 +260,7 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     candidate = describe_candidate(
         ports.store, ingredients, contract, arrangement, tuple(entries), preview, origin
     )
+    candidate = with_indexes(ports, candidate, ingredients)
     digest = stage_candidate(ports.store, candidate)
     generation = generation_of(ingredients.current)
     return Built(digest, candidate, len(new), frozenset(new), generation)
@@ -293,8 +294,3 @@ def _carried(
     for entry in entries:
         head = None if preview.is_full else session.head(ports.shard_path(entry))
         yield WrittenShard(entry, None, None, head)
-
-
-def _place(entry: FileEntry) -> tuple[bool, str]:
-    """Shards stand in the order of time, rows without a time last."""
-    return entry.name == UNDATED, entry.name

@@ -14,6 +14,7 @@ from dataplatform.contracts.evolve import SchemaDiff, diff_schema
 from dataplatform.contracts.model import Contract, ReleaseSettings
 from dataplatform.releases.candidate import Candidate
 from dataplatform.releases.differ import RowDiff
+from dataplatform.releases.index_change import IndexChange, change_of_indexes
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.promises import (
     broken_promises,
@@ -26,8 +27,6 @@ from dataplatform.releases.reprojection import require_known_system
 from opendata.wire.errors import Corrupt, NotFound
 from opendata.wire.manifest import FileEntry, Manifest
 from opendata.wire.version import Bump, parse_version
-
-_NO_INDEX_CHANGE: dict[str, list[str]] = {"Index_add": [], "Index_drop": [], "Index_rebuild": []}
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class Comparison:
     rows: RowDiff | None
     partition: tuple[str, str] | None = None
     older: tuple[str, ...] = ()
+    indexes: IndexChange = field(default_factory=IndexChange)
     about: tuple[str, ...] = ()
     content_changed: bool = True
     not_compared: str | None = None
@@ -61,7 +61,8 @@ class Comparison:
     @property
     def schema_bump(self) -> Bump:
         """How far the schema version moves."""
-        return Bump.MAJOR if self.partition or self.older else self.schema.bump
+        breaks = Bump.MAJOR if self.partition or self.older else Bump.NONE
+        return max(breaks, self.schema.bump, self.indexes.bump)
 
     @property
     def data_bump(self) -> Bump:
@@ -83,7 +84,7 @@ class Comparison:
         return {
             "diff_R": self._rows_json(),
             "diff_S": self.schema.to_json(),
-            "diff_I": {key: list(value) for key, value in _NO_INDEX_CHANGE.items()},
+            "diff_I": self.indexes.to_json(),
             "breaking": self.breaking,
             "bump": str(self.data_bump),
             "about": list(self.about),
@@ -125,11 +126,14 @@ def compare_candidate(
     contract = Contract.model_validate(candidate.contract)
     require_known_system(ports, contract)
     if current is None:
-        return Comparison(True, diff_schema(contract, contract), None)
+        indexes = IndexChange(entries=candidate.indexes)
+        return Comparison(True, diff_schema(contract, contract), None, indexes=indexes)
     delta = shard_delta(current.files, candidate.files)
     changed = bool(delta.old or delta.new)
     resharded = (current.shard, candidate.shard) if current.shard != candidate.shard else None
     schema, older = _compare_promises(ports, candidate, current)
+    bump = Bump.MAJOR if resharded or older else schema.bump
+    settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     rows = not_compared = None
     try:
         rows = _diff_rows(ports, candidate, current, contract, delta) if changed else None
@@ -141,6 +145,9 @@ def compare_candidate(
         rows=rows,
         partition=resharded,
         older=older,
+        indexes=change_of_indexes(
+            current, candidate, settings, renames=schema.renames, schema_bump=bump
+        ),
         about=_changed_fields(candidate, current),
         content_changed=changed,
         not_compared=not_compared,

@@ -187,6 +187,7 @@ def _draft(
         integrity=Integrity(hash_sha256=_UNFROZEN_HASH, content_hash=candidate.content_hash),
         freeze=Freeze(tag="", mode="soft", frozen_at=""),
         adapters=_adapters(current, change),
+        indexes=change.indexes.entries,
         transforms=carried_transforms(before, change.schema, breaking=change.breaking),
     )
 

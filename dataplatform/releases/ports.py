@@ -6,7 +6,7 @@ gathered in `ReleasePorts` because every verb of this folder takes some of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,6 +141,16 @@ class SegmentIndexer(Protocol):
             NotFound, InvalidInput: for a column that does not exist, or has no order.
             Corrupt: where a file is no readable Parquet.
         """
+        ...
+
+    def keys_by_group(self, path: str, keys: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        """Each row group's number, and the different keys in it, one group at a time."""
+        ...
+
+    def rows_naming(
+        self, path: str, column: str, values: Collection[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a file whose text column holds one of the values, a row group at a time."""
         ...
 
 

@@ -52,9 +52,11 @@ class FieldEntry(Wire):
 
 
 class IndexEntry(Wire):
-    """A secondary index of a release: which shards hold which values of `keys` (S4-18, S4-47).
+    """A secondary index of a release: which row groups of which shards hold which values of `keys`
+    (S4-18, S4-47).
 
-    `path` is the key of its object. `until` is set where it is written beside its successor for
+    `path` is the key of its object, a Parquet file sorted by `keys`, and `chunks` that of its chunk
+    list, as a shard has one. `until` is set where it is written beside its successor for
     readers that know only this one (S4-64): the first schema version that will be without it.
     """
 
@@ -63,6 +65,7 @@ class IndexEntry(Wire):
     sha256: str
     size_bytes: int
     row_count: int
+    chunks: str
     until: str | None = None
 
 
@@ -187,7 +190,7 @@ def named_objects(manifest: Manifest) -> list[str]:
     """The keys of all objects that a manifest names beside its files and their chunk lists."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
     single = (manifest.readme, manifest.preview, manifest.quarantine)
-    indexes = [index.path for index in manifest.indexes]
+    indexes = [key for index in manifest.indexes for key in (index.path, index.chunks)]
     promises = [promise.contract for promise in manifest.promises]
     return [*reports, *indexes, *promises, *(key for key in single if key is not None)]
 
