@@ -22,6 +22,7 @@ from dataplatform.cli.verbs.differences import diff_datasets
 from dataplatform.cli.verbs.moves import rollback
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.releases.chain import NothingNew, Released
+from dataplatform.releases.quarantine import sentence_about
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
 
@@ -83,6 +84,8 @@ def push(
     result = push_rows(platform, request, _warn, lambda step: None)
     if isinstance(result, Released) and platform.ports.signer is None:
         _warn(UNSIGNED, unsigned_hint(settings))
+    if aside := result.checked.built.candidate.quarantined:
+        _warn(sentence_about(aside), f'od.dataset("{reference}").quarantine shows them')
     return _pushed(result)
 
 
