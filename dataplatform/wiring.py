@@ -13,6 +13,7 @@ from functools import partial
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
+from dataplatform.adapters.crs.pyproj import ProjSystems
 from dataplatform.adapters.duckdb.session import Limits
 from dataplatform.adapters.producers.folder import ProducerFolder, git_commit
 from dataplatform.adapters.quality.great_expectations import GreatExpectations
@@ -108,6 +109,7 @@ def _ports(settings: Settings, store: ObjectStore, *, spills: str) -> ReleasePor
         shard_path=partial(_shard_path, store, cache),
         keep_shard=partial(_keep_shard, store, cache),
         same_dimension=same_dimension,
+        reference_systems=ProjSystems(),
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=utc_now,

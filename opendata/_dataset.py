@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opendata._settings import Settings
+from opendata._standing import freeze_facts, warn_if_yanked
 from opendata.reading.catalogue import explain_unknown, id_hint
 from opendata.reading.listing import ReleaseInfo, list_releases
 from opendata.reading.offline import RememberingReader
@@ -59,14 +60,21 @@ class Dataset:
                 raise self._explained(error) from error
             self._verified = verify_release(release.manifest, trust)
             self._release = release
+            if self.reference.version is not None:
+                warn_if_yanked(self._reader, release, trust)
         return self._release
 
     @property
     def info(self) -> dict[str, Any]:
-        """Title, licence, source, coverage, columns and health, as `metadata.json` has them."""
+        """Title, licence, source, coverage, columns and health, as `metadata.json` has them, and
+        under `freeze` how the release stands now."""
         from opendata.reading.listing import read_info
 
-        return read_info(self._reader, self.release)
+        release = self.release
+        return {
+            **read_info(self._reader, release),
+            "freeze": freeze_facts(self._reader, release.manifest),
+        }
 
     @property
     def releases(self) -> list[ReleaseInfo]:

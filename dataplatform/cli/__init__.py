@@ -15,6 +15,7 @@ commands: Final[dict[str, str]] = {
     "demo": "dataplatform.cli.demo:demo",
     "diff": "dataplatform.cli.diff:diff",
     "doctor": "dataplatform.cli.doctor:checks",
+    "freeze": "dataplatform.cli.freeze:freeze",
     "init": "dataplatform.cli.init:init",
     "key": "dataplatform.cli.key:key",
     "push": "dataplatform.cli.push:push",
@@ -22,4 +23,5 @@ commands: Final[dict[str, str]] = {
     "repair": "dataplatform.cli.repair:repair",
     "rollback": "dataplatform.cli.rollback:rollback",
     "run": "dataplatform.cli.run:run",
+    "yank": "dataplatform.cli.yank:yank",
 }

@@ -19,6 +19,7 @@ from dataplatform.contracts.evolve import diff_schema
 from dataplatform.contracts.infer import infer_contract
 from dataplatform.contracts.model import Contract
 from dataplatform.releases.compare import Comparison, shard_delta
+from dataplatform.releases.index_change import IndexChange, diff_indexes
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.settings import Settings
 from dataplatform.wiring import for_rehearsal
@@ -95,12 +96,25 @@ def _compare(ports: ReleasePorts, old: Side, new: Side, keys: Sequence[str] | No
             hint=f"columns of both: {', '.join(common)}",
         )
     rows = ports.differ.diff(old_files, new_files, keys=chosen, columns=common)
+    schema = diff_schema(
+        old.contract,
+        new.contract,
+        same_dimension=ports.same_dimension,
+        can_reproject=ports.reference_systems.can_reproject,
+    )
     return Comparison(
         first=False,
-        schema=diff_schema(old.contract, new.contract, same_dimension=ports.same_dimension),
+        schema=schema,
         rows=rows,
+        indexes=_index_change(old, new, schema.renames),
         content_changed=not rows.is_empty,
     )
+
+
+def _index_change(old: Side, new: Side, renames: dict[str, str]) -> IndexChange:
+    if old.release is None or new.release is None:
+        return IndexChange()
+    return diff_indexes(old.release.manifest.indexes, new.release.manifest.indexes, renames)
 
 
 def _shards(side: Side) -> tuple[FileEntry, ...]:

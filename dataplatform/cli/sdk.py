@@ -19,7 +19,9 @@ from dataplatform.cli.place import UNSIGNED, find_settings, prepare_store, unsig
 from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushing import PushRequest, push_rows
 from dataplatform.cli.verbs.differences import diff_datasets
-from dataplatform.cli.verbs.moves import rollback
+from dataplatform.cli.verbs.fields import normalize_field, register_field
+from dataplatform.cli.verbs.freezing import freeze_release
+from dataplatform.cli.verbs.moves import rollback, yank
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.releases.quarantine import sentence_about
@@ -136,6 +138,8 @@ releases = ReleaseVerbs(
         for verb in (
             semver_compare,
             diff_datasets,
+            register_field,
+            normalize_field,
             release_flow.draft,
             release_flow.attach_provenance,
             release_flow.bump_version,
@@ -144,9 +148,10 @@ releases = ReleaseVerbs(
             release_flow.quality_metrics,
             build_index,
             release_flow.sign_data,
-            release_flow.freeze_release,
+            freeze_release,
             release_flow.publish_release,
             rollback,
+            yank,
         )
     }
 )

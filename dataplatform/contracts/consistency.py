@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow.compute as pc
 
+from dataplatform.contracts.coordinates import CoordinateReference
 from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import Place, Problem
 from dataplatform.contracts.rules import (
@@ -49,6 +50,23 @@ def rule_problems(rules: Sequence[Rule], fields: Fields) -> list[Problem]:
                 problems.extend(_misfits(at, rule, by_name[name], part))
             elif fields:
                 problems.append((("rules", at, *part), unknown_name(name, list(by_name))))
+    return problems
+
+
+def coordinate_problems(reference: CoordinateReference | None, fields: Fields) -> list[Problem]:
+    """What is wrong between the reference system and the columns of its coordinates."""
+    if reference is None:
+        return []
+    problems: list[Problem] = []
+    by_name = {field.name: field for field in fields}
+    for part, name in (("x", reference.x), ("y", reference.y)):
+        field = by_name.get(name)
+        if field is None and fields:
+            problems.append((("crs", part), unknown_name(name, list(by_name))))
+        elif field is not None and not is_number(field.arrow_type):
+            problems.append((("crs", part), f"a coordinate is a number; {name!r} is {field.type}"))
+    if reference.x == reference.y:
+        problems.append((("crs", "y"), f"{reference.y!r} is the x coordinate already"))
     return problems
 
 

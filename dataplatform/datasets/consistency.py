@@ -24,7 +24,7 @@ from dataplatform.contracts.model import (
     Shard,
 )
 from dataplatform.contracts.problems import Place, Problem
-from dataplatform.contracts.values import is_number
+from dataplatform.contracts.values import can_be_looked_up, is_number
 from opendata.wire.ids import DatasetId
 
 # The arguments under which expectations name columns.
@@ -49,6 +49,23 @@ def time_problems(
         elif not _tells_time(field):
             message = f"{field.name!r} is {field.type}; a time column is a date or a timestamp"
             yield ("time",), message
+
+
+def index_problems(contract: Contract | None, release: ReleaseSettings) -> Iterator[Problem]:
+    """Whether indexes are by columns that are there and can be looked up by."""
+    indexes = release.indexes or ()
+    for at, keys in enumerate(indexes):
+        if keys in indexes[:at]:
+            yield ("release", "indexes", at), f"the index by {', '.join(keys)} stands here twice"
+        for position, name in enumerate(keys):
+            place: Place = ("release", "indexes", at, position)
+            field = contract.field(name) if contract is not None else None
+            if name in keys[:position]:
+                yield place, f"{name!r} is in the index twice"
+            elif field is not None and not can_be_looked_up(field.arrow_type):
+                yield place, f"nobody looks up by {field.type} ({name!r})"
+            elif field is None and contract is not None and contract.fields:
+                yield place, unknown_name(name, contract.field_names)
 
 
 def window_problems(

@@ -29,6 +29,7 @@ from dataplatform.contracts.referential import referential_rules
 from dataplatform.contracts.rules import FieldName
 from dataplatform.contracts.values import one_line
 from dataplatform.datasets.consistency import (
+    index_problems,
     input_problems,
     quality_problems,
     reference_problems,
@@ -157,6 +158,7 @@ class DatasetDefinition(_Section):
             *window_problems(
                 self.schedule.window if self.schedule else None, self.inputs, self.release
             ),
+            *index_problems(self.contract, self.release),
             *input_problems(self.id, self.inputs),
             *reference_problems(self.id, self.contract),
             *repeats("inputs", self.inputs),

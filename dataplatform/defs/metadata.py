@@ -15,6 +15,7 @@ from dataplatform.releases.build import Built
 from dataplatform.releases.freeze import Frozen
 from dataplatform.releases.metadata import coverage, schema_hash
 from dataplatform.releases.ports import ReleasePorts
+from opendata.reading.marks import freeze_state_of
 from opendata.reading.resolve import Release
 from opendata.stores.port import ObjectStore
 from opendata.wire import keys
@@ -92,6 +93,7 @@ def published_metadata(ports: ReleasePorts, release: Release, pointer: Pointer) 
         "generation": pointer.generation,
         "kind": pointer.kind,
         "published_at": pointer.updated_at,
+        "freeze_state": str(freeze_state_of(ports.store, release.manifest, ports.now())),
         **_preview(ports.store, release.manifest.preview),
     }
 

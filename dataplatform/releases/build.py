@@ -25,6 +25,7 @@ from dataplatform.releases.describe import Ingredients, Origin, source_bytes
 from dataplatform.releases.empty_part import no_rows, refuse_to_empty, schema_of_nothing
 from dataplatform.releases.gather import Product, gather_shards
 from dataplatform.releases.interval import Interval, asked_interval
+from dataplatform.releases.key_index import with_indexes
 from dataplatform.releases.pace import Pace
 from dataplatform.releases.pending import generation_of
 from dataplatform.releases.ports import Arrangement, ReleasePorts, Reuse, WorkSession
@@ -244,7 +245,7 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     rebuild = Rebuild(ingredients, contract, arrangement, intake.interval)
     with sorted_out(ports, rebuild, intake.session) as left:
         found, new = gather_shards(ports, product, untouched, intake.session, left.shards)
-        candidate = left.noted_in(found)
+        candidate = with_indexes(ports, left.noted_in(found), ingredients)
     digest = stage_candidate(ports.store, candidate)
     generation = generation_of(ingredients.current)
     return Built(digest, candidate, len(new), new, generation)

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dataplatform.contracts.model import Contract
-from dataplatform.releases.arranging import UNDATED
 from dataplatform.releases.candidate import Candidate
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate
 from dataplatform.releases.ports import Arrangement, ReleasePorts, WorkSession, WrittenShard
 from dataplatform.releases.preview import PreviewRows
 from dataplatform.releases.scratch import keeping
-from dataplatform.releases.shards import store_shards
+from dataplatform.releases.shards import place_of, store_shards
 from opendata.wire.manifest import FileEntry
 
 
@@ -51,7 +50,7 @@ def gather_shards(
     shards = store_shards(ports, session) if shards is None else shards
     entries, new = [], set()
     with keeping(ingredients.definition.id):
-        for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
+        for shard in heapq.merge(carried, shards, key=lambda shard: place_of(shard.entry)):
             if shard.parquet is not None:
                 new.add(shard.entry.name)
             preview.offer(shard.head)
@@ -75,8 +74,3 @@ def _carried(
     for entry in entries:
         head = None if preview.is_full else session.head(ports.shard_path(entry))
         yield WrittenShard(entry, None, None, head)
-
-
-def _place(entry: FileEntry) -> tuple[bool, str]:
-    """Shards stand in the order of time, rows without a time last."""
-    return entry.name == UNDATED, entry.name

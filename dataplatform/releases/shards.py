@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from dataplatform.releases.arranging import UNDATED
 from dataplatform.releases.objects import JSON, PARQUET, put_object, put_object_at, read_object
 from dataplatform.releases.ports import ReleasePorts, Reuse, WorkSession, WrittenShard
 from opendata.stores.parallel import in_parallel
@@ -44,6 +45,11 @@ def store_written(ports: ReleasePorts, written: Iterable[WrittenShard]) -> Itera
         return shard
 
     return in_parallel(store, written)
+
+
+def place_of(entry: FileEntry) -> tuple[bool, str]:
+    """Shards stand in the order of time, rows without a time last."""
+    return entry.name == UNDATED, entry.name
 
 
 def is_whole(ports: ReleasePorts, entry: FileEntry) -> bool:

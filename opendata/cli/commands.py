@@ -55,7 +55,9 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
     },
     "Look after releases": {
         "diff": CommandEntry("Compare two releases"),
+        "freeze": CommandEntry("Show whether releases are soft or hard; make them hard"),
         "rollback": CommandEntry("Make an earlier release the current one again"),
+        "yank": CommandEntry("Withdraw a release, or take that back"),
         "repair": CommandEntry("Finish what a crash left behind"),
         "registry": CommandEntry("Add to the catalogue, or rebuild it"),
         "key": CommandEntry("Make the key that signs releases"),

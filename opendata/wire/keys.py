@@ -39,9 +39,14 @@ def release_key(dataset: DatasetId, version: Version) -> str:
     return f"{release_prefix(dataset)}{version}.json"
 
 
+def mark_prefix(dataset: DatasetId) -> str:
+    """The marks of one data set's releases."""
+    return f"{dataset_prefix(dataset)}marks/"
+
+
 def mark_key(dataset: DatasetId, version: Version, mark: str) -> str:
-    """What happened to a release after it was frozen: `hard` or `yank`."""
-    return f"{dataset_prefix(dataset)}marks/{version}.{mark}.json"
+    """What happened to a release after it was frozen: `hard`, `yank`, `unyank`; see `marks`."""
+    return f"{mark_prefix(dataset)}{version}.{mark}.json"
 
 
 def commit_prefix(dataset: DatasetId) -> str:

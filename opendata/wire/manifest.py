@@ -52,9 +52,11 @@ class FieldEntry(Wire):
 
 
 class IndexEntry(Wire):
-    """A secondary index of a release: which shards hold which values of `keys` (S4-18, S4-47).
+    """A secondary index of a release: which row groups of which shards hold which values of `keys`
+    (S4-18, S4-47).
 
-    `path` is the key of its object. `until` is set where it is written beside its successor for
+    `path` is the key of its object, a Parquet file sorted by `keys`, and `chunks` that of its chunk
+    list, as a shard has one. `until` is set where it is written beside its successor for
     readers that know only this one (S4-64): the first schema version that will be without it.
     """
 
@@ -63,6 +65,7 @@ class IndexEntry(Wire):
     sha256: str
     size_bytes: int
     row_count: int
+    chunks: str
     until: str | None = None
 
 
@@ -74,6 +77,18 @@ class Quarantined(Wire):
 
     file: FileEntry
     rules: dict[str, int]
+
+
+class PromiseEntry(Wire):
+    """What an earlier schema version of the same major promised (S4-13, S4-14): its contract.
+
+    `release` is the last release that had this schema version when it was superseded; `contract` is
+    the key of the contract's canonical JSON.
+    """
+
+    schema_version: str
+    release: str
+    contract: str
 
 
 class Versioning(Wire):
@@ -130,10 +145,10 @@ class Manifest(Wire):
     platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
     that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
     from a former unit or reference to the present one (S4-62). `quarantined` tells what a reader of
-    the quarantine needs.
+    the quarantine needs. `promises` are the earlier schema versions whose readers it keeps.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine", "quarantined")
+    ADDED_LATER = ("indexes", "transforms", "quarantine", "quarantined", "promises")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -159,6 +174,7 @@ class Manifest(Wire):
     transforms: tuple[dict[str, Any], ...] = ()
     quarantine: str | None = None
     quarantined: Quarantined | None = None
+    promises: tuple[PromiseEntry, ...] = ()
     format: str = MANIFEST_FORMAT
 
     @property
@@ -186,8 +202,9 @@ def named_objects(manifest: Manifest) -> list[str]:
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
     aside = manifest.quarantined.file.chunks if manifest.quarantined else None
     single = (manifest.readme, manifest.preview, manifest.quarantine, aside)
-    indexes = [index.path for index in manifest.indexes]
-    return [*reports, *indexes, *(key for key in single if key is not None)]
+    indexes = [key for index in manifest.indexes for key in (index.path, index.chunks)]
+    promises = [promise.contract for promise in manifest.promises]
+    return [*reports, *indexes, *promises, *(key for key in single if key is not None)]
 
 
 def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:
