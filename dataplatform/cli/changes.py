@@ -9,6 +9,7 @@ from typing import Any
 from dataplatform.contracts.report import Report
 from dataplatform.releases.chain import Checked
 from dataplatform.releases.compare import Comparison
+from dataplatform.releases.quarantine import sentence_about
 from opendata.cli.cells import shown
 from opendata.cli.changelog import index_changes, schema_changes
 from opendata.cli.output import Output
@@ -66,11 +67,8 @@ def show_warnings(out: Output, checked: Checked) -> None:
     """What the gates found and let pass, and what was taken out before they looked."""
     candidate = checked.built.candidate
     if aside := candidate.quarantined:
-        by_rule = ", ".join(f"{rule}: {rows:,}" for rule, rows in aside.rules.items())
-        out.warn(
-            f"{counted(aside.file.row_count, 'row')} in quarantine ({by_rule})",
-            f"od quarantine {candidate.id} shows them, once this is published",
-        )
+        hint = f"od quarantine {candidate.id} shows them, once this is published"
+        out.warn(sentence_about(aside), hint)
     for report in (checked.contract, checked.quality):
         for finding in report.warnings:
             out.warn(f"{report.gate}: {finding.rule}: {finding.message}", finding.hint)

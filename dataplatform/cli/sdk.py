@@ -24,6 +24,7 @@ from dataplatform.cli.verbs.freezing import freeze_release
 from dataplatform.cli.verbs.moves import rollback, yank
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.releases.chain import NothingNew, Released
+from dataplatform.releases.quarantine import sentence_about
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
 
@@ -85,6 +86,8 @@ def push(
     result = push_rows(platform, request, _warn, lambda step: None)
     if isinstance(result, Released) and platform.ports.signer is None:
         _warn(UNSIGNED, unsigned_hint(settings))
+    if aside := result.checked.built.candidate.quarantined:
+        _warn(sentence_about(aside), f'od.dataset("{reference}").quarantine shows them')
     return _pushed(result)
 
 

@@ -113,6 +113,12 @@ def with_quarantined(report: Report, contract: Contract, quarantined: Quarantine
     return with_fields(report, findings=tuple(told(finding) for finding in report.findings))
 
 
+def sentence_about(quarantined: Quarantined) -> str:
+    """What was taken out, in words: `12 rows in quarantine (range(rate): 12)`."""
+    by_rule = ", ".join(f"{rule}: {rows:,}" for rule, rows in quarantined.rules.items())
+    return f"{counted(quarantined.file.row_count, 'row')} in quarantine ({by_rule})"
+
+
 def _moved(
     ports: ReleasePorts,
     build: Rebuild,

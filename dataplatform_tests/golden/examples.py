@@ -7,6 +7,7 @@ Run this only to add an example of something new.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace as dataclass_replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
 from dataplatform.releases.candidate import SourceBytes, read_candidate, stage_candidate
 from dataplatform.releases.gate import gate_candidate
@@ -209,6 +211,24 @@ def write_derived() -> None:
     (FOLDER / "health.json").write_bytes(golden_health().to_bytes())
     (FOLDER / "metadata.json").write_bytes(golden_metadata())
     (FOLDER / "index.json").write_bytes(golden_index().to_bytes())
+
+
+def write_quarantine_example() -> None:
+    """Write the candidate and the manifest of a release that has rows in quarantine."""
+    with TemporaryDirectory() as folder:
+        store = MemoryStore()
+        bench = golden_bench(store, Path(folder), signed=False)
+        rule = {"kind": "not_null", "fields": ["rate"], "action": "quarantine"}
+        contract = SECTIONS["contract"] | {"rules": [rule | {"quarantine_max": 1}]}
+        bench = bench.declared(**{**SECTIONS, "contract": contract})
+        bench = dataclass_replace(
+            bench, ports=dataclass_replace(bench.ports, engine=DuckDBContractEngine())
+        )
+        digest = bench.stage(golden_table())
+        manifest = bench.freeze(digest).release.stored_bytes
+        candidate = store.get(keys.candidate_key(bench.dataset, digest)).data
+        (FOLDER / "manifest-quarantined.json").write_bytes(manifest)
+        (FOLDER / "candidate-quarantined.json").write_bytes(candidate)
 
 
 if __name__ == "__main__":

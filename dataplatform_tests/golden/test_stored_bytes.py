@@ -41,10 +41,12 @@ def read_as(kind: type[Wire]) -> Callable[[bytes, str], Wire]:
 STORED: dict[str, Callable[[bytes, str], Wire]] = {
     "manifest.json": read_manifest,
     "manifest-signed.json": read_manifest,
+    "manifest-quarantined.json": read_manifest,
     "latest.json": read_pointer,
     "commit-rollback.json": read_pointer,
     "chunks.json": read_chunk_list,
     "candidate.json": read_as(Candidate),
+    "candidate-quarantined.json": read_as(Candidate),
     "verdict-contract.json": read_as(Verdict),
     "verdict-contract-signed.json": read_as(Verdict),
     "verdict-quality.json": read_as(Verdict),
