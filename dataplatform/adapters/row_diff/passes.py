@@ -21,7 +21,7 @@ from dataplatform.adapters.duckdb.text import name, text
 from dataplatform.adapters.row_diff.sides import Column, SideName, Sides
 from dataplatform.contracts.values import is_text
 
-REREAD_MAX: Final = 1.3
+REREAD_MAX: Final = 2.0
 """How many times as many rows as there are may be read, because passes overlap in row groups."""
 _TEXT_BYTES: Final = 32
 # What a join or grouping holds of a row, as a multiple of its cells, is about two.
