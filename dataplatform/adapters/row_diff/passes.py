@@ -57,12 +57,16 @@ class _RowGroup:
     high: Any = None
 
 
-def cut(sides: Sides, memory_bytes: int) -> tuple[Pass, ...]:
-    """Passes of which each should fit into that much memory; one if the rows' order allows none.
+def rows_that_fit(sides: Sides, memory_bytes: int) -> int:
+    """How many rows of each side one pass may join or group in that much memory."""
+    return max(int(memory_bytes * _SHARE_OF_MEMORY / _row_bytes(sides)), _ROWS_MIN)
+
+
+def cut(sides: Sides, rows_at_once: int) -> tuple[Pass, ...]:
+    """Passes of about that many rows of each side; one pass if the rows' order allows none.
 
     Keys are tried first; without a key, every column.
     """
-    rows_at_once = max(int(memory_bytes * _SHARE_OF_MEMORY / _row_bytes(sides)), _ROWS_MIN)
     for column in sides.keys or sides.columns:
         if not _can_cut(sides, column):
             continue
