@@ -7,7 +7,7 @@ API) take a `Platform` and never build an adapter themselves.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -37,6 +37,8 @@ from opendata.stores.overlay import OverlayStore
 from opendata.stores.port import LocalFile
 from opendata.wire.manifest import FileEntry
 
+DIFF_MEMORY_BYTES = 1 << 30
+"""Of one diff, where the machine has that to spare: ten million rows are joined unspilled."""
 KEEP_BYTES = 8 << 20
 
 
@@ -105,7 +107,7 @@ def _ports(settings: Settings, store: ObjectStore, *, spills: str) -> ReleasePor
         workbench=LocalWorkbench(settings.work / "builds", ArrowArranger()),
         engine=DuckDBContractEngine(limits),
         expectations=GreatExpectations(),
-        differ=DuckDBRowDiffer(limits),
+        differ=DuckDBRowDiffer(replace(limits, memory_bytes=DIFF_MEMORY_BYTES)),
         shard_path=partial(_shard_path, store, cache),
         keep_shard=partial(_keep_shard, store, cache),
         same_dimension=same_dimension,

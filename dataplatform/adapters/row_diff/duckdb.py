@@ -9,27 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Final
 
 from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
 from dataplatform.adapters.duckdb.text import names
 from dataplatform.adapters.row_diff.identity import require_unambiguous
 from dataplatform.adapters.row_diff.keyed import keyed_diff
+from dataplatform.adapters.row_diff.memory import memory_for
 from dataplatform.adapters.row_diff.multiset import multiset_diff
-from dataplatform.adapters.row_diff.passes import cut
+from dataplatform.adapters.row_diff.passes import cut, rows_that_fit
 from dataplatform.adapters.row_diff.sides import Sides, open_sides
 from dataplatform.adapters.row_diff.values import NUMBER_TEXT
 from dataplatform.releases.differ import NO_OPTIONS, SAMPLES_DEFAULT, DiffOptions, RowDiff
 
-LOW_MEMORY_BYTES: Final = 256 << 20
-"""Under which joins of tens of millions of rows still spill and end, and not far below."""
-
 
 class DuckDBRowDiffer:
-    """Compares rows within `limits`; implements `RowDiffer`."""
+    """Compares rows within `limits`, and less where memory is short; implements `RowDiffer`.
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    `rows_at_once` says how many rows of a side one pass takes; by default as many as fit.
+    """
+
+    def __init__(self, limits: Limits | None = None, rows_at_once: int | None = None) -> None:
         self._limits = limits or Limits()
+        self._rows_at_once = rows_at_once
 
     def diff(
         self,
@@ -43,16 +44,15 @@ class DuckDBRowDiffer:
         """How the new rows differ from the old ones; see the port."""
         if not old_files and not new_files:
             return RowDiff(0, 0, 0, keyed=bool(keys))
-        limits = self._limits
-        if options.low_memory:
-            limits = replace(limits, memory_bytes=min(limits.memory_bytes, LOW_MEMORY_BYTES))
+        memory = memory_for(self._limits.memory_bytes, low=options.low_memory)
+        limits = replace(self._limits, memory_bytes=memory)
         if not new_files:
             keys, columns = ([options.former.get(c, c) for c in some] for some in (keys, columns))
             return _one_sided(old_files, keys, columns, limits, "removed")
         if not old_files:
             return _one_sided(new_files, keys, columns, limits, "added")
         sides = open_sides(old_files, new_files, keys, columns, options)
-        passes = cut(sides, limits.memory_bytes)
+        passes = cut(sides, self._rows_at_once or rows_that_fit(sides, limits.memory_bytes))
         with _opened(sides, limits) as session:
             if not keys:
                 return multiset_diff(session, sides, passes, options)

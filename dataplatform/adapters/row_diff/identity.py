@@ -98,13 +98,16 @@ def _decoded(column: pa.Array) -> pa.Array:
 def _rises(columns: Sequence[pa.Array]) -> bool:
     """Whether each row is larger than the one before, compared column after column."""
     undecided: pa.Array | None = None
-    for column in columns:
+    for column in columns[:-1]:
         later, earlier = column[1:], column[:-1]
-        larger, equal = pc.greater(later, earlier), pc.equal(later, earlier)
-        settled = pc.or_(larger, equal)
-        if undecided is not None:
-            settled, equal = pc.or_(settled, pc.invert(undecided)), pc.and_(undecided, equal)
-        if not pc.all(settled, min_count=0).as_py():
+        equal = pc.equal(later, earlier)
+        if not _all_rise(pc.or_(pc.greater(later, earlier), equal), undecided):
             return False
-        undecided = equal
-    return undecided is None or not pc.any(undecided, min_count=0).as_py()
+        undecided = equal if undecided is None else pc.and_(undecided, equal)
+    return _all_rise(pc.greater(columns[-1][1:], columns[-1][:-1]), undecided)
+
+
+def _all_rise(rise: pa.Array, undecided: pa.Array | None) -> bool:
+    """Whether all rows do that the columns before left undecided (all of them, where None)."""
+    settled = rise if undecided is None else pc.or_(rise, pc.invert(undecided))
+    return bool(pc.all(settled, min_count=0).as_py())

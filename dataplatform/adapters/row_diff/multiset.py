@@ -6,13 +6,14 @@ tolerances do not apply either.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dataplatform.adapters.duckdb.session import Session
 from dataplatform.adapters.duckdb.text import name
 from dataplatform.adapters.row_diff.passes import Pass
-from dataplatform.adapters.row_diff.samples import FOUND, as_struct, first_rows, rows_in
+from dataplatform.adapters.row_diff.samples import FOUND
 from dataplatform.adapters.row_diff.sides import SideName, Sides
 from dataplatform.releases.differ import DiffOptions, RowDiff
 
@@ -21,48 +22,49 @@ def multiset_diff(
     session: Session, sides: Sides, passes: Sequence[Pass], options: DiffOptions
 ) -> RowDiff:
     """Compare whole rows, pass after pass."""
-    added = removed = 0
+    counts: Counter[str] = Counter()
     samples: list[dict[str, Any]] = []
     for at, one in enumerate(passes):
-        session.execute(_statement(sides, one, options.samples))
-        found = session.row(f"SELECT added, removed FROM {FOUND}")
-        added, removed = added + found["added"], removed + found["removed"]
-        if options.samples and any(found.values()):
-            samples += [_sample(sides, row) for row in rows_in(session, "rows")]
+        session.execute(f"CREATE TEMP TABLE {FOUND} AS {_surplus(sides, one)}")
+        counts.update(
+            session.row(
+                "SELECT coalesce(sum(greatest(more, 0)), 0)::BIGINT AS added, "
+                f"coalesce(sum(greatest(-more, 0)), 0)::BIGINT AS removed FROM {FOUND}"
+            )
+        )
+        if left := options.samples - len(samples):
+            order = ", ".join(_cell_names(sides))
+            rows = session.rows(f"SELECT * FROM {FOUND} ORDER BY {order} LIMIT {left}")
+            samples += [_sample(sides, row) for row in rows]
         session.execute(f"DROP TABLE {FOUND}")
         options.progress((at + 1) / len(passes))
     return RowDiff(
-        added,
-        removed,
+        counts["added"],
+        counts["removed"],
         0,
-        tuple(samples[: options.samples]),
+        tuple(samples),
         keyed=False,
         columns_not_compared=sides.not_compared,
     )
 
 
-def _statement(sides: Sides, one: Pass, samples: int) -> str:
-    cells = [f"c{at}" for at in range(len(sides.columns))]
-    shown = {"more": "more"}
-    grouped = ["sum(step)::BIGINT AS more", *cells]
-    for at, column in enumerate(sides.columns):
-        if column.is_plain:
-            shown[f"new_c{at}"] = f"c{at}"
-        else:
-            shown |= {f"{side}_c{at}": f"{side}_c{at}" for side in ("old", "new")}
-            grouped += [f"any_value({side}_c{at}) AS {side}_c{at}" for side in ("old", "new")]
-    both = " UNION ALL ".join(_signed_rows(sides, side, one) for side in ("new", "old"))
-    found = [
-        "coalesce(sum(greatest(more, 0)), 0)::BIGINT AS added",
-        "coalesce(sum(greatest(-more, 0)), 0)::BIGINT AS removed",
+def _cell_names(sides: Sides) -> list[str]:
+    return [f"c{at}" for at in range(len(sides.columns))]
+
+
+def _surplus(sides: Sides, one: Pass) -> str:
+    """The rows of which one side has more, how many, and how they stand in the files."""
+    cells = _cell_names(sides)
+    shown = [
+        f"any_value({side}_c{at}) AS {side}_c{at}"
+        for at, column in enumerate(sides.columns)
+        for side in ("old", "new")
+        if not column.is_plain
     ]
-    if samples:
-        position = as_struct({cell: cell for cell in cells})
-        found.append(f"{first_rows(as_struct(shown), position, samples, 'TRUE')} AS rows")
+    both = " UNION ALL ".join(_signed_rows(sides, side, one) for side in ("new", "old"))
     return (
-        f"CREATE TEMP TABLE {FOUND} AS SELECT {', '.join(found)} FROM ("
-        f"SELECT {', '.join(grouped)} FROM ({both}) GROUP BY {', '.join(cells)} "
-        "HAVING sum(step) <> 0)"
+        f"SELECT {', '.join(['sum(step)::BIGINT AS more', *cells, *shown])} FROM ({both}) "
+        f"GROUP BY {', '.join(cells)} HAVING sum(step) <> 0"
     )
 
 
@@ -86,5 +88,5 @@ def _sample(sides: Sides, row: Mapping[str, Any]) -> dict[str, Any]:
 def _cells(sides: Sides, row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     side: SideName = "new" if row["more"] > 0 else "old"
     for at, column in enumerate(sides.columns):
-        value = row[f"new_c{at}"] if column.is_plain else row[f"{side}_c{at}"]
+        value = row[f"c{at}"] if column.is_plain else row[f"{side}_c{at}"]
         yield column.new, sides.cell(side, column, value)

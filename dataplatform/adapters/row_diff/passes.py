@@ -21,7 +21,7 @@ from dataplatform.adapters.duckdb.text import name, text
 from dataplatform.adapters.row_diff.sides import Column, SideName, Sides
 from dataplatform.contracts.values import is_text
 
-REREAD_MAX: Final = 1.3
+REREAD_MAX: Final = 2.0
 """How many times as many rows as there are may be read, because passes overlap in row groups."""
 _TEXT_BYTES: Final = 32
 # What a join or grouping holds of a row, as a multiple of its cells, is about two.
@@ -57,12 +57,16 @@ class _RowGroup:
     high: Any = None
 
 
-def cut(sides: Sides, memory_bytes: int) -> tuple[Pass, ...]:
-    """Passes of which each should fit into that much memory; one if the rows' order allows none.
+def rows_that_fit(sides: Sides, memory_bytes: int) -> int:
+    """How many rows of each side one pass may join or group in that much memory."""
+    return max(int(memory_bytes * _SHARE_OF_MEMORY / _row_bytes(sides)), _ROWS_MIN)
+
+
+def cut(sides: Sides, rows_at_once: int) -> tuple[Pass, ...]:
+    """Passes of about that many rows of each side; one pass if the rows' order allows none.
 
     Keys are tried first; without a key, every column.
     """
-    rows_at_once = max(int(memory_bytes * _SHARE_OF_MEMORY / _row_bytes(sides)), _ROWS_MIN)
     for column in sides.keys or sides.columns:
         if not _can_cut(sides, column):
             continue

@@ -1,34 +1,21 @@
-"""Sample rows of a diff: which are shown, and how the engine picks them along with the counts.
+"""Sample rows of a diff: which are shown, and how few of them cost little.
 
-Here belongs what counting by key and as a multiset share: the first few rows of a kind, found in
-the same statement that counts, so that nothing is joined twice.
+Here belongs what counting by key and as a multiset share. While rows are counted only the keys of
+the first few are kept; the rest of such rows is fetched once, at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
-
-from dataplatform.adapters.duckdb.session import Session
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 FOUND: Final = "found"
-"""The table of one row in which a pass leaves its counts and samples."""
+"""The table of one row in which a pass leaves its counts and its first keys."""
 
 
-def first_rows(row: str, order: str, count: int, condition: str) -> str:
-    """An aggregate: the first rows in an order among those that meet a condition, as a list."""
-    return f"arg_min({row}, {order}, {count}) FILTER ({condition})"
-
-
-def as_struct(cells: dict[str, str]) -> str:
+def as_struct(cells: Mapping[str, str]) -> str:
     """A struct of cells by name; names are ours and need no quotes."""
     return f"struct_pack({', '.join(f'{label} := {sql}' for label, sql in cells.items())})"
-
-
-def rows_in(session: Session, listed: str) -> list[dict[str, Any]]:
-    """The rows of such a list, each cell with its own type."""
-    rows = f"SELECT unnest({listed}) AS one FROM {FOUND}"
-    return session.rows(f"SELECT unnest(one) FROM ({rows})")
 
 
 def fair_shares(counts: Sequence[int], most: int) -> list[int]:

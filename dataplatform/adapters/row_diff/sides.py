@@ -23,7 +23,9 @@ from dataplatform.adapters.row_diff.values import (
     as_it_is,
     spelling,
 )
+from dataplatform.contracts.values import is_number
 from dataplatform.releases.differ import DiffOptions
+from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput, NotFound
 
 SideName = Literal["old", "new"]
@@ -144,7 +146,20 @@ def _paired(
         except NotComparable as reason:
             yield column, str(reason)
             continue
-        yield column, Column(before, column, *forms, options.tolerances.get(column))
+        tolerance = options.tolerances.get(column)
+        if tolerance is not None:
+            _require_numbers(column, sides)
+        yield column, Column(before, column, *forms, tolerance)
+
+
+def _require_numbers(column: str, sides: Sequence[Stored]) -> None:
+    for kind in (side.kind for side in sides):
+        if not is_number(kind) and not pa.types.is_null(kind):
+            raise InvalidInput(
+                f"no tolerance for {column!r}: {type_name(kind)} is no number",
+                code="no_tolerance",
+                hint="leave it out, or name a column of numbers",
+            )
 
 
 def _stored(table: Table, column: str) -> Stored:
