@@ -20,7 +20,7 @@ from dataplatform.adapters.query_probe.reading import ReadingProbe
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
 from dataplatform.adapters.runner import SubprocessRunner
 from dataplatform.adapters.segments.parquet import ParquetSegments
-from dataplatform.adapters.signing.ed25519 import open_signer
+from dataplatform.adapters.signing.ed25519 import Ed25519Signer, open_signer
 from dataplatform.adapters.sources.web import WebSources
 from dataplatform.adapters.units.pint import same_dimension
 from dataplatform.adapters.workbench.session import LocalWorkbench
@@ -111,8 +111,15 @@ def _ports(settings: Settings, store: ObjectStore, *, spills: str) -> ReleasePor
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=utc_now,
-        signer=open_signer(settings.signing_key, settings.environ),
+        signer=signer_of(settings),
     )
+
+
+def signer_of(settings: Settings) -> Ed25519Signer | None:
+    """Who signs here; None where no key is set, and then nobody's trust file is read either."""
+    if not settings.signing_key:
+        return None
+    return open_signer(settings.signing_key, settings.environ, settings.trust())
 
 
 def _platform_cache(settings: Settings) -> Cache:

@@ -51,9 +51,11 @@ class Candidate(Wire):
     """What freezing turns into a manifest; see `Manifest` for the fields that both share.
 
     `patch` is the object of the patch that made it out of the release before it, if one did.
+    `asked` tells the interval that its run was asked for (`start`, `end`) and whether it is one of
+    several parts (`in_parts`); `kept` are the objects that hold what it was made of.
     """
 
-    ADDED_LATER = ("indexes", "quarantine", "patch")
+    ADDED_LATER = ("indexes", "quarantine", "patch", "asked", "kept")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -75,6 +77,8 @@ class Candidate(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     quarantine: str | None = None
     patch: str | None = None
+    asked: dict[str, Any] = {}
+    kept: tuple[str, ...] = ()
     format: str = CANDIDATE_FORMAT
 
 
@@ -138,6 +142,7 @@ def as_manifest(candidate: Candidate, digest: str) -> Manifest:
         preview=candidate.preview,
         indexes=candidate.indexes,
         quarantine=candidate.quarantine,
+        kept=candidate.kept,
     )
 
 

@@ -104,7 +104,8 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
             code="not_frozen",
             hint=_NOT_FROZEN_HINT,
         ) from error
-    verify_release(release.manifest, ports.signer.trust() if ports.signer else None)
+    trust = ports.signer.trust() if ports.signer else None
+    verify_release(release.manifest, trust, ports.store)
     required = list(_required_objects(release))
     stats = in_parallel(ports.store.stat, (key for key, _ in required), STATS_AT_ONCE)
     for (key, size), stat in zip(required, stats, strict=True):

@@ -119,10 +119,12 @@ class Manifest(Wire):
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
     platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
     that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
-    from a former unit or reference to the present one (S4-62).
+    from a former unit or reference to the present one (S4-62). `kept` are the objects that hold
+    what the release was made of, for `od reproduce`: the producer's files and fetched sources,
+    whose digests stand in the trace.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine")
+    ADDED_LATER = ("indexes", "transforms", "quarantine", "kept")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -147,6 +149,7 @@ class Manifest(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
     quarantine: str | None = None
+    kept: tuple[str, ...] = ()
     format: str = MANIFEST_FORMAT
 
     @property
@@ -174,7 +177,8 @@ def named_objects(manifest: Manifest) -> list[str]:
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
     single = (manifest.readme, manifest.preview, manifest.quarantine)
     indexes = [index.path for index in manifest.indexes]
-    return [*reports, *indexes, *(key for key in single if key is not None)]
+    named = [*reports, *indexes, *(key for key in single if key is not None)]
+    return [*named, *manifest.kept]
 
 
 def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:
