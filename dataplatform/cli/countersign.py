@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 )
 @click.option("--all", "everything", is_flag=True,
               help="All releases: of the data set, or of every data set in the store.")  # fmt: skip
-@click.option("--vouch", is_flag=True,
-              help="Also what no trusted key has signed: you have checked it yourself.")  # fmt: skip
+@click.option(
+    "--vouch", is_flag=True, help="Also what no trusted key has signed: you have checked it."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be signed.")
 @with_output
 def countersign(

@@ -31,9 +31,11 @@ def checks() -> Iterator[Line]:
 
 
 def _signing(settings: Settings) -> Line:
+    from dataplatform.adapters.signing.ed25519 import open_signer
     from dataplatform.wiring import signer_of
 
     try:
+        open_signer(settings.signing_key, settings.environ)  # the key first, then who trusts it
         signer = signer_of(settings)
     except OpenDataError as error:
         return "signing", "bad", error.message, error.hint

@@ -63,13 +63,14 @@ def release_statement(
     """The statement of one frozen release: its body's hash, and every object that it names.
 
     Each subject can be checked against the envelope alone, by tools that know nothing of manifests.
+    Objects stand in the order of their keys.
     """
     objects = {entry.path: entry.sha256 for entry in manifest.files}
     for key in (*(entry.chunks for entry in manifest.files), *named_objects(manifest)):
         objects.setdefault(key, keys.digest_of_object_key(key))
     subjects = [
         _release_subject(manifest, hash_sha256),
-        *(_subject(*one) for one in objects.items()),
+        *(_subject(*one) for one in sorted(objects.items())),
     ]
     return _statement(subjects, RELEASE_PREDICATE, {"freeze": freeze, "signed_at": signed_at})
 
