@@ -93,7 +93,7 @@ class TrustRoot:
         """
         try:
             document = json.loads(text)
-            entries = dict(document["keys"])
+            entries = dict(document["keys"].items())
             keys = {keyid: _parse_key(keyid, dict(entry)) for keyid, entry in entries.items()}
             rules = {keyid: _parse_rules(dict(entry)) for keyid, entry in entries.items()}
             threshold = document.get("threshold", 1)

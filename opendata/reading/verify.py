@@ -81,12 +81,14 @@ def verify_dataset(
     """
     release = resolve(reader, reference)
     checker = _Checker(reader, progress)
-    checker.run(checker.objects_of(release))
-    if reference.version is None:
-        checker.run(checker.manifests_of_history(release))
-        checker.run(checker.copies_of(release))
-    else:
-        checker.run(checker.commit_of(release))
+    beside = (
+        (checker.manifests_of_history, checker.copies_of)
+        if reference.version is None
+        else (checker.commit_of,)
+    )
+    # In one go: what is small is looked at while the large shards are hashed.
+    checks = [*checker.objects_of(release), *(c for part in beside for c in part(release))]
+    checker.run(checks)
     trusted = Trusted.DIGESTS_ONLY
     try:
         require_sound_trace(release.manifest.trace, str(release.reference))
