@@ -180,11 +180,19 @@ class StableCopy(StrEnum):
     NEVER = "never"
 
 
+class KeepSources(StrEnum):
+    """Whether the bytes that a producer fetched are kept, so that the release can be reproduced."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class ReleaseSettings(BaseModel):
     """How releases are frozen, cut and numbered.
 
     `since` tells where the partitions of a sharded data set begin; `version` declares the next
-    major.
+    major; `keep_sources` is `auto` where nothing is said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -196,6 +204,7 @@ class ReleaseSettings(BaseModel):
     stable_copy: StableCopy = StableCopy.AUTO
     reader_min: VersionText | None = None
     version: VersionText | None = None
+    keep_sources: KeepSources | None = None
 
 
 def _not_nullable(field: FieldSpec) -> FieldSpec:
