@@ -185,7 +185,7 @@ def _options(settings: Settings, producer: Producer, recipe: Recipe) -> RunOptio
     from dataplatform.releases.run import RunOptions
 
     environ = dict(settings.environ)
-    if all(source.kept for source in recipe.sources):
+    if recipe.sources_kept:
         for name in producer.definition.secrets:
             environ.setdefault(name, f"not-needed-{name}")
     return dataclasses.replace(

@@ -53,7 +53,7 @@ class Keeper:
 
         self._sources = list(in_parallel(store, unique))
 
-    def keys(self) -> list[str]:
+    def stored(self) -> list[str]:
         """The keys of all that is kept; the producer's files are stored now."""
         return [*(put_object(self._store, data) for data in self._producer_files), *self._sources]
 
@@ -61,7 +61,7 @@ class Keeper:
 def kept_by(keeper: Keeper | None, pending: Candidate | None) -> tuple[str, ...]:
     """What is kept for this build, and was for the parts that it is put together with."""
     before = pending.kept if pending is not None else ()
-    now = keeper.keys() if keeper is not None else []
+    now = keeper.stored() if keeper is not None else []
     return tuple(sorted({*before, *now}))
 
 

@@ -22,7 +22,7 @@ from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.errors import Conflict, Corrupt, NotFound, Rejected, Unavailable
 from opendata.wire.ids import DatasetId
-from opendata.wire.manifest import named_objects
+from opendata.wire.manifest import named_objects, read_objects
 from opendata.wire.pointer import NONCE_CHARS, Pointer, PointerKind, next_pointer
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version
@@ -149,7 +149,7 @@ def _require_whole(ports: ReleasePorts, release: Release) -> None:
     damaged = [
         *(e.path for e in files if not is_intact(ports.store, e.path, e.sha256, e.size_bytes)),
         *(e.chunks for e in files if not is_intact(ports.store, e.chunks)),
-        *(key for key in named_objects(release.manifest) if not is_intact(ports.store, key)),
+        *(key for key in read_objects(release.manifest) if not is_intact(ports.store, key)),
     ]
     if damaged:
         raise Corrupt(

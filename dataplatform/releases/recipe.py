@@ -56,13 +56,18 @@ class Recipe:
     files_kept: bool
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing but the store is needed."""
-        return self.files_kept and all(source.kept for source in self.sources)
+    def sources_kept(self) -> bool:
+        """Whether no source has to be asked again."""
+        return all(source.kept for source in self.sources)
 
 
 def way_of(manifest: Manifest) -> Way:
-    """Whether a producer made the release, or its rows were handed over (pushed, patched)."""
+    """Whether a producer made the release, or its rows were handed over (pushed, patched).
+
+    Raises:
+        Corrupt: if the trace is not what its digest says.
+    """
+    require_sound_trace(manifest.trace, f"{manifest.id}@{manifest.release}")
     method = manifest.trace["method"]
     made = method["code"].get("main_sha256") and not method.get("patch")
     return Way.REBUILT if made else Way.REHASHED
@@ -72,11 +77,9 @@ def read_recipe(manifest: Manifest) -> Recipe:
     """The recipe of a release that a producer made.
 
     Raises:
-        Corrupt: if the trace is not what its digest says.
         Rejected: if it was put together from several runs, which no single run repeats.
     """
     what = f"{manifest.id}@{manifest.release}"
-    require_sound_trace(manifest.trace, what)
     method: dict[str, Any] = manifest.trace["method"]
     asked, code = method.get("asked", {}), method["code"]
     if asked.get("in_parts"):

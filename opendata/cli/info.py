@@ -74,3 +74,4 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, obj
     yield "health", _card.health_of(facts)
     yield "signature", _card.signature_of(manifest)
     yield "digest", f"sha256:{manifest.integrity.hash_sha256}"
+    yield "content", manifest.integrity.content_hash

@@ -48,4 +48,6 @@ def _branches(graph: TraceGraph, node: Node, indent: str, shown: set[str]) -> It
 def _line(node: Node) -> str:
     size = node.facts.get("size_bytes")
     amount = f", {human_bytes(size)}" if isinstance(size, int) else ""
+    if node.id == node.label:
+        return f"{node.kind}: {node.label}{amount}"
     return f"{node.kind}: {node.label} ({node.id[:19]}…{amount})"

@@ -126,7 +126,7 @@ def _with_method(
 ) -> tuple[list[Node], list[Edge]]:
     """The recorded nodes around the told ones: what has no successor leads into the method."""
     trace = manifest.trace
-    run = Node(prefixed(json_digest(trace["method"])), "method", _method_label(trace), _run(trace))
+    run = _method(trace)
     artifact = trace["artifact"]
     made = Node(
         str(artifact["content_hash"]),
@@ -134,7 +134,8 @@ def _with_method(
         f"{manifest.id}@{manifest.release}",
         {name: value for name, value in artifact.items() if name != "content_hash"},
     )
-    before = [*_unique(_recorded(manifest)), *told]
+    taken = {node.id for node in told}  # a step may be about a source that was recorded too
+    before = [*(node for node in _unique(_recorded(manifest)) if node.id not in taken), *told]
     open_ended = [node for node in before if node.id not in {source for source, _ in edges}]
     into = [(node.id, run.id) for node in open_ended]
     return [*before, run, made], [*edges, *into, (run.id, made.id)]
@@ -150,6 +151,11 @@ def _recorded(manifest: Manifest) -> Iterator[Node]:
         yield Node(prefixed(pinned["manifest_sha256"]), "input", label)
     method = trace["method"]
     code = method["code"]
+    previous = manifest.versioning.prev_release
+    if previous and (method.get("asked") or method.get("patch")):
+        # Rows outside of what was asked for, or patched, are the predecessor's.
+        label = f"{manifest.id}@{previous}"
+        yield Node(label, "previous", label)
     for name, label in _CODE_FILES.items():
         if code.get(name):
             facts = {"repo": code.get("repo"), "commit": code.get("commit")}
@@ -162,13 +168,15 @@ def _recorded(manifest: Manifest) -> Iterator[Node]:
         yield Node(prefixed(json_digest(tools)), "tools", label, dict(tools))
 
 
-def _method_label(trace: Mapping[str, Any]) -> str:
-    run = trace["method"]["run"]
-    return f"run {run['id']} by {run['by']}"
-
-
-def _run(trace: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: trace["method"][name] for name in ("run", "asked") if name in trace["method"]}
+def _method(trace: Mapping[str, Any]) -> Node:
+    method = trace["method"]
+    run, asked = method["run"], method.get("asked", {})
+    told = ", ".join(f"{name} {asked[name]}" for name in ("start", "end") if name in asked)
+    if asked.get("in_parts"):
+        told = "several parts of time"
+    label = f"run {run['id']} by {run['by']}{f', asked for {told}' if told else ''}"
+    facts = {name: method[name] for name in ("run", "asked") if name in method}
+    return Node(prefixed(json_digest(method)), "method", label, facts)
 
 
 def _unique(nodes: Iterable[Node]) -> list[Node]:

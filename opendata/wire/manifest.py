@@ -174,11 +174,15 @@ decoder_of(Manifest)
 
 def named_objects(manifest: Manifest) -> list[str]:
     """The keys of all objects that a manifest names beside its files and their chunk lists."""
+    return [*read_objects(manifest), *manifest.kept]
+
+
+def read_objects(manifest: Manifest) -> list[str]:
+    """Those of them that readers of the release are shown; the others are for reproducing it."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
     single = (manifest.readme, manifest.preview, manifest.quarantine)
     indexes = [index.path for index in manifest.indexes]
-    named = [*reports, *indexes, *(key for key in single if key is not None)]
-    return [*named, *manifest.kept]
+    return [*reports, *indexes, *(key for key in single if key is not None)]
 
 
 def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:

@@ -21,6 +21,7 @@ from dataplatform.datasets.producing import (
     ReleaseInput,
 )
 from dataplatform.errors import FailureClass, failure_class_of
+from opendata.wire.digest import parse_digest
 from opendata.wire.errors import OpenDataError
 
 Message = Mapping[str, Any]
@@ -93,9 +94,10 @@ class FetchDesk:
 def _is_as_fetched(file: FetchedFile) -> bool:
     try:
         with open(file.path, "rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest() == file.source.sha256
+            now = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError:
         return False
+    return now == parse_digest(file.source.sha256)
 
 
 class ReleaseDesk:
