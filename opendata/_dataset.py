@@ -58,7 +58,7 @@ class Dataset:
                 release = resolve(self._reader, self.reference, check_body=trust is not None)
             except NotFound as error:
                 raise self._explained(error) from error
-            self._verified = verify_release(release.manifest, trust)
+            self._verified = verify_release(release.manifest, trust, self._reader)
             self._release = release
             if self.reference.version is not None:
                 warn_if_yanked(self._reader, release, trust)

@@ -21,6 +21,7 @@ commands: Final[dict[str, str]] = {
     "push": "dataplatform.cli.push:push",
     "registry": "dataplatform.cli.registry:registry",
     "repair": "dataplatform.cli.repair:repair",
+    "reproduce": "dataplatform.cli.reproduce:reproduce",
     "rollback": "dataplatform.cli.rollback:rollback",
     "run": "dataplatform.cli.run:run",
     "yank": "dataplatform.cli.yank:yank",

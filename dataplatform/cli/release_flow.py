@@ -96,10 +96,14 @@ def draft(data: Any, reference: str, **metadata: Any) -> Draft:
 
 
 def attach_provenance(ds: Draft, trace: Mapping[str, Any]) -> None:
-    """Tell where the rows came from and how they were made (S4-40): source → method.
+    """Tell where the rows came from and how they were made (S4-40, S4-90): source → method.
+
+    Args:
+        trace: `{"source": [{"url", "sha256", "size_bytes"}], "method": {…}, "nodes": [{"id", …}],
+            "edges": [[from, to], …]}`; nodes and edges are the steps between, as a graph.
 
     Raises:
-        InvalidInput: if the trace is not of that form.
+        InvalidInput: if the trace is not of that form, or its steps run in a circle.
     """
     ds.built = with_provenance(ds.ports, ds.built, trace)
 
@@ -163,7 +167,8 @@ def sign_data(ds: Draft, keyref: str) -> dict[str, Any]:
     """Sign a draft's content and freeze it with the same key (S4-48).
 
     Args:
-        keyref: `env:NAME` or `file:PATH` of an ed25519 private key.
+        keyref: `env:NAME` or `file:PATH` of an ed25519 private key; keys of the trust file count
+            beside it.
 
     Returns:
         A DSSE envelope over an in-toto statement whose subject is this candidate.
@@ -171,7 +176,7 @@ def sign_data(ds: Draft, keyref: str) -> dict[str, Any]:
     Raises:
         Denied: if there is no such key.
     """
-    signer = open_signer(keyref, ds.settings.environ)
+    signer = open_signer(keyref, ds.settings.environ, ds.settings.trust())
     if signer is None:
         raise InvalidInput("sign_data needs a key: env:NAME or file:PATH", code="no_key")
     ds.ports = dataclasses.replace(ds.ports, signer=signer)

@@ -203,12 +203,21 @@ class StableCopy(StrEnum):
     NEVER = "never"
 
 
+class KeepSources(StrEnum):
+    """Whether the bytes that a producer fetched are kept, so that the release can be reproduced."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class ReleaseSettings(BaseModel):
     """How releases are frozen, cut and numbered.
 
     `since` tells where the partitions of a sharded data set begin; `version` declares the next
-    major. `indexes` are the columns by which look-ups find their shards; one that is no longer
-    listed is written for `index_window` minor schema versions yet, for readers that use it.
+    major; `keep_sources` is `auto` where nothing is said. `indexes` are the columns by which
+    look-ups find their shards; one that is no longer listed is written for `index_window` minor
+    schema versions yet, for readers that use it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -223,6 +232,7 @@ class ReleaseSettings(BaseModel):
     # None where nothing is said, so that definitions that were stored before keep their digests.
     indexes: Annotated[tuple[IndexKeys, ...], Field(max_length=INDEXES_MAX)] | None = None
     index_window: Annotated[int, Field(ge=0, le=INDEX_WINDOW_MAX)] | None = None
+    keep_sources: KeepSources | None = None
 
 
 def _not_nullable(field: FieldSpec) -> FieldSpec:

@@ -52,9 +52,11 @@ class Candidate(Wire):
     """What freezing turns into a manifest; see `Manifest` for the fields that both share.
 
     `patch` is the object of the patch that made it out of the release before it, if one did.
+    `asked` tells the interval that its run was asked for (`start`, `end`) and whether it is one of
+    several parts (`in_parts`); `kept` are the objects that hold what it was made of.
     """
 
-    ADDED_LATER = ("indexes", "quarantine", "patch", "quarantined")
+    ADDED_LATER = ("indexes", "quarantine", "patch", "quarantined", "asked", "kept")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -77,6 +79,8 @@ class Candidate(Wire):
     quarantine: str | None = None
     patch: str | None = None
     quarantined: Quarantined | None = None
+    asked: dict[str, Any] = {}
+    kept: tuple[str, ...] = ()
     format: str = CANDIDATE_FORMAT
 
 
@@ -141,6 +145,7 @@ def as_manifest(candidate: Candidate, digest: str) -> Manifest:
         indexes=candidate.indexes,
         quarantine=candidate.quarantine,
         quarantined=candidate.quarantined,
+        kept=candidate.kept,
     )
 
 

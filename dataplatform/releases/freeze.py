@@ -238,12 +238,13 @@ def _seal(
     digest = digest_of(signed_body(numbered.to_json()))
     integrity = replace(draft.integrity, hash_sha256=digest)
     if signer is not None:
-        envelope = signer.sign(release_statement(numbered, freeze.to_json(), digest))
+        signed_at = format_instant(now)
+        statement = release_statement(numbered, freeze.to_json(), digest, signed_at)
         integrity = replace(
             integrity,
-            signature=envelope,
+            signature=signer.sign(statement),
             signed_by=signer.key_id,
-            signed_at=format_instant(now),
+            signed_at=signed_at,
         )
     return replace(numbered, integrity=integrity, freeze=freeze)
 

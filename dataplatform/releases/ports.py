@@ -22,7 +22,7 @@ from dataplatform.contracts.segments import SegmentIndex
 from dataplatform.datasets.producing import ProducerRunner
 from dataplatform.releases.differ import RowDiffer
 from dataplatform.releases.interval import Interval
-from opendata.reading.signature import TrustRoot
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 from opendata.wire.chunks import ChunkList
 from opendata.wire.ids import DatasetId
@@ -181,7 +181,7 @@ class Signer(Protocol):
         ...
 
     def trust(self) -> TrustRoot:
-        """The trust root that accepts exactly this key."""
+        """The keys whose releases and verdicts count here: this one, and the trust file's."""
         ...
 
 

@@ -46,6 +46,7 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "verify": CommandEntry(
             "Hash everything again and name damage", "opendata.cli.verify:verify"
         ),
+        "trace": CommandEntry("Show what a release was made of", "opendata.cli.trace:trace"),
     },
     "Publish data": {
         "init": CommandEntry("Write the files of a new data set"),
@@ -60,7 +61,8 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "yank": CommandEntry("Withdraw a release, or take that back"),
         "repair": CommandEntry("Finish what a crash left behind"),
         "registry": CommandEntry("Add to the catalogue, or rebuild it"),
-        "key": CommandEntry("Make the key that signs releases"),
+        "key": CommandEntry("Make, list, rotate and revoke the keys that sign releases"),
+        "reproduce": CommandEntry("Build a release again from what it was made of"),
     },
     "Set up": {
         "demo": CommandEntry("Produce, block, publish and load real data sets, end to end"),

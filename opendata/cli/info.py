@@ -78,6 +78,7 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, obj
     yield "freeze", _freeze(facts["freeze"])
     yield "signature", _card.signature_of(manifest)
     yield "digest", f"sha256:{manifest.integrity.hash_sha256}"
+    yield "content", manifest.integrity.content_hash
 
 
 def _freeze(facts: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from opendata.reading.resolve import Release
-from opendata.reading.signature import STATEMENT_TYPE, TrustRoot, verify_envelope
+from opendata.reading.signature import STATEMENT_TYPE, verify_envelope
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.codec import replace

@@ -49,6 +49,11 @@ def mark_key(dataset: DatasetId, version: Version, mark: str) -> str:
     return f"{mark_prefix(dataset)}{version}.{mark}.json"
 
 
+def countersignature_key(dataset: DatasetId, version: Version, keyid: str) -> str:
+    """The signature of a further key on a frozen release; put-if-absent."""
+    return mark_key(dataset, version, f"{keyid}.sig")
+
+
 def commit_prefix(dataset: DatasetId) -> str:
     """The commit records of one data set."""
     return f"{dataset_prefix(dataset)}commits/"

@@ -145,10 +145,12 @@ class Manifest(Wire):
     platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
     that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
     from a former unit or reference to the present one (S4-62). `quarantined` tells what a reader of
-    the quarantine needs. `promises` are the earlier schema versions whose readers it keeps.
+    the quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept`
+    are the objects that hold what the release was made of, for `od reproduce`: the producer's files
+    and fetched sources, whose digests stand in the trace.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine", "quarantined", "promises")
+    ADDED_LATER = ("indexes", "transforms", "quarantine", "quarantined", "promises", "kept")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -175,6 +177,7 @@ class Manifest(Wire):
     quarantine: str | None = None
     quarantined: Quarantined | None = None
     promises: tuple[PromiseEntry, ...] = ()
+    kept: tuple[str, ...] = ()
     format: str = MANIFEST_FORMAT
 
     @property
@@ -199,6 +202,11 @@ decoder_of(Manifest)
 
 def named_objects(manifest: Manifest) -> list[str]:
     """The keys of all objects that a manifest names beside its files and their chunk lists."""
+    return [*read_objects(manifest), *manifest.kept]
+
+
+def read_objects(manifest: Manifest) -> list[str]:
+    """Those of them that readers of the release are shown; the others are for reproducing it."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
     aside = manifest.quarantined.file.chunks if manifest.quarantined else None
     single = (manifest.readme, manifest.preview, manifest.quarantine, aside)
