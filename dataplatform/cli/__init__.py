@@ -15,11 +15,13 @@ commands: Final[dict[str, str]] = {
     "demo": "dataplatform.cli.demo:demo",
     "diff": "dataplatform.cli.diff:diff",
     "doctor": "dataplatform.cli.doctor:checks",
+    "gc": "dataplatform.cli.gc:gc",
     "init": "dataplatform.cli.init:init",
     "key": "dataplatform.cli.key:key",
     "push": "dataplatform.cli.push:push",
     "registry": "dataplatform.cli.registry:registry",
     "repair": "dataplatform.cli.repair:repair",
+    "retention": "dataplatform.cli.retention:retention",
     "rollback": "dataplatform.cli.rollback:rollback",
     "run": "dataplatform.cli.run:run",
 }

@@ -53,7 +53,7 @@ class Yard:
         return collect(ports, roots_of(ports, others), rules, force=force)
 
     def leave_orphans(self, value: float) -> set[str]:
-        """What a build leaves that was killed before it staged anything; the keys of its objects."""
+        """What a build leaves that was killed before it staged anything: the keys."""
         before = self.objects
         digest = self.bench.build(rates(value)).digest
         self.store.delete(keys.candidate_key(self.bench.dataset, digest))

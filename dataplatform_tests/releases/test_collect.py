@@ -256,7 +256,7 @@ def test_a_manifest_that_was_removed_by_hand_is_missed(yard: Yard) -> None:
 def test_a_data_set_that_the_catalogue_knows_must_be_listed(yard: Yard) -> None:
     for stat in [*yard.ageing.inner.list(keys.dataset_prefix(yard.bench.dataset))]:
         yard.store.delete(stat.key)
-    with pytest.raises(Rejected, match="index.json needs"):
+    with pytest.raises(Rejected, match=r"index\.json needs"):
         yard.collect()
 
 
