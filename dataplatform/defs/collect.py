@@ -1,4 +1,4 @@
-"""Collection: objects that nobody needs are marked every night, and removed where that is asked for.
+"""Collection: objects that nobody needs are marked every night, and removed where that is asked.
 
 No postponed annotations here: Dagster reads the classes of `context` and `config` from a step.
 """
@@ -26,7 +26,7 @@ class CollectConfig(dg.Config):
 
 
 def collect_schedule(platform: Platform) -> dg.ScheduleDefinition:
-    """What `od gc --apply` does if `OPENDATA_GC` says so; else only its mark, which removes nothing."""
+    """What `od gc --apply` does if `OPENDATA_GC` says so; else only its mark."""
     ports, rules = platform.ports, Rules()
 
     @dg.op(name=_OP, description="Looks for objects that nobody needs, and marks or removes them.")

@@ -11,13 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from dataplatform.releases.collect import EXAMPLES_MAX, Look, Progress, Rules, Tally, look
 from dataplatform.releases.collect_mark import StoredMark, new_id, newest_ripe_mark, write_mark
-from dataplatform.releases.condemned import ABANDONED_AFTER, REMOVES_FOR, read_journal
+from dataplatform.releases.condemned import (
+    ABANDONED_AFTER,
+    REMOVES_FOR,
+    is_abandoned,
+    read_journal,
+)
 from dataplatform.releases.objects import JSON
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.roots import Roots
@@ -146,8 +151,8 @@ def _remove(
 
     def in_time() -> Iterator[UnnamedObject]:
         for one in going:
-            if ports.now() - began > REMOVES_FOR:
-                return  # from here on a publisher may take this collection for dead
+            if not timedelta() <= ports.now() - began <= REMOVES_FOR:
+                return  # from here on others may take this collection for dead
             yield one
 
     gone = in_parallel(partial(_remove_object, ports, limit), in_time(), REMOVALS_AT_ONCE)
@@ -174,7 +179,7 @@ def _settle_journals(ports: ReleasePorts, at: datetime) -> None:
         Conflict: if one of them is not dead.
     """
     for stat in [*ports.store.list(keys.COLLECTION_JOURNALS)]:
-        if at - modified_at(ports, stat) < ABANDONED_AFTER:
+        if not is_abandoned(ports, stat, at):
             since = format_instant(modified_at(ports, stat))
             raise Conflict(
                 f"another collection is at work since {since} ({stat.key})",

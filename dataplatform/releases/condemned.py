@@ -10,11 +10,12 @@ other one waits and finds out whether it is still there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.roots import RootDocument, digests_in
+from dataplatform.releases.store_clock import modified_at, store_now
 from opendata.stores.port import ObjectStat
 from opendata.wire import keys
 from opendata.wire.codec import read_wire
@@ -26,7 +27,6 @@ REMOVES_FOR: Final = timedelta(hours=1)
 """So long after it began a collection removes at most; what is left is the next one's."""
 ABANDONED_AFTER: Final = timedelta(hours=2)
 """A journal so old, by the store's clock, belongs to a collection that was killed."""
-_COUNTS_FOR: Final = timedelta(days=1)
 
 
 def require_not_condemned(ports: ReleasePorts, document: Callable[[], bytes], what: str) -> None:
@@ -39,8 +39,10 @@ def require_not_condemned(ports: ReleasePorts, document: Callable[[], bytes], wh
         Unavailable: naming the collection; once it has ended, trying again tells what is there.
     """
     needed: set[bytes] = set()
-    for stat in ports.store.list(keys.COLLECTION_JOURNALS):
-        if _is_long_over(ports, stat) or (journal := read_journal(ports, stat.key)) is None:
+    for stat in [*ports.store.list(keys.COLLECTION_JOURNALS)]:
+        if is_abandoned(ports, stat, store_now(ports)):
+            continue
+        if (journal := read_journal(ports, stat.key)) is None:
             continue
         needed = needed or {*RootDocument(what, digests_in(document())).each_digest()}
         condemned = [one.digest for one in journal.objects if bytes.fromhex(one.digest) in needed]
@@ -49,10 +51,15 @@ def require_not_condemned(ports: ReleasePorts, document: Callable[[], bytes], wh
                 f"{what} needs {keys.object_key(condemned[0])}, which a collection is removing "
                 f"since {journal.at}",
                 code="being_collected",
-                hint="run the same command again in a few minutes; if the collection was killed: "
-                "od gc --apply ends it",
+                hint="run the same command again in a few minutes; a collection that was killed "
+                "is in the way for two hours at most",
                 details={"journal": stat.key, "objects": condemned[:100]},
             )
+
+
+def is_abandoned(ports: ReleasePorts, journal: ObjectStat, at: datetime) -> bool:
+    """Whether a journal's collection was killed; `at` is the store's time."""
+    return at - modified_at(ports, journal) >= ABANDONED_AFTER
 
 
 def read_journal(ports: ReleasePorts, key: str) -> CollectionJournal | None:
@@ -66,8 +73,3 @@ def read_journal(ports: ReleasePorts, key: str) -> CollectionJournal | None:
     except NotFound:
         return None
     return read_wire(CollectionJournal, data, key)
-
-
-def _is_long_over(ports: ReleasePorts, stat: ObjectStat) -> bool:
-    """By this machine's clock, hence with plenty of room: the dead block nobody for ever."""
-    return stat.modified_at is not None and ports.now() - stat.modified_at > _COUNTS_FOR

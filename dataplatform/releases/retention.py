@@ -169,7 +169,7 @@ def _judged(
     staged = list(_staged(ports, dataset))
     old = {digest for digest, stats in staged if now - _newest(ports, stats) >= ttl}
     naming = _naming(ports, dataset, old) if old else {}
-    newest = max(staged, key=lambda one: _newest(ports, one[1]), default=(None, ()))[0]
+    newest = _newest_candidate(ports, staged)
     candidates = []
     for digest, stats in staged:
         keeping, because = Keeping.YOUNG, "younger than the time that candidates stay"
@@ -207,6 +207,18 @@ def _staged(ports: ReleasePorts, dataset: DatasetId) -> Iterator[tuple[str, list
     for digest, of_one in groupby(stats, lambda stat: stat.key.removeprefix(prefix).split("/")[0]):
         if is_digest(digest):  # what else lies here was put here by hand
             yield digest, [*of_one]
+
+
+def _newest_candidate(
+    ports: ReleasePorts, staged: list[tuple[str, list[ObjectStat]]]
+) -> str | None:
+    """The one staged last; verdicts whose candidate is gone are none."""
+    times = {
+        digest: _newest(ports, stats)
+        for digest, stats in staged
+        if any(_candidate_last(stat.key)[0] for stat in stats)
+    }
+    return max(times, key=lambda digest: times[digest], default=None)
 
 
 def _newest(ports: ReleasePorts, stats: list[ObjectStat]) -> datetime:

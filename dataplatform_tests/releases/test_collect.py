@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -292,6 +293,22 @@ def test_a_damaged_mark_counts_for_nothing(yard: Yard) -> None:
     yard.ageing.let_pass(hours=MARKS_APART)
     assert yard.collect().removed == []
     assert orphans <= yard.objects
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(days=-400), timedelta(days=400)])
+def test_ages_are_told_by_the_store_and_not_by_this_machine(
+    yard: Yard, wrong_by: timedelta
+) -> None:
+    old = yard.leave_orphans(2)
+    yard.ageing.let_pass(hours=DAY_AND_MORE)
+    young = yard.leave_orphans(3)
+    ports = replace(yard.bench.ports, now=lambda: datetime.now(UTC) + wrong_by)
+    skewed = replace(yard, bench=replace(yard.bench, ports=ports))
+    skewed.mark()
+    yard.ageing.let_pass(hours=MARKS_APART)
+    skewed.collect()
+    assert not old & yard.objects
+    assert young <= yard.objects
 
 
 # --- questions -------------------------------------------------------------------------

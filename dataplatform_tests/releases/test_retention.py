@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,19 @@ def test_the_objects_of_what_expired_are_collected_later(yard: Yard) -> None:
     yard.collect_twice()
     assert yard.objects < before
     yard.check_whole()
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(days=-400), timedelta(days=400)])
+def test_ages_are_told_by_the_store_and_not_by_this_machine(
+    yard: Yard, wrong_by: timedelta
+) -> None:
+    ports = replace(yard.bench.ports, now=lambda: datetime.now(UTC) + wrong_by)
+    old = yard.bench.stage(rates(1))
+    yard.ageing.let_pass(days=31)
+    young, newest = yard.bench.stage(rates(2)), yard.bench.stage(rates(3))
+    found = enforce_retention(ports, yard.bench.dataset, TTL)
+    assert keepings(found) == {
+        old: Keeping.EXPIRED,
+        young: Keeping.YOUNG,
+        newest: Keeping.YOUNG,
+    }
