@@ -22,6 +22,7 @@ from dataplatform.cli.verbs.differences import diff_datasets
 from dataplatform.cli.verbs.fields import normalize_field, register_field
 from dataplatform.cli.verbs.freezing import freeze_release
 from dataplatform.cli.verbs.moves import rollback, yank
+from dataplatform.cli.verbs.retention import enforce_retention
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.releases.quarantine import sentence_about
@@ -152,6 +153,7 @@ releases = ReleaseVerbs(
             release_flow.publish_release,
             rollback,
             yank,
+            enforce_retention,
         )
     }
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dataplatform.releases.objects import JSON
+from opendata.stores.ages import is_due_for_refresh
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import Wire, read_wire
@@ -85,14 +86,21 @@ class Candidate(Wire):
 
 
 def stage_candidate(store: ObjectStore, candidate: Candidate) -> str:
-    """Store a candidate under its own digest (returned bare); the same one twice is one."""
+    """Store a candidate under its own digest (returned bare); the same one twice is one.
+
+    One that has lain for long is written anew, since retention removes what nobody staged lately.
+    """
     data = candidate.to_bytes()
     digest = digest_of(data)
     key = keys.candidate_key(_id(candidate), digest)
     try:
         store.put_new(key, data, content_type=JSON)
     except AlreadyExists:
-        check_digest(store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, digest, key)
+        stat = store.stat(key)
+        if stat is None or is_due_for_refresh(stat):
+            store.put(key, data, content_type=JSON)
+        else:
+            check_digest(store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, digest, key)
     return digest
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from dataplatform.contracts.model import ReleaseSettings
 from dataplatform.releases.candidate import Candidate, as_manifest, read_candidate
 from dataplatform.releases.compare import Comparison, compare_candidate
+from dataplatform.releases.condemned import require_not_condemned
 from dataplatform.releases.earlier import (
     is_resumable,
     readable_release,
@@ -81,6 +82,7 @@ def freeze_candidate(
     """
     decisions = require_verdicts(ports.store, dataset, digest, ports.signer)
     candidate = read_candidate(ports.store, dataset, digest)
+    require_not_condemned(ports, candidate.to_bytes, f"this candidate of {dataset}")
     current = read_current(ports.store, dataset)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     if current is not None and change.is_empty:

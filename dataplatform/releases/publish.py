@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dataplatform.releases.condemned import require_not_condemned
 from dataplatform.releases.lines import publishing_kind
 from dataplatform.releases.objects import JSON, is_intact, put_object_at
 from dataplatform.releases.ports import ReleasePorts
@@ -97,6 +98,7 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
     Raises:
         Rejected: if it was never frozen.
         Corrupt, Denied: naming what is missing or altered.
+        Unavailable: if a collection is removing one of the objects just now.
     """
     what = f"{dataset}@{version}"
     try:
@@ -109,6 +111,7 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
         ) from error
     trust = ports.signer.trust() if ports.signer else None
     verify_release(release.manifest, trust, ports.store)
+    require_not_condemned(ports, lambda: release.stored_bytes, what)
     required = list(_required_objects(release))
     stats = in_parallel(ports.store.stat, (key for key, _ in required), STATS_AT_ONCE)
     for (key, size), stat in zip(required, stats, strict=True):
