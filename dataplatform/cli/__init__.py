@@ -17,6 +17,7 @@ commands: Final[dict[str, str]] = {
     "doctor": "dataplatform.cli.doctor:checks",
     "init": "dataplatform.cli.init:init",
     "key": "dataplatform.cli.key:key",
+    "patch": "dataplatform.cli.patch:patch",
     "push": "dataplatform.cli.push:push",
     "registry": "dataplatform.cli.registry:registry",
     "repair": "dataplatform.cli.repair:repair",

@@ -25,7 +25,7 @@ from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.cli.frames import as_reader
 from dataplatform.cli.place import find_settings
 from dataplatform.cli.pushing import PushRequest, pushed_definition
-from dataplatform.contracts.model import Contract, Severity
+from dataplatform.contracts.model import Contract
 from dataplatform.contracts.report import Report
 from dataplatform.releases.build import Built
 from dataplatform.releases.chain import require_passed
@@ -42,7 +42,6 @@ from dataplatform.settings import Settings
 from dataplatform.wiring import for_rehearsal, from_settings
 from opendata.reading.resolve import read_current, resolve
 from opendata.reading.signature import verdict_statement
-from opendata.wire.codec import replace
 from opendata.wire.errors import InvalidInput, Rejected
 from opendata.wire.ids import DatasetId, parse_dataset_id, parse_reference
 from opendata.wire.version import parse_version
@@ -118,7 +117,7 @@ def validate_dataset(ds: Draft | str, *, strict: bool = False) -> Report:
         report = validate_candidate(ds.ports, ds.dataset, ds.digest).report
     else:
         report = _validate_release(ds)
-    return _strict(report) if strict else report
+    return report.strict() if strict else report
 
 
 def assert_contract(ds: Draft | str) -> None:
@@ -239,11 +238,3 @@ def _validate_release(reference: str) -> Report:
         files = [ports.shard_path(entry) for entry in manifest.files]
         report, _ = ports.engine.check(files, contract, time=manifest.time_column)
     return report
-
-
-def _strict(report: Report) -> Report:
-    findings = tuple(
-        replace(finding, severity=Severity.ERROR) if finding in report.warnings else finding
-        for finding in report.findings
-    )
-    return replace(report, findings=findings)

@@ -138,6 +138,7 @@ def as_manifest(candidate: Candidate, digest: str) -> Manifest:
         preview=candidate.preview,
         indexes=candidate.indexes,
         quarantine=candidate.quarantine,
+        patch=candidate.patch,
     )
 
 

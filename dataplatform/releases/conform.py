@@ -53,7 +53,7 @@ def conform_batch(batch: pa.RecordBatch, schema: pa.Schema, number: int) -> pa.R
     columns = []
     for field in schema:
         try:
-            columns.append(_cast(batch.column(field.name), field.type))
+            columns.append(cast_exactly(batch.column(field.name), field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
             raise ProducerFailed(
                 f"column {field.name!r} of batch {number} does not fit {field.type}: {error}",
@@ -63,7 +63,12 @@ def conform_batch(batch: pa.RecordBatch, schema: pa.Schema, number: int) -> pa.R
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+def cast_exactly(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The column in another type, with every value kept.
+
+    Raises:
+        ArrowInvalid, ArrowNotImplementedError: if a value would be lost, or nothing converts.
+    """
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if pa.types.is_run_end_encoded(column.type):

@@ -22,6 +22,7 @@ from dataplatform.releases.earlier import (
 )
 from dataplatform.releases.number import Numbers, next_numbers
 from dataplatform.releases.objects import JSON
+from dataplatform.releases.patch_base import refuse_to_undo_patch, require_patched_base
 from dataplatform.releases.ports import ReleasePorts, Signer
 from dataplatform.releases.trace import RunReference, attach_provenance
 from dataplatform.releases.verdict import Decision, Gate, require_verdicts
@@ -79,11 +80,14 @@ def freeze_candidate(
     decisions = require_verdicts(ports.store, dataset, digest, ports.signer)
     candidate = read_candidate(ports.store, dataset, digest)
     current = read_current(ports.store, dataset)
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     if current is not None and change.is_empty:
         if not force:
             return Unchanged(current)
         change = dataclasses.replace(change, about=("forced",))
+    if not force:
+        refuse_to_undo_patch(ports, candidate, current)
     draft = _draft(candidate, digest, current, change, decisions, run)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return _take_number(ports, dataset, draft, current, change, settings, force=force)
@@ -95,6 +99,7 @@ def preview_freeze(
     """What freezing would do, without doing it (`od run --dry-run`). Raises as freezing does."""
     candidate = read_candidate(ports.store, dataset, digest)
     current = read_current(ports.store, dataset)
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     versioning = current.manifest.versioning if current else None
@@ -169,6 +174,7 @@ def _draft(
             data_release="1.0.0",
             prev_release=str(current.version) if current else None,
             reader_min=settings.get("reader_min"),
+            notes=candidate.code.get("patch", {}).get("notes"),
         ),
         changelog=Changelog(
             diff_S=diff["diff_S"],

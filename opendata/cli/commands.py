@@ -52,6 +52,7 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
     },
     "Look after releases": {
         "diff": CommandEntry("Compare two releases"),
+        "patch": CommandEntry("Correct rows or fields of the current release"),
         "rollback": CommandEntry("Make an earlier release the current one again"),
         "repair": CommandEntry("Finish what a crash left behind"),
         "registry": CommandEntry("Add to the catalogue, or rebuild it"),

@@ -117,12 +117,13 @@ class Manifest(Wire):
     """One frozen release. See the module's charter for what its hash covers.
 
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
-    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
-    that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
+    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview`, `quarantine` (rows
+    that a rule took out, as Parquet) and `patch` (the operations that made it out of the release
+    before, as JSON) are object keys. `transforms` are the corrections that lead
     from a former unit or reference to the present one (S4-62).
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine")
+    ADDED_LATER = ("indexes", "transforms", "quarantine", "patch")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -147,6 +148,7 @@ class Manifest(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
     quarantine: str | None = None
+    patch: str | None = None
     format: str = MANIFEST_FORMAT
 
     @property
@@ -172,7 +174,7 @@ decoder_of(Manifest)
 def named_objects(manifest: Manifest) -> list[str]:
     """The keys of all objects that a manifest names beside its files and their chunk lists."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
-    single = (manifest.readme, manifest.preview, manifest.quarantine)
+    single = (manifest.readme, manifest.preview, manifest.quarantine, manifest.patch)
     indexes = [index.path for index in manifest.indexes]
     return [*reports, *indexes, *(key for key in single if key is not None)]
 
