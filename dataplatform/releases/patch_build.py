@@ -7,7 +7,9 @@ release's size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +23,9 @@ from dataplatform.releases.describe import Ingredients, Origin
 from dataplatform.releases.gather import Product, gather_shards
 from dataplatform.releases.objects import JSON, put_object
 from dataplatform.releases.pace import Pace
+from dataplatform.releases.patch_diff import TouchedRows, TouchedRowsDiffer
 from dataplatform.releases.patch_fields import Blame
-from dataplatform.releases.patch_locate import Located, locate
+from dataplatform.releases.patch_locate import locate
 from dataplatform.releases.patch_parse import Patch
 from dataplatform.releases.patch_plan import PATCH_FORMAT, Plan
 from dataplatform.releases.pending import generation_of
@@ -79,13 +82,34 @@ class Patching:
         return canonical_json({name: value for name, value in document.items() if value})
 
 
-def build_patched(ports: ReleasePorts, patching: Patching, log: Log) -> Built:
-    """Stage the candidate that a patch makes of its base.
+@dataclass(frozen=True)
+class PatchedBuild:
+    """A staged candidate, and the ports under which it is compared with its base."""
+
+    built: Built
+    ports: ReleasePorts
+
+
+@contextmanager
+def patched_build(ports: ReleasePorts, patching: Patching, log: Log) -> Iterator[PatchedBuild]:
+    """Stage the candidate that a patch makes of its base; scratch lasts as long as the context.
 
     Raises:
         InvalidInput: at the operation that the rows do not allow.
         Unavailable: if the store does not take the bytes, or memory does not suffice.
     """
+    touched = TouchedRows(patching.plan.after.schema)
+    try:
+        with ports.workbench.session() as session:
+            built = _built(ports, patching, session, touched, log)
+            yield PatchedBuild(built, _comparing_touched(ports, patching, session, touched))
+    except MemoryError as error:
+        raise out_of_memory(patching.definition.id, error) from error
+
+
+def _built(
+    ports: ReleasePorts, patching: Patching, session: WorkSession, touched: TouchedRows, log: Log
+) -> Built:
     key = _stored_patch(ports, patching)
     ingredients = Ingredients(
         definition=patching.definition,
@@ -94,18 +118,12 @@ def build_patched(ports: ReleasePorts, patching: Patching, log: Log) -> Built:
         current=patching.base,
         preview_rows=patching.preview_rows,
     )
-    plan = patching.plan
-    arrangement = arrange(patching.definition, plan.after.contract, plan.after.schema)
-    product = Product(
-        ingredients, plan.after.contract, arrangement, Origin((), {"pyarrow": pa.__version__})
-    )
-    try:
-        with ports.workbench.session() as session:
-            session.begin(arrangement, reuse_of(ports, patching.base.manifest.files))
-            untouched = _receive(ports, patching, session, log)
-            candidate, new = gather_shards(ports, product, untouched, session)
-    except MemoryError as error:
-        raise out_of_memory(patching.definition.id, error) from error
+    after, tools = patching.plan.after, {"pyarrow": pa.__version__}
+    arrangement = arrange(patching.definition, after.contract, after.schema)
+    session.begin(arrangement, reuse_of(ports, patching.base.manifest.files))
+    untouched = _receive(ports, patching, session, touched, log)
+    product = Product(ingredients, after.contract, arrangement, Origin((), tools))
+    candidate, new = gather_shards(ports, product, untouched, session)
     if not candidate.row_count:
         raise InvalidInput(
             f"the patch would leave no row in {patching.base.id}",
@@ -115,6 +133,16 @@ def build_patched(ports: ReleasePorts, patching: Patching, log: Log) -> Built:
     candidate = replace(candidate, patch=key)
     digest = stage_candidate(ports.store, candidate)
     return Built(digest, candidate, len(new), new, generation_of(patching.base))
+
+
+def _comparing_touched(
+    ports: ReleasePorts, patching: Patching, session: WorkSession, touched: TouchedRows
+) -> ReleasePorts:
+    """Ports whose differ looks at what the patch touched; every row, where fields changed."""
+    if patching.plan.changes_fields:
+        return ports
+    old, new = (session.keep(rows, touched.schema) for rows in (touched.old, touched.new))
+    return dataclasses.replace(ports, differ=TouchedRowsDiffer(ports.differ, old, new))
 
 
 def _stored_patch(ports: ReleasePorts, patching: Patching) -> str:
@@ -129,7 +157,7 @@ def _stored_patch(ports: ReleasePorts, patching: Patching) -> str:
 
 
 def _receive(
-    ports: ReleasePorts, patching: Patching, session: WorkSession, log: Log
+    ports: ReleasePorts, patching: Patching, session: WorkSession, touched: TouchedRows, log: Log
 ) -> list[FileEntry]:
     """Write the shards that the patch touches; returns those that stay as they are."""
     plan, base = patching.plan, patching.base.manifest
@@ -137,26 +165,19 @@ def _receive(
     if plan.edits is not None:
         located = locate(ports, session, base, plan, patching.blame)
         session.insert(located.comes)
+        touched.new.append(located.comes)
     elif not plan.changes_fields:
         return list(base.files)
     every = plan.changes_fields
-    touched = [e for e in base.files if every or (located and e.name in located.touched)]
+    concerned = [e for e in base.files if every or (located and e.name in located.touched)]
     pace = Pace(ports.now, lambda text: log("info", text))
     with keeping(patching.definition.id):
-        for entry in touched:
-            for batch in _patched_rows(ports.shard_path(entry), plan, located, session):
+        for entry in concerned:
+            for _, rows in session.rows(ports.shard_path(entry), None, None):
+                batch = conform_batch(rows, plan.before.schema, 0)
+                batch = plan.as_after(batch) if plan.changes_fields else batch
+                batch = located.in_place.on(batch, touched) if located else batch
                 session.receive(batch)
                 pace.passed(batch.num_rows, batch.nbytes)
-    names = {entry.name for entry in touched}
+    names = {entry.name for entry in concerned}
     return [entry for entry in base.files if entry.name not in names]
-
-
-def _patched_rows(
-    path: str, plan: Plan, located: Located | None, session: WorkSession
-) -> Iterator[pa.RecordBatch]:
-    on: Callable[[pa.RecordBatch], pa.RecordBatch] = lambda rows: rows  # noqa: E731
-    if located is not None:
-        on = located.in_place.on
-    for _, rows in session.rows(path, None, None):
-        conformed = conform_batch(rows, plan.before.schema, 0)
-        yield on(plan.as_after(conformed) if plan.changes_fields else conformed)

@@ -6,6 +6,8 @@ freeze, publish. Both gates are strict about a patch: rules that would only warn
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,6 +15,7 @@ from pydantic import ValidationError
 from dataplatform.contracts.model import Contract
 from dataplatform.contracts.problems import reasons
 from dataplatform.datasets.definition import DatasetDefinition
+from dataplatform.errors import BreakingChange, GateClosed
 from dataplatform.releases.build import Log
 from dataplatform.releases.chain import (
     NothingNew,
@@ -23,7 +26,7 @@ from dataplatform.releases.chain import (
     release_candidate,
 )
 from dataplatform.releases.patch_base import require_base
-from dataplatform.releases.patch_build import Patching, build_patched
+from dataplatform.releases.patch_build import Patching, patched_build
 from dataplatform.releases.patch_parse import Patch
 from dataplatform.releases.patch_plan import Plan, ReadRows, plan_patch
 from dataplatform.releases.ports import ReleasePorts
@@ -74,17 +77,41 @@ def release_patch(
     """
     dataset = patching.base.id
     say("patching")
-    built = build_patched(ports, patching, log)
-    result = release_candidate(ports, dataset, built, run, say, strict=True)
+    with patched_build(ports, patching, log) as build, _reworded(dataset):
+        result = release_candidate(build.ports, dataset, build.built, run, say, strict=True)
     record_outcome_of(ports, dataset, run, result, say)
     return result
 
 
 def rehearse_patch(ports: ReleasePorts, patching: Patching, say: Progress, log: Log) -> Rehearsal:
-    """Everything but freezing and publishing; `ports.store` should be an overlay."""
+    """Everything but freezing and publishing; `ports.store` should be an overlay.
+
+    Raises:
+        As releasing would.
+    """
     say("patching")
-    built = build_patched(ports, patching, log)
-    return rehearse(ports, patching.base.id, built, say, strict=True)
+    with patched_build(ports, patching, log) as build:
+        found = rehearse(build.ports, patching.base.id, build.built, say, strict=True)
+    if found.problem is not None:
+        with _reworded(patching.base.id):
+            raise found.problem
+    return found
+
+
+@contextmanager
+def _reworded(dataset: DatasetId) -> Iterator[None]:
+    """Refusals with the next step of somebody who wrote a patch, and no opendata.yaml."""
+    try:
+        yield
+    except BreakingChange as error:
+        error.hint = f'if it is meant, write in the patch: version: "{error.details["required"]}"'
+        raise
+    except GateClosed as error:
+        error.hint = (
+            "after a patch every rule has to hold, those too that would only warn: correct the "
+            f"patch, then: od patch {dataset} PATCH --dry-run"
+        )
+        raise
 
 
 def _definition(current: Release, patch: Patch, plan: Plan) -> DatasetDefinition:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataplatform.releases.patch_diff import TouchedRows
 from dataplatform.releases.patch_fields import Blame, Columns, Fields
 from dataplatform.releases.patch_match import KeyIndex
 from dataplatform.releases.patch_records import Edits, whole_row_defaults
@@ -20,21 +21,46 @@ from dataplatform.releases.patch_records import Edits, whole_row_defaults
 
 @dataclass(frozen=True)
 class InPlace:
-    """What happens to rows where they lie: some go, some get other values."""
+    """What happens to rows where they lie: some go, some get other values.
+
+    `goes` says for each edit whether the row that is there now goes.
+    """
 
     edits: Edits
     index: KeyIndex
     goes: pa.Array
-    """For each edit whether the row that is there now goes."""
 
-    def on(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+    def on(self, rows: pa.RecordBatch, touched: TouchedRows) -> pa.RecordBatch:
         """The rows after the edits, in the order in which they lie."""
         at = self.index.match(_columns(rows))
         if at.null_count == len(at):
             return rows
-        changed = changed_rows(rows, at, self.edits)
-        going = pc.fill_null(self.goes.take(at), False)
-        return changed.filter(pc.invert(going)) if going.true_count else changed
+        named = at.is_valid()
+        old, at_named = rows.filter(named), at.drop_null()
+        new = changed_rows(old, at_named, self.edits)
+        going = self.goes.take(at_named)
+        touched.old.append(old)
+        touched.new.append(new.filter(pc.invert(going)) if going.true_count else new)
+        stays = pc.invert(going) if going.true_count else None
+        return _put_back(rows, named, new, stays)
+
+
+def _put_back(
+    rows: pa.RecordBatch, named: pa.Array, new: pa.RecordBatch, stays: pa.Array | None
+) -> pa.RecordBatch:
+    """Rows with those that are named exchanged, and left out where they do not stay."""
+    places = np.flatnonzero(named.to_numpy(zero_copy_only=False))
+    indices = np.arange(rows.num_rows)
+    indices[places] = rows.num_rows + np.arange(len(places))
+    if stays is not None:
+        indices = np.delete(indices, places[~stays.to_numpy(zero_copy_only=False)])
+    columns = [
+        pa.concat_arrays([column, changed]).take(pa.array(indices))
+        if stays is not None or not column.take(pa.array(places)).equals(changed)
+        else column
+        for column, changed in zip(rows.columns, new.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=rows.schema)
 
 
 def key_index(edits: Edits) -> KeyIndex:
@@ -46,14 +72,12 @@ def changed_rows(rows: pa.RecordBatch, at: pa.Array, edits: Edits) -> pa.RecordB
     """Rows with the cells that their edits give.
 
     Args:
-        at: For each row the number of its edit, or null.
+        at: For each row the number of its edit.
     """
-    numbers = at.fill_null(-1).to_numpy()
-    named = numbers >= 0
+    numbers = at.to_numpy()
     columns = []
     for field, column in zip(rows.schema, rows.columns, strict=True):
-        given = edits.given[field.name]
-        sets = named & given[np.where(named, numbers, 0)]
+        sets = edits.given[field.name][numbers]
         if field.name in edits.keys or not sets.any():
             columns.append(column)
             continue

@@ -106,6 +106,10 @@ class WorkSession(Protocol):
         """The rows of an earlier shard that an interval does not replace."""
         ...
 
+    def keep(self, rows: Sequence[pa.RecordBatch], schema: pa.Schema) -> str:
+        """A Parquet file of rows that are at hand; it lives until the session ends."""
+        ...
+
     def head(self, path: str) -> pa.RecordBatch:
         """The first rows of an earlier shard, for the preview."""
         ...

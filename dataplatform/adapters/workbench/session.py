@@ -83,6 +83,7 @@ class LocalWorkSession:
         self._target: Target | None = None
         self._ordered: OrderedShards | None = None
         self._inserts: Inserts | None = None
+        self._kept = 0
         self._sorted_files: list[str] = []
         self._unsorted = Blocks()
         self._spool: pq.ParquetWriter | None = None
@@ -168,6 +169,13 @@ class LocalWorkSession:
             for index in range(file.num_row_groups):
                 for batch in file.read_row_group(index).to_batches():
                     yield interval.outside(batch)
+
+    def keep(self, rows: Sequence[pa.RecordBatch], schema: pa.Schema) -> str:
+        """A Parquet file of rows that are at hand."""
+        self._kept += 1
+        path = str(self._folder / f"kept-{self._kept}.parquet")
+        pq.write_table(pa.Table.from_batches(rows, schema), path, compression="lz4")
+        return path
 
     def head(self, path: str) -> pa.RecordBatch:
         """The rows of the first row group that a preview may want."""
