@@ -51,10 +51,12 @@ def _ids(folder: Path, where: str) -> list[int]:
 
 def _patch(where: str) -> Contender:
     def contender(folder: Path) -> Action:
+        from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
         from dataplatform.cli.patching import publish_patch
         from dataplatform.releases.chain import Released
         from dataplatform.releases.patch_parse import read_patch
 
+        delay_pandas()  # as the command does
         records: list[dict[str, Any]] = [
             {"id": at, "reading": at / 7, "valid": False} for at in _ids(folder, where)
         ]

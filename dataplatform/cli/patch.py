@@ -34,6 +34,7 @@ def patch(out: Output, dataset: str, file: str, dry_run: bool, yes: bool) -> Non
     Operations: ADD_FIELD, DROP_FIELD, ALTER_FIELD, UPSERT_RECORD, DELETE_RECORD, REINDEX. All of
     them count, in their order, or none. PATCH may be - for standard input.
     """
+    from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
     from dataplatform.cli.patch_files import STDIN, load_patch
     from dataplatform.cli.patching import preview_patch, publish_patch
     from dataplatform.cli.place import find_settings, rehearsal
@@ -42,6 +43,7 @@ def patch(out: Output, dataset: str, file: str, dry_run: bool, yes: bool) -> Non
     from dataplatform.wiring import from_settings
     from opendata.wire.ids import parse_dataset_id
 
+    delay_pandas()
     name, _, pinned = dataset.partition("@")
     _require_order(dataset, file)
     identity = parse_dataset_id(name)

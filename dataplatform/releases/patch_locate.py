@@ -70,7 +70,7 @@ def locate(
     for entry in base.files:
         if plan.changes_fields or _may_hold(entry.stats, plan, edits):
             _look_into(ports, session, entry, plan, index, moves, found)
-    _refuse_missing(edits, found.there, blame)
+    refuse_missing(edits, found.there, blame)
     is_new = edits.puts & (edits.removes | ~found.there)
     comes = new_rows(edits, np.flatnonzero(is_new).tolist(), plan.after, blame)
     comes = pa.concat_batches([comes, *found.moving])
@@ -98,8 +98,10 @@ def _look_into(
 ) -> None:
     edits = plan.edits
     assert edits is not None
-    path = ports.shard_path(entry)
     groups = None if plan.changes_fields else _groups(ports, entry, plan, edits)
+    if groups is not None and not groups:
+        return
+    path = ports.shard_path(entry)
     keys = None if plan.changes_fields else edits.keys
     for group, rows in session.rows(path, keys, groups):
         at = index.match(_keys_after(rows, plan))
@@ -175,7 +177,12 @@ def _bound(kind: pa.DataType, text: str) -> pa.Scalar:
     return ordinal_scalar(kind, ordinal) if isinstance(ordinal, int) else pa.scalar(ordinal, kind)
 
 
-def _refuse_missing(edits: Edits, there: np.ndarray, blame: Blame) -> None:
+def refuse_missing(edits: Edits, there: np.ndarray, blame: Blame) -> None:
+    """Refuse to delete what is not there.
+
+    Raises:
+        InvalidInput: at the first such record, naming some more.
+    """
     missing = np.flatnonzero(edits.must_be_there & ~there).tolist()
     if not missing:
         return
