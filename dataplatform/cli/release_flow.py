@@ -27,7 +27,7 @@ from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.cli.frames import as_reader
 from dataplatform.cli.place import find_settings
 from dataplatform.cli.pushing import PushRequest, pushed_definition
-from dataplatform.contracts.model import Contract, Severity
+from dataplatform.contracts.model import Contract
 from dataplatform.contracts.report import Report
 from dataplatform.releases.build import Built
 from dataplatform.releases.candidate import InputRelease
@@ -47,7 +47,6 @@ from dataplatform.settings import Settings
 from dataplatform.wiring import for_rehearsal, from_settings
 from opendata.reading.resolve import read_current, resolve
 from opendata.reading.signature import verdict_statement
-from opendata.wire.codec import replace
 from opendata.wire.errors import InvalidInput, Rejected
 from opendata.wire.ids import DatasetId, parse_dataset_id, parse_reference
 from opendata.wire.version import parse_version
@@ -127,7 +126,7 @@ def validate_dataset(ds: Draft | str, *, strict: bool = False) -> Report:
         report = validate_candidate(ds.ports, ds.dataset, ds.digest).report
     else:
         report = _validate_release(ds)
-    return _strict(report) if strict else report
+    return report.strict() if strict else report
 
 
 def assert_contract(ds: Draft | str) -> None:
@@ -251,13 +250,3 @@ def _validate_release(reference: str) -> Report:
         pinned = pinned_tables(ports, contract, inputs)
         report, _ = ports.engine.check(files, contract, time=manifest.time_column, pinned=pinned)
     return with_quarantined(report, contract, manifest.quarantined)
-
-
-def _strict(report: Report) -> Report:
-    findings = tuple(
-        replace(finding, severity=Severity.ERROR, action=msgspec.UNSET)
-        if finding in report.warnings
-        else finding
-        for finding in report.findings
-    )
-    return replace(report, findings=findings)

@@ -24,6 +24,7 @@ from dataplatform.releases.earlier import (
 from dataplatform.releases.lines import beside_closed_line, closed_by
 from dataplatform.releases.number import Numbers, Taken, next_numbers
 from dataplatform.releases.objects import JSON
+from dataplatform.releases.patch_base import refuse_to_undo_patch, require_patched_base
 from dataplatform.releases.ports import ReleasePorts, Signer
 from dataplatform.releases.promises import floor_of, promise_entries, require_reachable_floor
 from dataplatform.releases.reprojection import carried_transforms
@@ -84,11 +85,14 @@ def freeze_candidate(
     candidate = read_candidate(ports.store, dataset, digest)
     require_not_condemned(ports, candidate.to_bytes, f"this candidate of {dataset}")
     current = read_current(ports.store, dataset)
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     if current is not None and change.is_empty:
         if not force:
             return Unchanged(current)
         change = dataclasses.replace(change, about=("forced",))
+    if not force:
+        refuse_to_undo_patch(ports, candidate, current)
     draft = _draft(candidate, digest, current, change, decisions, run)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return _take_number(ports, dataset, draft, current, change, settings, force=force)
@@ -100,6 +104,7 @@ def preview_freeze(
     """What freezing would do, without doing it (`od run --dry-run`). Raises as freezing does."""
     candidate = read_candidate(ports.store, dataset, digest)
     current = read_current(ports.store, dataset)
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return change, _numbers(ports, change, current, settings, Taken())
@@ -184,6 +189,7 @@ def _draft(
             schema_version="1.0.0",
             data_release="1.0.0",
             prev_release=str(current.version) if current else None,
+            notes=candidate.code.get("patch", {}).get("notes"),
         ),
         changelog=Changelog(
             diff_S=diff["diff_S"],

@@ -57,6 +57,7 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
     "Look after releases": {
         "diff": CommandEntry("Compare two releases"),
         "freeze": CommandEntry("Show whether releases are soft or hard; make them hard"),
+        "patch": CommandEntry("Correct rows or fields of the current release"),
         "rollback": CommandEntry("Make an earlier release the current one again"),
         "yank": CommandEntry("Withdraw a release, or take that back"),
         "repair": CommandEntry("Finish what a crash left behind"),
