@@ -143,12 +143,12 @@ class Manifest(Wire):
 
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
     platform sections of its `opendata.yaml`; `reports`, `readme`, `preview`, `quarantine` (rows
-    that a rule took out, as Parquet) and `patch` (the operations that made it out of the release before,
-    as JSON) are object keys. `transforms` are the corrections that lead from a former unit or
-    reference to the present one (S4-62). `quarantined` tells what a reader of the quarantine needs.
-    `promises` are the earlier schema versions whose readers it keeps. `kept` are the objects that
-    hold what the release was made of, for `od reproduce`: the producer's files and fetched sources,
-    whose digests stand in the trace.
+    that a rule took out, as Parquet) and `patch` (the operations that made it out of the release
+    before it, as JSON) are object keys. `transforms` are the corrections that lead from a former
+    unit or reference to the present one (S4-62). `quarantined` tells what a reader of the
+    quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept` are
+    the objects that hold what the release was made of, for `od reproduce`: the producer's files and
+    fetched sources, whose digests stand in the trace.
     """
 
     ADDED_LATER = (
