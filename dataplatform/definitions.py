@@ -17,6 +17,7 @@ from dataplatform.defs.asked import ALL, Asked, asked_of_this_process
 from dataplatform.defs.automation import automation_sensor
 from dataplatform.defs.broken import broken_asset
 from dataplatform.defs.candidate import candidate_asset
+from dataplatform.defs.collect import collect_schedule
 from dataplatform.defs.describe import describe_assets
 from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
@@ -29,6 +30,7 @@ from dataplatform.defs.published import published_asset
 from dataplatform.defs.published_elsewhere import published_elsewhere_sensor
 from dataplatform.defs.release import release_asset
 from dataplatform.defs.repair import repair_schedule
+from dataplatform.defs.retention import retention_schedule
 from dataplatform.defs.rollback import rollback_job
 from dataplatform.defs.schedules import datasets_job, producer_schedules
 from dataplatform.defs.unusable import unusable_steps
@@ -64,6 +66,8 @@ def build_defs(
             *producer_schedules(producers, grids, job),
             repair_schedule(platform),
             harden_schedule(platform),
+            retention_schedule(platform),
+            collect_schedule(platform),
         ],
         sensors=[
             automation_sensor(),

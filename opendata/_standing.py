@@ -19,7 +19,7 @@ from opendata.wire.errors import Corrupt, Denied, Unavailable
 if TYPE_CHECKING:
     from opendata.reading.offline import RememberingReader
     from opendata.reading.resolve import Release
-    from opendata.reading.signature import TrustRoot
+    from opendata.reading.trust import TrustRoot
     from opendata.stores.port import ObjectReader
     from opendata.wire.manifest import Manifest
 

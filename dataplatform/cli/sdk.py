@@ -19,10 +19,13 @@ from dataplatform.cli.place import UNSIGNED, find_settings, prepare_store, unsig
 from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushing import PushRequest, push_rows
 from dataplatform.cli.verbs.differences import diff_datasets
+from dataplatform.cli.verbs.fields import normalize_field, register_field
 from dataplatform.cli.verbs.freezing import freeze_release
 from dataplatform.cli.verbs.moves import rollback, yank
+from dataplatform.cli.verbs.retention import enforce_retention
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.releases.chain import NothingNew, Released
+from dataplatform.releases.quarantine import sentence_about
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
 
@@ -84,6 +87,8 @@ def push(
     result = push_rows(platform, request, _warn, lambda step: None)
     if isinstance(result, Released) and platform.ports.signer is None:
         _warn(UNSIGNED, unsigned_hint(settings))
+    if aside := result.checked.built.candidate.quarantined:
+        _warn(sentence_about(aside), f'od.dataset("{reference}").quarantine shows them')
     return _pushed(result)
 
 
@@ -134,6 +139,8 @@ releases = ReleaseVerbs(
         for verb in (
             semver_compare,
             diff_datasets,
+            register_field,
+            normalize_field,
             release_flow.draft,
             release_flow.attach_provenance,
             release_flow.bump_version,
@@ -146,6 +153,7 @@ releases = ReleaseVerbs(
             release_flow.publish_release,
             rollback,
             yank,
+            enforce_retention,
         )
     }
 )

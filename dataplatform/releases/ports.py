@@ -22,7 +22,7 @@ from dataplatform.contracts.segments import SegmentIndex
 from dataplatform.datasets.producing import ProducerRunner
 from dataplatform.releases.differ import RowDiffer
 from dataplatform.releases.interval import Interval
-from opendata.reading.signature import TrustRoot
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 from opendata.wire.chunks import ChunkList
 from opendata.wire.ids import DatasetId
@@ -145,6 +145,28 @@ class SegmentIndexer(Protocol):
         """
         ...
 
+    def keys_by_group(self, path: str, keys: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        """Each row group's number, and the different keys in it, one group at a time."""
+        ...
+
+    def rows_naming(
+        self, path: str, column: str, values: Collection[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a file whose text column holds one of the values, a row group at a time."""
+        ...
+
+
+class ReferenceSystems(Protocol):
+    """Knows the reference systems of coordinates by their authorities' codes."""
+
+    def knows(self, code: str) -> bool:
+        """Whether there is a reference system of that code."""
+        ...
+
+    def can_reproject(self, old: str, new: str) -> bool:
+        """Whether coordinates can be computed from the one system into the other and back."""
+        ...
+
 
 class Signer(Protocol):
     """Signs statements; the key never leaves the adapter."""
@@ -159,7 +181,7 @@ class Signer(Protocol):
         ...
 
     def trust(self) -> TrustRoot:
-        """The trust root that accepts exactly this key."""
+        """The keys whose releases and verdicts count here: this one, and the trust file's."""
         ...
 
 
@@ -192,6 +214,7 @@ class ReleasePorts:
     differ: RowDiffer
     shard_path: Callable[[FileEntry], str]
     same_dimension: Callable[[str, str], bool]
+    reference_systems: ReferenceSystems
     probe: QueryProbe
     segments: SegmentIndexer
     now: Callable[[], datetime]

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dataplatform.releases.condemned import require_not_condemned
 from dataplatform.releases.lines import publishing_kind
 from dataplatform.releases.objects import JSON, is_intact, put_object_at
 from dataplatform.releases.ports import ReleasePorts
@@ -24,7 +25,7 @@ from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.errors import Conflict, Corrupt, NotFound, Rejected, Unavailable
 from opendata.wire.ids import DatasetId
-from opendata.wire.manifest import named_objects
+from opendata.wire.manifest import named_objects, read_objects
 from opendata.wire.pointer import NONCE_CHARS, Pointer, PointerKind, next_pointer
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version, parse_version
@@ -97,6 +98,7 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
     Raises:
         Rejected: if it was never frozen.
         Corrupt, Denied: naming what is missing or altered.
+        Unavailable: if a collection is removing one of the objects just now.
     """
     what = f"{dataset}@{version}"
     try:
@@ -107,7 +109,9 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
             code="not_frozen",
             hint=_NOT_FROZEN_HINT,
         ) from error
-    verify_release(release.manifest, ports.signer.trust() if ports.signer else None)
+    trust = ports.signer.trust() if ports.signer else None
+    verify_release(release.manifest, trust, ports.store)
+    require_not_condemned(ports, lambda: release.stored_bytes, what)
     required = list(_required_objects(release))
     stats = in_parallel(ports.store.stat, (key for key, _ in required), STATS_AT_ONCE)
     for (key, size), stat in zip(required, stats, strict=True):
@@ -151,7 +155,7 @@ def _require_whole(ports: ReleasePorts, release: Release) -> None:
     damaged = [
         *(e.path for e in files if not is_intact(ports.store, e.path, e.sha256, e.size_bytes)),
         *(e.chunks for e in files if not is_intact(ports.store, e.chunks)),
-        *(key for key in named_objects(release.manifest) if not is_intact(ports.store, key)),
+        *(key for key in read_objects(release.manifest) if not is_intact(ports.store, key)),
     ]
     if damaged:
         raise Corrupt(

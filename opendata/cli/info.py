@@ -70,11 +70,15 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, obj
     yield "coverage", _card.coverage_of(manifest)
     yield "rows", f"{manifest.row_count:,}"
     yield "size", f"{human_bytes(manifest.size_bytes)} in {counted(len(manifest.files), 'shard')}"
+    if aside := manifest.quarantined:
+        by_rule = ", ".join(f"{rule}: {rows:,}" for rule, rows in aside.rules.items())
+        yield "quarantine", f"{counted(aside.file.row_count, 'row')} ({by_rule})"
     yield "updated", facts.get("updated_at")
     yield "health", _card.health_of(facts)
     yield "freeze", _freeze(facts["freeze"])
     yield "signature", _card.signature_of(manifest)
     yield "digest", f"sha256:{manifest.integrity.hash_sha256}"
+    yield "content", manifest.integrity.content_hash
 
 
 def _freeze(facts: dict[str, Any]) -> str:

@@ -104,6 +104,11 @@ def read_info(reader: ObjectReader, release: Release) -> dict[str, Any]:
         "columns": [column.to_json() for column in manifest.schema],
         "time_column": manifest.time_column,
         "updated_at": manifest.freeze.frozen_at,
+        "signature": {
+            "hash_sha256": manifest.integrity.hash_sha256,
+            "signed_by": manifest.integrity.signed_by,
+            "signed_at": manifest.integrity.signed_at,
+        },
     }
 
 

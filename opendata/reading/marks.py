@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from opendata.reading.resolve import Release
-from opendata.reading.signature import STATEMENT_TYPE, TrustRoot, verify_envelope
+from opendata.reading.signature import STATEMENT_TYPE, require_accepted, verify_envelope
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.codec import replace
@@ -168,7 +169,8 @@ def verify_mark(mark: Mark, trust: TrustRoot | None) -> None:
     """Check a mark's signature where a trust root is configured.
 
     Raises:
-        Denied: if a trust root is configured and the signature does not hold.
+        Denied: if a trust root is configured and the signature does not hold, or its key may not
+            sign this.
     """
     if trust is None:
         return
@@ -176,3 +178,4 @@ def verify_mark(mark: Mark, trust: TrustRoot | None) -> None:
     signed_by = verify_envelope(mark.signature, mark_statement(mark), trust, what)
     if signed_by != mark.signed_by:
         raise Denied(f"{what} is signed by another key than it says", code="signature_mismatch")
+    require_accepted(trust, signed_by, mark.id, mark.at, what)

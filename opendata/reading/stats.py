@@ -19,6 +19,7 @@ class ReadStats:
 
     `bytes_read` are those of the release's shards that the answer was made of, wherever they lay;
     `bytes_total` is the whole release. `requests` went to the store; `cache_hits` did not have to.
+    `indexes_read` are those that told where the asked keys are.
     The row groups of a skipped shard are not counted: its chunk list is never read. `verified`
     is what was checked beyond digests (`signature`), or that these were all (`digests`).
     """
@@ -31,6 +32,7 @@ class ReadStats:
     bytes_total: int = 0
     requests: int = 0
     cache_hits: int = 0
+    indexes_read: int = 0
     seconds: float = 0.0
     verified: str = "digests"
     offline: bool = False
