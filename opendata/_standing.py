@@ -1,7 +1,8 @@
 """How a release stands, for whoever holds a handle: its freeze, and a warning where it was yanked.
 
 Only pinned reads ask whether a release was withdrawn: what the pointer names is what readers are
-meant to get. A store that is out of reach keeps nobody from reading, so it warns of nothing.
+meant to get. A store that is out of reach keeps nobody from reading, so it warns of nothing; nor
+does one that says "denied" where there is nothing, as public buckets do that cannot be listed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from opendata.reading.marks import standing_of, standing_yank, yank_marks, yank_warning
 from opendata.reading.resolve import read_route
-from opendata.wire.errors import Corrupt, Unavailable
+from opendata.wire.errors import Corrupt, Denied, Unavailable
 
 if TYPE_CHECKING:
     from opendata.reading.offline import RememberingReader
@@ -36,7 +37,7 @@ def warn_if_yanked(reader: RememberingReader, release: Release, trust: TrustRoot
         if mark is None or _is_current(reader, release):
             return
         text = yank_warning(release, mark, trust)
-    except Unavailable:
+    except (Unavailable, Denied):
         return
     except Corrupt as error:
         text = f"whether {release.reference} was withdrawn cannot be told: {error.message}"
@@ -50,7 +51,7 @@ def freeze_facts(reader: RememberingReader, manifest: Manifest) -> dict[str, Any
         return facts
     try:
         return facts | standing_of(reader, manifest, datetime.now(UTC)).to_json()
-    except Unavailable:
+    except (Unavailable, Denied):
         return facts
 
 

@@ -27,9 +27,10 @@ from opendata.reading.marks import (
 )
 from opendata.reading.resolve import read_release
 from opendata.reading.signature import TrustRoot
+from opendata.stores.port import Blob
 from opendata.wire import keys
 from opendata.wire.codec import replace as changed
-from opendata.wire.errors import Corrupt, Denied
+from opendata.wire.errors import Corrupt, Denied, NotFound
 from opendata.wire.version import parse_version
 
 pytestmark = pytest.mark.requirement("S4-55", "B2")
@@ -115,6 +116,23 @@ def test_without_a_network_nobody_waits_for_a_mark(
     assert handle.load(format="arrow").equals(CORRECTED)
     assert handle.stats.offline
     assert handle.info["freeze"]["mode"] == "soft"  # as it was frozen; marks are out of reach
+
+
+def test_a_store_that_denies_what_is_not_there_is_read_all_the_same(
+    rolled_back: Library, tmp_path: Path
+) -> None:
+    class Guarded(Remote):
+        """A public bucket whose keys cannot be listed: 403 instead of 404."""
+
+        def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+            try:
+                return super().get(key, max_bytes=max_bytes)
+            except NotFound as error:
+                raise Denied(error.message) from error
+
+    far = FarSettings(Guarded(rolled_back.bench.store), tmp_path / "cache")
+    assert warnings_of("tests/rates@1.0.0", far) == []
+    assert Dataset("tests/rates@1.0.0", far).info["freeze"]["mode"] == "soft"
 
 
 def test_a_damaged_mark_keeps_nobody_from_reading(rolled_back: Library, far: FarSettings) -> None:
