@@ -108,12 +108,24 @@ def attach_provenance(ds: Draft, trace: Mapping[str, Any]) -> None:
 
 
 def bump_version(ds: Draft, semver: str) -> None:
-    """Declare the draft's next version (S4-39, S4-85); freezing refuses one that does not follow.
+    """Declare the draft's next data release (S4-39, S4-85).
+
+    Freezing writes it into `manifest.versioning`, with the schema version that the change gives,
+    and refuses one that does not follow from the change.
 
     Raises:
         InvalidInput: if it is no version.
+        Rejected: if it is not ahead of the current release.
     """
-    ds.built = with_version(ds.ports, ds.built, parse_version(semver))
+    version, current = parse_version(semver), read_current(ds.ports.store, ds.dataset)
+    if current is not None and version <= current.version:
+        raise Rejected(
+            f"{version} is not ahead of the current release {current.version} of {ds.dataset}",
+            code="wrong_version",
+            hint=f"od releases {ds.dataset}; without bump_version the change gives the number",
+            details={"declared": str(version), "current": str(current.version)},
+        )
+    ds.built = with_version(ds.ports, ds.built, version)
 
 
 def validate_dataset(ds: Draft | str, *, strict: bool = False) -> Report:

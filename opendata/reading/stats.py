@@ -75,9 +75,10 @@ class ReadStats:
     def __str__(self) -> str:
         shards = self.shards_read + self.shards_skipped
         groups = self.row_groups_read + self.row_groups_skipped
+        found = "by an index, " if self.indexes_read else ""
         return (
             f"read {self.shards_read} of {shards} shards, {self.row_groups_read} of {groups} row "
-            f"groups, {human_bytes(self.bytes_read)} of {human_bytes(self.bytes_total)} in "
+            f"groups, {found}{human_bytes(self.bytes_read)} of {human_bytes(self.bytes_total)} in "
             f"{counted(self.requests, 'request')}, {self.seconds:.2f} s; "
             f"verified by {self.verified}" + ("; offline, from the cache" if self.offline else "")
         )
