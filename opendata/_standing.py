@@ -16,6 +16,7 @@ from opendata.reading.resolve import read_route
 from opendata.wire.errors import Corrupt, Unavailable
 
 if TYPE_CHECKING:
+    from opendata.reading.offline import RememberingReader
     from opendata.reading.resolve import Release
     from opendata.reading.signature import TrustRoot
     from opendata.stores.port import ObjectReader
@@ -26,8 +27,10 @@ class YankedRelease(UserWarning):
     """A release that is read by its number was withdrawn; its data are still what they were."""
 
 
-def warn_if_yanked(reader: ObjectReader, release: Release, trust: TrustRoot | None) -> None:
+def warn_if_yanked(reader: RememberingReader, release: Release, trust: TrustRoot | None) -> None:
     """Warn of a withdrawn release; one request where it was not, as nearly always."""
+    if reader.offline:
+        return
     try:
         mark = standing_yank(yank_marks(reader, release.id, release.version))
         if mark is None or _is_current(reader, release):
@@ -40,9 +43,11 @@ def warn_if_yanked(reader: ObjectReader, release: Release, trust: TrustRoot | No
     warnings.warn(text, YankedRelease, stacklevel=_caller_level())
 
 
-def freeze_facts(reader: ObjectReader, manifest: Manifest) -> dict[str, Any]:
-    """The freeze block of a release with its state at this moment; without marks if offline."""
+def freeze_facts(reader: RememberingReader, manifest: Manifest) -> dict[str, Any]:
+    """The freeze block of a release, and how it stands at this moment unless that is offline."""
     facts = manifest.freeze.to_json()
+    if reader.offline:
+        return facts
     try:
         return facts | standing_of(reader, manifest, datetime.now(UTC)).to_json()
     except Unavailable:

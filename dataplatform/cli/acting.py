@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from opendata.wire.errors import InvalidInput
+from opendata.reading.catalogue import explain_unknown
+from opendata.stores import ObjectStore
+from opendata.wire.errors import InvalidInput, NotFound
 from opendata.wire.ids import DatasetId, parse_reference
 from opendata.wire.version import Version
 
@@ -34,3 +38,16 @@ def require_pinned(reference: str | None, command: str) -> tuple[DatasetId, Vers
             hint=f"{command} {asked.id}@VERSION; od releases {asked.id} lists them",
         )
     return asked.id, asked.version
+
+
+@contextmanager
+def explaining(store: ObjectStore, dataset: DatasetId) -> Iterator[None]:
+    """Let a data set that is not there be answered with what was probably meant.
+
+    Raises:
+        NotFound: with did-you-mean.
+    """
+    try:
+        yield
+    except NotFound as error:
+        raise explain_unknown(store, dataset, error) from error

@@ -11,7 +11,7 @@ from dataplatform.releases.chain import Checked
 from dataplatform.releases.compare import Comparison
 from dataplatform.releases.quarantine import sentence_about
 from opendata.cli.cells import shown
-from opendata.cli.changelog import schema_changes
+from opendata.cli.changelog import index_changes, schema_changes
 from opendata.cli.output import Output
 from opendata.cli.releases import row_changes
 from opendata.wire.words import counted
@@ -36,6 +36,8 @@ def show_change(out: Output, change: Comparison, row_count: int) -> None:
         out.line(f"  … and {hidden:,} more")
     for sentence in schema_changes(diff["diff_S"]):
         out.line(f"schema: {sentence}")
+    for sentence in index_changes(diff["diff_I"]):
+        out.line(f"index: {sentence}")
     for reason in change.breaking_reasons:
         out.line(f"breaking: {reason}", fg="red")
     if change.about:

@@ -76,11 +76,14 @@ def _named(reference: str | None, version: str | None) -> str | None:
 def _harden(
     out: Output, ports: ReleasePorts, reference: str | None, reason: str | None, dry_run: bool
 ) -> None:
-    from dataplatform.cli.acting import by_whom, require_pinned
+    from dataplatform.cli.acting import by_whom, explaining, require_pinned
     from dataplatform.releases.harden import harden
 
     dataset, version = require_pinned(reference, "od freeze --hard")
-    done = harden(ports, dataset, version, by=by_whom("od freeze"), reason=reason, dry_run=dry_run)
+    with explaining(ports.store, dataset):
+        done = harden(
+            ports, dataset, version, by=by_whom("od freeze"), reason=reason, dry_run=dry_run
+        )
     told = {**done.to_json(), "dry_run": dry_run}
     out.result(told, lambda: _show(out, done, dry_run), [done.release.reference])
 
@@ -124,7 +127,7 @@ def _harden_due(out: Output, ports: ReleasePorts, reference: str | None, dry_run
 
 
 def _list(out: Output, ports: ReleasePorts, reference: str | None) -> None:
-    from opendata.reading.catalogue import explain_unknown
+    from dataplatform.cli.acting import explaining
     from opendata.reading.listing import list_releases
     from opendata.wire.errors import NotFound
     from opendata.wire.ids import parse_reference
@@ -132,10 +135,8 @@ def _list(out: Output, ports: ReleasePorts, reference: str | None) -> None:
     if reference is None:
         raise InvalidInput("of which data set?", hint="od freeze NS/NAME, or od freeze --due")
     asked = parse_reference(reference)
-    try:
+    with explaining(ports.store, asked.id):
         found = list_releases(ports.store, asked.id, ports.now())
-    except NotFound as error:
-        raise explain_unknown(ports.store, asked.id, error) from error
     if asked.version is not None:
         found = [one for one in found if one.release == str(asked.version)]
         if not found:

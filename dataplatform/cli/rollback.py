@@ -39,7 +39,7 @@ def rollback(
     od rollback ns/name --to 1.0.0 --reason "June is there twice"
     od rollback ns/name 1.0.0          the same; so is ns/name@1.0.0
     """
-    from dataplatform.cli.acting import by_whom
+    from dataplatform.cli.acting import by_whom, explaining
     from dataplatform.cli.place import find_settings
     from dataplatform.releases.rollback import look_ahead, roll_back
     from dataplatform.wiring import from_settings
@@ -53,7 +53,8 @@ def rollback(
     )
     ports = from_settings(find_settings()).ports
     act = look_ahead if dry_run else roll_back
-    moved = act(ports, identity, target, by=by_whom("od rollback"), reason=reason)
+    with explaining(ports.store, identity):
+        moved = act(ports, identity, target, by=by_whom("od rollback"), reason=reason)
     out.result(
         {**moved.to_json(), "dry_run": dry_run},
         lambda: _show(out, moved, dry_run),

@@ -23,7 +23,7 @@ def yank(out: Output, reference: str, reason: str | None, undo: bool, dry_run: b
 
     The current release cannot be withdrawn; `od rollback` moves readers away and withdraws it.
     """
-    from dataplatform.cli.acting import by_whom, require_pinned
+    from dataplatform.cli.acting import by_whom, explaining, require_pinned
     from dataplatform.cli.place import find_settings
     from dataplatform.cli.rollback import show_usages
     from dataplatform.releases.usages import find_usages
@@ -33,7 +33,10 @@ def yank(out: Output, reference: str, reason: str | None, undo: bool, dry_run: b
     dataset, version = require_pinned(reference, "od yank")
     ports = from_settings(find_settings()).ports
     by = by_whom("od yank")
-    changed = withdraw(ports, dataset, version, by=by, reason=reason, lift=undo, dry_run=dry_run)
+    with explaining(ports.store, dataset):
+        changed = withdraw(
+            ports, dataset, version, by=by, reason=reason, lift=undo, dry_run=dry_run
+        )
     usages = find_usages(ports, dataset, [version])
     done = "offered again" if undo else "withdrawn"
 

@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from dataplatform.contracts.arrival import Tolerance
+from dataplatform.contracts.coordinates import CoordinateReference
 from dataplatform.contracts.model import Contract, FieldSpec, MetricThreshold, ReleaseSettings
 from dataplatform.contracts.referential import Reference
 from dataplatform.contracts.rules import RULE_MODELS
@@ -154,6 +155,8 @@ def _keys_at(where: Path) -> Sequence[str]:
             return tuple(DatasetDefinition.model_fields)
         case (str(section),):
             return _known_keys(_SECTIONS.get(section))
+        case ("contract", "crs"):
+            return _known_keys(CoordinateReference)
         case ("contract", "fields", int()):
             return _known_keys(FieldSpec)
         case ("contract", "rules", int(), str(kind)):

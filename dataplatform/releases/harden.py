@@ -16,11 +16,11 @@ from typing import Any, Final
 from dataplatform.releases.marks import generation_of, put_mark
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.marks import find_mark
-from opendata.reading.resolve import Release, read_release
+from opendata.reading.resolve import Release, read_release, resolve
 from opendata.stores.parallel import in_parallel
 from opendata.wire import keys
 from opendata.wire.errors import Corrupt
-from opendata.wire.ids import DatasetId
+from opendata.wire.ids import DatasetId, Reference
 from opendata.wire.marks import FreezeState, Mark, freeze_state, new_mark
 from opendata.wire.version import Version, is_version, parse_version
 
@@ -65,7 +65,7 @@ def harden(
         NotFound: if there is no such release.
         Corrupt: if it, or its mark, is damaged.
     """
-    release = read_release(ports.store, dataset, version)
+    release = resolve(ports.store, Reference(dataset, version))
     mark = find_mark(ports.store, dataset, version, HARD)
     now = ports.now()
     before = freeze_state(release.manifest.freeze, mark, now)

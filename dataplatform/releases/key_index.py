@@ -21,7 +21,7 @@ from dataplatform.releases.ports import Arrangement, ReleasePorts, WrittenShard
 from dataplatform.releases.scratch import keeping
 from opendata.reading.key_index import ROW_GROUP, SHARD, as_shard, index_schema
 from opendata.reading.suggest import did_you_mean
-from opendata.reading.type_names import parse_arrow_type
+from opendata.reading.type_names import parse_arrow_type, type_name
 from opendata.wire.codec import replace
 from opendata.wire.errors import Corrupt, InvalidInput, NotFound
 from opendata.wire.manifest import FileEntry, IndexEntry, Manifest
@@ -99,7 +99,7 @@ def _key_column(candidate: Candidate, schema: pa.Schema, key: str) -> pa.Field:
     field = schema.field(key)
     if not can_be_looked_up(field.type):
         raise InvalidInput(
-            f"release.indexes of {candidate.id}: nobody looks up by {field.type} ({key!r})",
+            f"release.indexes of {candidate.id}: nobody looks up by {type_name(field.type)} ({key!r})",
             code="invalid_index",
             hint="index whole numbers, texts, dates, times or decimals",
         )

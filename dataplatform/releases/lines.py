@@ -26,7 +26,7 @@ from opendata.wire.version import Bump, Version
 
 
 def closed_by(ports: ReleasePorts, current: Release | None) -> Version | None:
-    """The current release, if it closes its line; it is asked for its mark only while soft."""
+    """The current release, if it closes its line."""
     if current is None:
         return None
     state = freeze_state_of(ports.store, current.manifest, ports.now())

@@ -20,11 +20,11 @@ from dataplatform.releases.marks import generation_of, put_mark
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.history import publishing_commit, walk_history
 from opendata.reading.marks import next_yank_name, standing_yank, yank_marks
-from opendata.reading.resolve import Release, read_current, read_release, read_route
+from opendata.reading.resolve import Release, read_route, resolve
 from opendata.stores.parallel import in_parallel
 from opendata.stores.port import ObjectReader
-from opendata.wire.errors import Conflict, NotFound, Rejected
-from opendata.wire.ids import DatasetId
+from opendata.wire.errors import Conflict, Rejected
+from opendata.wire.ids import DatasetId, Reference
 from opendata.wire.marks import Mark, new_mark
 from opendata.wire.pointer import Pointer
 from opendata.wire.version import Version, parse_version
@@ -60,17 +60,15 @@ def yank(
         NotFound: if data set or release do not exist.
         Rejected: if it is current (a rollback moves readers away first), or was never published.
     """
-    current = read_current(ports.store, dataset)
-    if current is None or current.pointer is None:
-        raise NotFound(f"{dataset} was never published", hint=f"od run {dataset} --publish")
-    release = read_release(ports.store, dataset, version)
+    current = resolve(ports.store, Reference(dataset))
+    release = resolve(ports.store, Reference(dataset, version))
     if current.version == version and not lift:
         raise Rejected(
             f"{release.reference} is what readers get, so it cannot be withdrawn",
             code="is_current",
             hint=f"od rollback {dataset} --to VERSION moves them away and withdraws it",
         )
-    if publishing_commit(ports.store, release, current.pointer) is None:
+    if current.pointer is None or not publishing_commit(ports.store, release, current.pointer):
         raise Rejected(
             f"{release.reference} was frozen and never published: nobody was told to read it",
             code="never_published",

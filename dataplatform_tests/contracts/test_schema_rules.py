@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
+from pydantic import BaseModel
 
 from dataplatform.adapters.crs.pyproj import ProjSystems
 from dataplatform.adapters.units.pint import same_dimension
 from dataplatform.contracts.evolve import SchemaDiff, diff_schema
-from dataplatform.contracts.model import Contract
+from dataplatform.contracts.model import Contract, FieldSpec
 from opendata.wire.version import Bump
 
 ID = {"name": "id", "type": "int32", "nullable": False}
@@ -296,3 +297,53 @@ def test_a_reference_system_that_cannot_be_meant_is_refused(
     fields = [ID, LON, LAT, {"name": "name", "type": "string"}]
     with pytest.raises(ValueError, match=problem):
         Contract.model_validate({"fields": fields, "crs": crs})
+
+
+class ArrivalRule(BaseModel):
+    """What a rule about arrival times says of its path, as far as it matters here."""
+
+    kind: str = "arrivaltime_dualform"
+    label: str = "arrivaltime_dualform"
+    ell: str = "ell"
+    path: str | None = None
+    measure: str | None = None
+    ref_cond: str | None = None
+    corr_env: str | None = None
+    tol_Tarr: float = 1e-6  # noqa: N815
+
+
+def arriving(place: str = "ell", aliases: tuple[str, ...] = (), **rule: Any) -> Contract:
+    field = FieldSpec(name=place, type="float64", aliases=aliases)
+    stated = ArrivalRule(ell=place, **rule)
+    return Contract.model_construct(fields=(field,), rules=(stated,))
+
+
+@pytest.mark.requirement("S4-83", "S4-84", "S4-27")
+@pytest.mark.parametrize(
+    ("old", "new", "bump", "reason"),
+    [
+        (arriving(path="ray"), arriving(path="chord"), Bump.MAJOR, "definition of path"),
+        (arriving(measure="ds"), arriving(measure="dz"), Bump.MAJOR, "definition of measure"),
+        (arriving(measure="ds"), arriving(), Bump.MAJOR, "definition of measure"),
+        (arriving("ell"), arriving("s"), Bump.MAJOR, "definition of ell"),
+        (arriving("ell"), arriving("s", ("ell",)), Bump.MINOR, None),
+        (arriving(), arriving(path="ray"), Bump.PATCH, None),
+        (arriving(), arriving(tol_Tarr=1e-9), Bump.PATCH, None),
+        (arriving(), arriving(ref_cond="20 C"), Bump.PATCH, None),
+        (arriving(ref_cond="20 C"), arriving(ref_cond="15 C"), Bump.MAJOR, "no corr_env leads"),
+        (
+            arriving(ref_cond="20 C"),
+            arriving(ref_cond="15 C", corr_env="to 20 C"),
+            Bump.MINOR,
+            None,
+        ),
+    ],
+)
+def test_arrival_times_along_another_path_are_other_quantities(
+    old: Contract, new: Contract, bump: Bump, reason: str | None
+) -> None:
+    found = diff_schema(old, new)
+    rules = [change for change in found.constraint_change if change.constraint == "rule"]
+    assert found.bump is bump
+    told = [change.breaking for change in rules if change.breaking]
+    assert (reason is None and not told) or any(reason in one for one in told if reason)

@@ -101,6 +101,15 @@ class FreezeProtocol:
         assert bench.release(rates(3)).pointer.release == "1.1.1"  # the new line is open
 
     @pytest.mark.requirement("S4-53", "B2")
+    def test_a_line_that_was_closed_early_stays_closed_when_the_observation_is_over(
+        self, bench: Bench
+    ) -> None:
+        bench.release(rates(1))
+        harden(bench.ports, bench.dataset, V1, by=BY)
+        pass_time(bench, 2 * WEEK)
+        assert bench.release(rates(2)).pointer.release == "1.1.0"
+
+    @pytest.mark.requirement("S4-53", "B2")
     def test_a_data_set_that_declares_hard_freezes_gives_each_release_a_line(
         self, bench: Bench
     ) -> None:

@@ -164,7 +164,7 @@ def test_an_index_that_was_lost_is_made_from_the_shards(bench: Bench) -> None:
     ("indexes", "problem"),
     [
         (["land"], "names 'land', which is no column"),
-        (["share"], "nobody looks up by double"),
+        (["share"], "nobody looks up by float64"),
     ],
 )
 def test_columns_that_turn_out_not_to_be_there_are_refused(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from opendata.reading.history import walk_history
-from opendata.reading.marks import standing_of, yank_facts
+from opendata.reading.marks import is_hard, standing_yank, yank_facts, yank_marks
 from opendata.reading.resolve import Release, read_release
 from opendata.stores.parallel import in_parallel
 from opendata.stores.port import ObjectReader, ObjectStore
@@ -151,7 +151,7 @@ def _state(info: ReleaseInfo, published_at: str | None, current: str | None) -> 
 def _info(reader: ObjectReader, dataset: DatasetId, version: Version, now: datetime) -> ReleaseInfo:
     """What manifest and marks tell of a release."""
     manifest = read_release(reader, dataset, version).manifest
-    standing = standing_of(reader, manifest, now)
+    yanked = standing_yank(yank_marks(reader, dataset, version))
     return ReleaseInfo(
         release=str(version),
         state="frozen",
@@ -163,7 +163,7 @@ def _info(reader: ObjectReader, dataset: DatasetId, version: Version, now: datet
         changes={k: v for k, v in manifest.changelog.diff_R.items() if k != "samples"},
         content_hash=manifest.integrity.content_hash,
         signed_by=manifest.integrity.signed_by,
-        freeze=standing.freeze.mode,
-        observation_until=standing.freeze.until,
-        yanked=yank_facts(standing.yanked),
+        freeze="hard" if is_hard(reader, manifest, now) else "soft",
+        observation_until=manifest.freeze.observation_until,
+        yanked=yank_facts(yanked),
     )

@@ -25,7 +25,6 @@ from opendata.wire.marks import (
     FreezeState,
     Mark,
     freeze_state,
-    is_window_open,
     read_mark_bytes,
     yank_mark_name,
 )
@@ -48,7 +47,7 @@ class Standing:
 
 
 def standing_of(reader: ObjectReader, manifest: Manifest, now: datetime) -> Standing:
-    """The standing of a release; one request, and one more while its window is open.
+    """The standing of a release; two requests.
 
     Raises:
         Corrupt: if a mark is damaged.
@@ -59,15 +58,28 @@ def standing_of(reader: ObjectReader, manifest: Manifest, now: datetime) -> Stan
 
 
 def freeze_state_of(reader: ObjectReader, manifest: Manifest, now: datetime) -> FreezeState:
-    """Whether a release is soft or hard; a mark is looked for only while its window is open.
+    """How a release is frozen now; one request, unless it was hard from the beginning.
 
     Raises:
         Corrupt: if the mark is damaged.
     """
-    if not is_window_open(manifest.freeze, now):
-        return freeze_state(manifest.freeze, None, now)
-    dataset, version = parse_dataset_id(manifest.id), parse_version(manifest.release)
-    return freeze_state(manifest.freeze, find_mark(reader, dataset, version, "hard"), now)
+    mark = None
+    if manifest.freeze.mode != "hard":
+        dataset, version = parse_dataset_id(manifest.id), parse_version(manifest.release)
+        mark = find_mark(reader, dataset, version, "hard")
+    return freeze_state(manifest.freeze, mark, now)
+
+
+def is_hard(reader: ObjectReader, manifest: Manifest, now: datetime) -> bool:
+    """Whether a release is hard, for whoever need not know why: once its window is over, no mark is
+    asked for.
+
+    Raises:
+        Corrupt: if the mark is damaged.
+    """
+    if freeze_state(manifest.freeze, None, now).mode == "hard":
+        return True
+    return freeze_state_of(reader, manifest, now).mode == "hard"
 
 
 def find_mark(reader: ObjectReader, dataset: DatasetId, version: Version, name: str) -> Mark | None:

@@ -102,11 +102,6 @@ def freeze_state(freeze: Freeze, hard: Mark | None, now: datetime) -> FreezeStat
     return FreezeState("soft", until=until)
 
 
-def is_window_open(freeze: Freeze, now: datetime) -> bool:
-    """Whether only a mark can say that a release is hard; else no mark needs to be looked for."""
-    return freeze_state(freeze, None, now).mode == "soft"
-
-
 def yank_mark_name(times_before: int, kind: Literal["yank", "unyank"]) -> str:
     """The name of a withdrawal, or of its lifting, after so many earlier ones."""
     return kind if times_before == 0 else f"{kind}-{times_before + 1}"

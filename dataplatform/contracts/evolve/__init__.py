@@ -27,6 +27,8 @@ field made optional (nullable false to true)                   minor
 field made required (nullable true to false), default changed  minor
 alias withdrawn (its name neither field nor alias any more)    major
 arrival times along another path or measure                    major
+arrival times under another reference, with a correction back  minor, with an adapter
+arrival times under another reference otherwise                major
 alias added, description, tolerance, order, rules changed      patch
 =============================================================  ==============================
 
