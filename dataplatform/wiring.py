@@ -22,7 +22,7 @@ from dataplatform.adapters.runner import SubprocessRunner
 from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.adapters.sources.web import WebSources
-from dataplatform.adapters.units.pint import same_dimension
+from dataplatform.adapters.units.pint import same_dimension, straight_line
 from dataplatform.adapters.workbench.session import LocalWorkbench
 from dataplatform.datasets.producer import Producer
 from dataplatform.releases.ports import ReleasePorts
@@ -108,6 +108,7 @@ def _ports(settings: Settings, store: ObjectStore, *, spills: str) -> ReleasePor
         shard_path=partial(_shard_path, store, cache),
         keep_shard=partial(_keep_shard, store, cache),
         same_dimension=same_dimension,
+        unit_line=straight_line,
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=utc_now,

@@ -15,6 +15,7 @@ type changed otherwise                                         major
 unit declared where there was none                             patch
 unit changed, same dimension                                   minor, with an adapter
 unit changed or withdrawn otherwise                            major
+conditions of corr_env changed; its function, or withdrawn     minor with an adapter; major
 primary key declared where there was none                      minor
 primary key in another order                                   minor
 primary key changed otherwise                                  major
@@ -25,8 +26,8 @@ alias added, description, tolerance, order, rules changed      patch
 =============================================================  ==============================
 
 Making a field optional follows Iceberg, where it is a safe change: every reader of Arrow data has
-to expect a validity mask. It is still reported, since a promise became weaker. Rules move only the
-patch number: they say which values occur, not what a reader must be able to read.
+to expect a validity mask. It is reported all the same. Rules move only the patch number: they say
+which values occur, not what a reader must be able to read.
 Both contracts have to name their fields (`infer.complete_contract` fills them in); against a
 contract without fields everything counts as dropped, which is breaking: unknown fails closed.
 """
@@ -37,6 +38,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dataplatform.contracts.corrections import weigh_correction
 from dataplatform.contracts.model import Contract, FieldSpec
 from dataplatform.contracts.promotion import can_widen
 from opendata.wire.version import Bump
@@ -129,10 +131,8 @@ def diff_schema(
     """Compare two contracts.
 
     Args:
-        old: The contract of the release that readers know.
-        new: The contract of the candidate.
-        same_dimension: Whether two units measure the same quantity; without it every change of
-            a unit is breaking.
+        old, new: The contracts of the release that readers know, and of the candidate.
+        same_dimension: Whether two units measure one quantity; without it each change breaks.
     """
     pairs = list(_pairs(old, new))
     return SchemaDiff(
@@ -247,6 +247,11 @@ def _field_constraints(pairs: list[tuple[FieldSpec, FieldSpec]], new: Contract) 
             if was != is_now:
                 yield Change(after.name, was, is_now, bump, constraint=name)
         yield from _alias_change(before, after, new)
+        if (was := before.corr_env) != (now := after.corr_env):
+            bump, reason = weigh_correction(after.name, was, now)
+            adapter = "transforms" if bump is Bump.MINOR else None
+            specs = (_spec(one) if one else None for one in (was, now))
+            yield Change(after.name, *specs, bump, reason, adapter, "corr_env")
 
 
 def _alias_change(before: FieldSpec, after: FieldSpec, new: Contract) -> Iterator[Change]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dataplatform.contracts.model import ReleaseSettings
 from dataplatform.releases.candidate import Candidate, as_manifest, read_candidate
+from dataplatform.releases.carrying import Carried, carry_readers
 from dataplatform.releases.compare import Comparison, compare_candidate
 from dataplatform.releases.earlier import (
     is_resumable,
@@ -34,7 +35,6 @@ from opendata.wire.digest import digest_of
 from opendata.wire.errors import Conflict
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import (
-    Adapters,
     Changelog,
     Freeze,
     Integrity,
@@ -79,12 +79,14 @@ def freeze_candidate(
     decisions = require_verdicts(ports.store, dataset, digest, ports.signer)
     candidate = read_candidate(ports.store, dataset, digest)
     current = read_current(ports.store, dataset)
-    change = compare_candidate(ports, candidate, current.manifest if current else None)
+    before = current.manifest if current else None
+    change = compare_candidate(ports, candidate, before)
     if current is not None and change.is_empty:
         if not force:
             return Unchanged(current)
         change = dataclasses.replace(change, about=("forced",))
-    draft = _draft(candidate, digest, current, change, decisions, run)
+    carried = carry_readers(before, candidate, change, ports.unit_line)
+    draft = _draft(candidate, digest, current, change, decisions, run, carried)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return _take_number(ports, dataset, draft, current, change, settings, force=force)
 
@@ -156,6 +158,7 @@ def _draft(
     change: Comparison,
     decisions: dict[Gate, Decision],
     run: RunReference,
+    carried: Carried,
 ) -> Manifest:
     """The manifest but for what the number, the clock and the key add."""
     diff = change.to_json()
@@ -178,7 +181,9 @@ def _draft(
         ),
         integrity=Integrity(hash_sha256=_UNFROZEN_HASH, content_hash=candidate.content_hash),
         freeze=Freeze(tag="", mode="soft", frozen_at=""),
-        adapters=_adapters(current, change),
+        adapters=carried.adapters,
+        transforms=carried.transforms,
+        breaks=carried.breaks,
     )
 
 
@@ -187,14 +192,6 @@ def _reports(decisions: dict[Gate, Decision]) -> dict[str, Any]:
     reports["profile"] = decisions["contract"].profile
     reports["decided_at"] = {gate: decision.decided_at for gate, decision in decisions.items()}
     return reports
-
-
-def _adapters(current: Release | None, change: Comparison) -> Adapters:
-    """Former names keep resolving within a major; a breaking change starts afresh."""
-    inherited = {}
-    if current is not None and not change.breaking:
-        inherited = current.manifest.adapters.fields_alias
-    return Adapters(fields_alias={**inherited, **change.schema.renames})
 
 
 def _seal(

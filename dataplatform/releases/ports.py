@@ -177,6 +177,8 @@ class ReleasePorts:
     segments: SegmentIndexer
     now: Callable[[], datetime]
     signer: Signer | None = None
+    unit_line: Callable[[str, str], tuple[str, str] | None] = lambda old, new: None
+    """Factor and offset between two units as exact text; None where no straight line leads over."""
     keep_shard: Callable[[FileEntry, LocalFile], None] = lambda entry, file: None
     """Told of every shard that was stored, whose bytes are at hand and hashed, so that
     `shard_path` need not hash or fetch them again."""

@@ -17,7 +17,7 @@ from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.query_probe.reading import ReadingProbe
 from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
-from dataplatform.adapters.units.pint import same_dimension
+from dataplatform.adapters.units.pint import same_dimension, straight_line
 from dataplatform.adapters.workbench.session import LocalWorkbench
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.releases.build import Built, build_from_batches
@@ -149,6 +149,7 @@ def make_bench(
         differ=FakeRowDiffer(),
         shard_path=partial(_path_in, store, cache),
         same_dimension=same_dimension,
+        unit_line=straight_line,
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=FakeClock(),

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from opendata.reading.ahead import in_order, worker_count
+from opendata.reading.partitions import named_shard
 from opendata.reading.prune import may_match
 from opendata.reading.query import BoundQuery, Moment, bind_query
 from opendata.reading.release_schema import release_schema
@@ -65,17 +66,31 @@ def select(
     start: Moment | None = None,
     end: Moment | None = None,
     filters: Iterable[Any] | None = None,
+    partition: str | None = None,
 ) -> Selection:
     """Bind a query and leave out the shards that the manifest's statistics rule out.
 
+    `partition` is the name of the one shard that is meant.
+
     Raises:
-        NotFound, InvalidInput: for a wrong column, interval or filter; nothing was fetched then.
+        NotFound, InvalidInput: for a wrong column, interval, filter or shard; nothing was fetched
+            then.
     """
     schema = release_schema(manifest)
     query = bind_query(manifest, schema, columns=columns, start=start, end=end, filters=filters)
-    entries = tuple(
-        entry for entry in manifest.files if may_match(query, entry.stats, entry.row_count)
-    )
+    files = manifest.files if partition is None else named_shard(manifest, partition)
+    return selection_of(access, manifest, schema, query, files)
+
+
+def selection_of(
+    access: Access,
+    manifest: Manifest,
+    schema: pa.Schema,
+    query: BoundQuery,
+    files: Sequence[FileEntry],
+) -> Selection:
+    """The shards among `files` that may answer a query; the others count as skipped."""
+    entries = tuple(entry for entry in files if may_match(query, entry.stats, entry.row_count))
     access.stats.bytes_total = manifest.size_bytes
     access.stats.add(shards_skipped=len(manifest.files) - len(entries))
     access.stats.expect(sum(entry.size_bytes for entry in entries))

@@ -113,16 +113,29 @@ class Adapters(Wire):
     routing_rules: tuple[Any, ...] = ()
 
 
+class Break(Wire):
+    """What the release of a new major broke (S4-57, S4-59): one sentence per breaking change.
+
+    `bridged` are those that an adapter leads over, with the adapter's name; `reasons` the others,
+    because of which readers of an earlier major are refused from here on.
+    """
+
+    schema_version: str
+    reasons: tuple[str, ...] = ()
+    bridged: dict[str, str] = {}
+
+
 class Manifest(Wire):
     """One frozen release. See the module's charter for what its hash covers.
 
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
     platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
     that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
-    from a former unit or reference to the present one (S4-62).
+    from a former unit or reference to the present one (S4-62). `breaks` tell of every major that
+    the schema went through, oldest first.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine")
+    ADDED_LATER = ("indexes", "transforms", "quarantine", "breaks")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -147,6 +160,7 @@ class Manifest(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
     quarantine: str | None = None
+    breaks: tuple[Break, ...] = ()
     format: str = MANIFEST_FORMAT
 
     @property
