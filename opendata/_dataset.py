@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from opendata.reading.frames import Format
     from opendata.reading.query import Moment
     from opendata.reading.shard import Access
+    from opendata.wire.compatibility import Verdict
+    from opendata.wire.manifest import Manifest
 
 
 class Dataset:
@@ -97,6 +99,19 @@ class Dataset:
 
         return release_schema(self.release.manifest)
 
+    def compatibility(self, reader: str) -> Verdict:
+        """Whether a reader of a schema version can read this release, why, and by which adapters.
+
+        Args:
+            reader: Such as `"1.3"`, which is the newest 1.3.x, or `"1.3.0"`.
+
+        Raises:
+            Rejected: if no release ever had that schema version.
+        """
+        from opendata.wire.compatibility import judge
+
+        return judge(self._known_to(reader), self.release.manifest)
+
     def load(
         self,
         *,
@@ -104,6 +119,8 @@ class Dataset:
         end: Moment | None = None,
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
+        partition: str | None = None,
+        reader: str | None = None,
         format: Format = "pandas",
     ) -> Any:
         """The rows asked for as a frame; see :func:`opendata.load`."""
@@ -114,10 +131,12 @@ class Dataset:
             self._access(),
             self.release.manifest,
             format,
+            reader=self._known_to(reader) if reader is not None else None,
             columns=columns,
             start=start,
             end=end,
             filters=filters,
+            partition=partition,
         )
         self._note_outcome()
         return frame
@@ -130,6 +149,8 @@ class Dataset:
         end: Moment | None = None,
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
+        partition: str | None = None,
+        reader: str | None = None,
     ) -> Generator[pa.RecordBatch, None, None]:
         """The rows asked for in Arrow batches, with a few row groups in memory at a time.
 
@@ -142,20 +163,29 @@ class Dataset:
         from opendata.reading.table import read_batches
 
         manifest = self.release.manifest
+        known = self._known_to(reader) if reader is not None else None
         access, started = self._access(), time.perf_counter()
         try:
             yield from read_batches(
                 access,
                 manifest,
                 batch_size=batch_size,
+                reader=known,
                 columns=columns,
                 start=start,
                 end=end,
                 filters=filters,
+                partition=partition,
             )
         finally:
             access.stats.seconds = time.perf_counter() - started
             self._note_outcome()
+
+    def _known_to(self, reader: str) -> Manifest:
+        """The release whose schema a reader knows."""
+        from opendata.reading.lineage import reader_release
+
+        return reader_release(self._reader, self.release, reader)
 
     def _parsed(self, reference: str) -> Reference:
         try:

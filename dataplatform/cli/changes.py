@@ -10,9 +10,9 @@ from dataplatform.contracts.report import Report
 from dataplatform.releases.chain import Checked
 from dataplatform.releases.compare import Comparison
 from opendata.cli.cells import shown
-from opendata.cli.changelog import schema_changes
 from opendata.cli.output import Output
 from opendata.cli.releases import row_changes
+from opendata.wire.changes import schema_changes
 from opendata.wire.words import counted
 
 SAMPLES_SHOWN = 5

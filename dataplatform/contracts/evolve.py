@@ -250,8 +250,8 @@ def _field_constraints(pairs: list[tuple[FieldSpec, FieldSpec]], new: Contract) 
         if (was := before.corr_env) != (now := after.corr_env):
             bump, reason = weigh_correction(after.name, was, now)
             adapter = "transforms" if bump is Bump.MINOR else None
-            specs = (_spec(one) if one else None for one in (was, now))
-            yield Change(after.name, *specs, bump, reason, adapter, "corr_env")
+            old, given = was and _spec(was), now and _spec(now)
+            yield Change(after.name, old, given, bump, reason, adapter, "corr_env")
 
 
 def _alias_change(before: FieldSpec, after: FieldSpec, new: Contract) -> Iterator[Change]:

@@ -9,7 +9,7 @@ all this belongs to `opendata.wire.bridges`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dataplatform.contracts.evolve import Change, SchemaDiff
@@ -26,7 +26,7 @@ Entry = Mapping[str, Any]
 class Carried:
     """The blocks of a manifest that lead earlier readers on."""
 
-    adapters: Adapters = Adapters()
+    adapters: Adapters = field(default_factory=Adapters)
     transforms: tuple[dict[str, Any], ...] = ()
     breaks: tuple[Break, ...] = ()
 
@@ -89,9 +89,7 @@ def _can_route(current: Manifest, candidate: Candidate, change: Comparison) -> b
     return _time_now(current, candidate, change.schema.renames) is not None
 
 
-def _time_now(
-    current: Manifest, candidate: Candidate, renames: Mapping[str, str]
-) -> str | None:
+def _time_now(current: Manifest, candidate: Candidate, renames: Mapping[str, str]) -> str | None:
     """What the column that the old cut was made by is called now."""
     time = current.time_column
     name = renames.get(time, time) if time else None
@@ -124,11 +122,11 @@ def _converters(
     return {name: entries for name, entries in sorted(converters.items()) if name in names}
 
 
-def _unit_entry(field: str, old: str, new: str, unit_line: UnitLine) -> dict[str, Any]:
+def _unit_entry(name: str, old: str, new: str, unit_line: UnitLine) -> dict[str, Any]:
     factor, offset = unit_line(old, new) or (None, None)
     return {
         "kind": "unit",
-        "field": field,
+        "field": name,
         "from": old,
         "to": new,
         "factor": factor,

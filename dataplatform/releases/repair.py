@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from dataplatform.releases.announce import announcement_problems
 from dataplatform.releases.derive import derive_copies, metadata_bytes, wants_stable_copy
 from dataplatform.releases.findings import Finding
 from dataplatform.releases.index import (
@@ -60,6 +61,8 @@ def repair(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
     wrong = {finding.object for finding in findings if finding.repairable}
     if keys.INDEX in wrong and (release := read_current(ports.store, dataset)) is not None:
         replace_entry(ports, entry_of(ports, release))
+    if (matrix := keys.compatibility_key(dataset)) in wrong:
+        ports.store.delete(matrix)  # it is kept up by adding, so nothing wrong may stay in it
     if wrong - {keys.INDEX}:
         try:
             derive_copies(ports, dataset)
@@ -98,6 +101,7 @@ def _stale_copies(ports: ReleasePorts, release: Release) -> Iterator[Finding]:
     }
     problems = {key: _differs(ports.store, key, digest) for key, digest in expected.items()}
     problems[keys.metadata_key(dataset)] = problem
+    problems |= announcement_problems(ports.store, release)
     problems[keys.INDEX] = index_problem(ports, release)
     for key, found in problems.items():
         if found is not None:

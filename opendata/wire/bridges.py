@@ -69,6 +69,17 @@ class ColumnBridge:
         """Whether the stored values are others than the reader's."""
         return self.unit is not None or self.correction is not None
 
+    @property
+    def is_monotonic(self) -> bool:
+        """Whether values change in a straight line, so that their order stays."""
+        return self.unit is not None and self.unit.factor is not None and self.correction is None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the stored column can be handed over as it is."""
+        is_same = self.source == self.name and self.type == self.stored_type
+        return is_same and not self.changes_values
+
 
 @dataclass(frozen=True)
 class Route:
@@ -88,14 +99,6 @@ class Bridge:
     route: Route | None = None
     time: str | None = None
     problems: tuple[str, ...] = ()
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the stored columns can be handed over as they are, but for those left out."""
-        return not self.coordinates and all(
-            one.source == one.name and one.type == one.stored_type and not one.changes_values
-            for one in self.columns
-        )
 
 
 def schema_version(manifest: Manifest) -> Version:

@@ -28,6 +28,7 @@ from opendata.wire.bridges import (
     newer_of,
     schema_version,
 )
+from opendata.wire.changes import conditions, in_unit
 from opendata.wire.codec import Wire, decoder_of, read_wire
 from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import Manifest
@@ -140,9 +141,7 @@ def _broken(reader: Manifest, stored: Manifest) -> Iterator[str]:
     newer = newer_of(stored, reader)
     known, present = schema_version(reader), schema_version(stored)
     low, high = min(known, present), max(known, present)
-    crossed = [
-        one for one in newer.breaks if low < parse_version(one.schema_version) <= high
-    ]
+    crossed = [one for one in newer.breaks if low < parse_version(one.schema_version) <= high]
     for one in crossed:
         for reason in one.reasons:
             yield f"schema {one.schema_version}: {reason}"
@@ -186,7 +185,7 @@ def _column_steps(column: ColumnBridge) -> Iterator[Step]:
         old, new = column.unit.wanted, column.unit.stored
         yield Step(kind="unit", field=name, old=old, new=new, adapter="unit_converters")
     if column.correction is not None:
-        old, new = _conditions(column.correction.wanted), _conditions(column.correction.stored)
+        old, new = conditions(column.correction.wanted), conditions(column.correction.stored)
         yield Step(kind="correction", field=name, old=old, new=new, adapter="corr_env")
     if column.type != column.stored_type:
         yield Step(kind="type", field=name, old=column.type, new=column.stored_type)
@@ -220,12 +219,9 @@ _CUTS: Final = {"none": "nothing (one file)"}
 def sentence(step: Step) -> str:
     """A step as one sentence."""
     words = {"field": step.field, "old": step.old, "new": step.new or "null"}
+    if step.kind == "unit":
+        words |= {"old": in_unit(step.old), "new": in_unit(step.new)}
     if step.kind == "route":
         words |= {"old": _CUTS.get(step.old or "", step.old), "new": _CUTS.get(step.new or "")
                   or step.new}  # fmt: skip
     return _SENTENCES[step.kind].format(**words)
-
-
-def _conditions(given: object) -> str:
-    pairs = given.items() if isinstance(given, dict) else ()
-    return ", ".join(f"{name} {value}" for name, value in pairs) or "no conditions"

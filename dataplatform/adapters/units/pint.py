@@ -42,7 +42,7 @@ def straight_line(old: str, new: str) -> tuple[str, str] | None:
     except (pint.errors.PintError, ValueError, TypeError, AttributeError, AssertionError):
         return None
     offset, factor = _snapped(at[0]), _snapped(at[1] - at[0])
-    is_straight = abs(at[2] - at[0] - 1000 * (at[1] - at[0])) < _EXACT_TO * max(1, abs(at[2]))
+    is_straight = abs(at[2] - at[0] - 1000 * (at[1] - at[0])) < _EXACT_TO * (1 + abs(at[2]))
     return (_text(factor), _text(offset)) if factor > 0 and is_straight else None
 
 
@@ -54,7 +54,7 @@ def _converted(registry: Any, number: int, old: str, new: str) -> Fraction:
 def _snapped(number: Fraction) -> Fraction:
     """The simple fraction that 28 digits were rounded from, where there is one."""
     simple = number.limit_denominator(_DENOMINATOR_MAX)
-    return simple if abs(simple - number) <= _EXACT_TO * max(1, abs(number)) else number
+    return simple if abs(simple - number) <= _EXACT_TO * (1 + abs(number)) else number
 
 
 def _text(number: Fraction) -> str:
