@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opendata.reading.frames import Format
     from opendata.reading.query import Moment
     from opendata.reading.shard import Access
-    from opendata.wire.compatibility import Verdict
+    from opendata.wire.compatibility import Cell, Verdict
     from opendata.wire.manifest import Manifest
 
 
@@ -99,8 +99,8 @@ class Dataset:
 
         return release_schema(self.release.manifest)
 
-    def compatibility(self, reader: str) -> Verdict:
-        """Whether a reader of a schema version can read this release, why, and by which adapters.
+    def known_to(self, reader: str) -> Manifest:
+        """The newest release whose schema version a reader knows.
 
         Args:
             reader: Such as `"1.3"`, which is the newest 1.3.x, or `"1.3.0"`.
@@ -108,9 +108,27 @@ class Dataset:
         Raises:
             Rejected: if no release ever had that schema version.
         """
+        from opendata.reading.lineage import reader_release
+
+        return reader_release(self._reader, self.release, reader)
+
+    def compatibility(self, reader: str) -> Verdict:
+        """Whether a reader of a schema version can read this release, why, and by which adapters.
+
+        Raises as :meth:`known_to`, which takes the same.
+        """
         from opendata.wire.compatibility import judge
 
-        return judge(self._known_to(reader), self.release.manifest)
+        return judge(self.known_to(reader), self.release.manifest)
+
+    def matrix(self, reader: str | None = None) -> list[Cell]:
+        """Every reader's verdict on every schema version, or one reader's on this release.
+
+        Raises as :meth:`known_to`.
+        """
+        from opendata.reading.matrix import read_compatibility
+
+        return read_compatibility(self._reader, self.release, reader)
 
     def load(
         self,
@@ -131,7 +149,7 @@ class Dataset:
             self._access(),
             self.release.manifest,
             format,
-            reader=self._known_to(reader) if reader is not None else None,
+            reader=self.known_to(reader) if reader is not None else None,
             columns=columns,
             start=start,
             end=end,
@@ -163,7 +181,7 @@ class Dataset:
         from opendata.reading.table import read_batches
 
         manifest = self.release.manifest
-        known = self._known_to(reader) if reader is not None else None
+        known = self.known_to(reader) if reader is not None else None
         access, started = self._access(), time.perf_counter()
         try:
             yield from read_batches(
@@ -180,12 +198,6 @@ class Dataset:
         finally:
             access.stats.seconds = time.perf_counter() - started
             self._note_outcome()
-
-    def _known_to(self, reader: str) -> Manifest:
-        """The release whose schema a reader knows."""
-        from opendata.reading.lineage import reader_release
-
-        return reader_release(self._reader, self.release, reader)
 
     def _parsed(self, reference: str) -> Reference:
         try:

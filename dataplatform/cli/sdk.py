@@ -20,6 +20,7 @@ from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushing import PushRequest, push_rows
 from dataplatform.cli.verbs.differences import diff_datasets
 from dataplatform.cli.verbs.moves import rollback
+from dataplatform.cli.verbs.readers import compatibility
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.wiring import from_settings
@@ -144,6 +145,7 @@ releases = ReleaseVerbs(
             release_flow.freeze_release,
             release_flow.publish_release,
             rollback,
+            compatibility,
         )
     }
 )

@@ -104,6 +104,9 @@ def test_a_column_may_be_asked_for_by_any_of_its_names_but_not_by_none(history: 
     with pytest.raises(NotFound, match=r"schema 1.0.0 of tests/rates has no column '10y'") as none:
         history.read("1.0", columns=["10y"])
     assert none.value.hint == "did you mean '10Y'?"
+    with pytest.raises(NotFound) as present:
+        history.read("1.0", filters=[("y10", ">", 1.0)])
+    assert present.value.hint == "it calls that '10Y'"
 
 
 @pytest.mark.requirement("S4-57")

@@ -207,15 +207,20 @@ class Names:
             found = known.get(name) or known.get(aliases.get(name, ""))
             if found is not None:
                 return found
-            if (entry := self.stored.field(name)) is not None:
+            present = {one.source: one.name for one in self.bridge.columns}
+            entry = self.stored.field(name)
+            if entry is not None and name not in present:
                 return ColumnBridge(entry.name, entry.type, entry.name, entry.type)
+            if entry is not None:
+                raise self._unknown(name, f"it calls that {present[name]!r}")
         names = [*known, *aliases, *(entry.name for entry in self.stored.schema)]
+        hint = did_you_mean(str(name), names) or f"columns: {', '.join(known)}"
+        raise self._unknown(name, hint)
+
+    def _unknown(self, name: object, hint: str) -> NotFound:
         version = self.reader.versioning.schema_version
-        raise NotFound(
-            f"schema {version} of {self.stored.id} has no column {name!r}",
-            code="unknown_column",
-            hint=did_you_mean(str(name), names) or f"columns: {', '.join(known)}",
-        )
+        message = f"schema {version} of {self.stored.id} has no column {name!r}"
+        return NotFound(message, code="unknown_column", hint=hint)
 
     def predicate(self, schema: pa.Schema, name: str, operator: str, value: Any) -> Predicate:
         """A comparison in the reader's words, of stored columns.

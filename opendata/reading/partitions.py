@@ -42,9 +42,14 @@ def named_shard(manifest: Manifest, name: str) -> tuple[FileEntry, ...]:
         NotFound: if the release has none, with did-you-mean.
     """
     found = tuple(entry for entry in manifest.files if entry.name == name)
-    if not found:
-        raise _unknown(manifest, name, manifest.shard, [entry.name for entry in manifest.files])
-    return found
+    if found:
+        return found
+    error = _unknown(manifest, name, manifest.shard, [entry.name for entry in manifest.files])
+    former = [str(rule["from"]) for rule in manifest.adapters.routing_rules]
+    if cuts := [cut for cut in former if _span(name, cut) is not None]:
+        error.hint = f"it is a path of the former cut by {cuts[-1]}: say which schema you know "
+        error.hint += '(reader="1.0")'
+    raise error
 
 
 def routed_span(reader: Manifest, stored: Manifest, route: Route, name: str) -> Span:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from opendata.wire.codec import replace
 from opendata.wire.manifest import FieldEntry, Manifest
 from opendata.wire.version import Version, parse_version
 
@@ -123,6 +124,14 @@ def bridge_between(reader: Manifest, stored: Manifest) -> Bridge:
         time,
         (*problems, *_key_problem(reader, stored, sources)),
     )
+
+
+def in_words_of(reader: Manifest, stored: Manifest) -> Manifest:
+    """What may be asked through a reader's schema: its own columns, then those added since."""
+    own = {field.name for field in reader.schema}
+    taken = {found.name for one in reader.schema if (found := answering(one, reader, stored))}
+    added = (one for one in stored.schema if one.name not in own | taken)
+    return replace(reader, schema=(*reader.schema, *added))
 
 
 def newer_of(one: Manifest, other: Manifest) -> Manifest:

@@ -17,7 +17,8 @@ Change = Mapping[str, Any]
 
 
 def bullet(fragment: str) -> str:
-    """A fragment as an item of a list."""
+    """A fragment as an item of a list, on one line whatever it quotes."""
+    fragment = " ".join(fragment.split())
     end = "" if fragment.endswith((".", "!", "?", ":")) else "."
     return f"- {fragment[:1].upper()}{fragment[1:]}{end}"
 
@@ -100,7 +101,7 @@ def _breaking(manifest: Manifest) -> Iterator[str]:
     told = [one for one in manifest.breaks if one.schema_version == schema]
     reasons = [reason for one in told for reason in (*one.reasons, *one.bridged)]
     stays = bool(told) and not any(one.reasons for one in told)
-    why = f": {'; '.join(reasons)}" if reasons else ""
+    why = f", because {'; '.join(reasons)}" if reasons else ""
     after = (
         "readers that say which schema they know are led on"
         if stays
@@ -117,7 +118,7 @@ def _later(manifest: Manifest, about: Sequence[str]) -> Iterator[str]:
     # What a changed schema changes in the definition has been told already.
     revised = [name for name in about if not (is_told and name in ("contract", "release"))]
     if revised:
-        yield f"revised: {', '.join(revised)}"
+        yield f"revised: {', '.join(_SECTIONS.get(name, name) for name in revised)}"
     elif not rows and not is_told:
         yield "nothing changed; it was released by force"
 
@@ -211,6 +212,7 @@ def _correction(name: str, old: Any, new: Any) -> str:
     return f"`{name}` refers to {now} now{was}"
 
 
+_SECTIONS: Final = {"release": "release settings", "quality": "quality thresholds"}
 _CONSTRAINTS: Final[Mapping[str, Callable[[str, Any, Any], str]]] = {
     "primary_key": _primary_key,
     "nullable": _nullable,
