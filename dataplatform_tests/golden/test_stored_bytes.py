@@ -25,6 +25,7 @@ from opendata.wire import keys
 from opendata.wire.catalogue import read_catalogue, read_health
 from opendata.wire.chunks import read_chunk_list
 from opendata.wire.codec import Wire, read_wire
+from opendata.wire.compatibility import read_matrix
 from opendata.wire.digest import digest_of, parse_digest
 from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import Manifest, read_manifest
@@ -48,6 +49,7 @@ STORED: dict[str, Callable[[bytes, str], Wire]] = {
     "verdict-quality-signed.json": read_as(Verdict),
     "health.json": read_health,
     "index.json": read_catalogue,
+    "compatibility.json": read_matrix,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dataplatform_tests.reading.histories import History, yields
@@ -93,8 +93,11 @@ def close(got: list[Any], expected: list[Any]) -> bool:
 
 
 @pytest.mark.requirement("S4-13", "S4-56", "S4-57", "S4-63", "S4-80", "S4-81")
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(moves())
+@example(story=[("unit", "1"), ("rename", None), ("unit", "permille"), ("rename", None)])
+@example(story=[("unit", "1"), ("unit", "permille"), ("unit", "percent"), ("cut", "year")])
+@example(story=[("break", None), ("unit", "1"), ("cut", "day"), ("cut", "none")])
 def test_every_reader_gets_the_values_that_its_own_release_gave(
     story: list[tuple[str, Any]],
 ) -> None:
