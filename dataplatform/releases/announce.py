@@ -39,6 +39,15 @@ READS_AT_ONCE: Final = 8
 _CHAPTER: Final = re.compile(r"^## (?P<release>\S+) – .*$", re.MULTILINE)
 
 
+def announced_keys(dataset: DatasetId) -> tuple[str, str, str]:
+    """The keys of what is written here."""
+    return (
+        keys.changelog_key(dataset),
+        keys.migration_key(dataset),
+        keys.compatibility_key(dataset),
+    )
+
+
 def write_announcements(store: ObjectStore, release: Release) -> None:
     """Bring matrix, changelog and migration guide to the state of the current release.
 

@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from dataplatform.releases.announce import announcement_problems
+from dataplatform.releases.announce import (
+    announced_keys,
+    announcement_problems,
+    write_announcements,
+)
 from dataplatform.releases.derive import derive_copies, metadata_bytes, wants_stable_copy
 from dataplatform.releases.findings import Finding
 from dataplatform.releases.index import (
@@ -61,14 +65,17 @@ def repair(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
     wrong = {finding.object for finding in findings if finding.repairable}
     if keys.INDEX in wrong and (release := read_current(ports.store, dataset)) is not None:
         replace_entry(ports, entry_of(ports, release))
-    if (matrix := keys.compatibility_key(dataset)) in wrong:
-        ports.store.delete(matrix)  # it is kept up by adding, so nothing wrong may stay in it
-    if wrong - {keys.INDEX}:
-        try:
+    told = set(announced_keys(dataset)) & wrong
+    if keys.compatibility_key(dataset) in told:
+        ports.store.delete(keys.compatibility_key(dataset))  # it is kept up by adding to it
+    try:
+        if wrong - told - {keys.INDEX}:
             derive_copies(ports, dataset)
-        except Corrupt as error:
-            lost = str(error.details.get("object", dataset))
-            findings.append(Finding(str(dataset), lost, error.message, repairable=False))
+        elif told and (release := read_current(ports.store, dataset)) is not None:
+            write_announcements(ports.store, release)
+    except Corrupt as error:
+        lost = str(error.details.get("object", dataset))
+        findings.append(Finding(str(dataset), lost, error.message, repairable=False))
     return findings
 
 

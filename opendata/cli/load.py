@@ -68,14 +68,12 @@ def load(
     from opendata._dataset import Dataset
     from opendata.cli.filters import parse_filters, split_columns
     from opendata.cli.saving import save
-    from opendata.reading.release_schema import release_schema
 
     output = None if output == STANDARD_OUTPUT else output
     chosen = _format(out, format, output)
     dataset = Dataset(reference)
-    words = _words(dataset, reader)
-    schema = release_schema(words)
-    names = split_columns(columns, schema.names)
+    words, schema, usual = _words(dataset, reader)
+    names = split_columns(columns, schema.names) or usual
     batches = dataset.batches(
         batch_size=max(1, head) if head is not None and head < SMALL_HEAD_ROWS else None,
         start=start,
@@ -90,7 +88,7 @@ def load(
         if chosen == "table":
             seen = _seen(rows, SHOWN_ROWS if head is None else head)
         else:
-            count = save(rows, _chosen_schema(words, names), chosen, output)
+            count = save(rows, _chosen_schema(words, schema, names), chosen, output)
     if chosen == "table":
         _show(out, *seen)
     elif output is not None:
@@ -160,22 +158,24 @@ def _show(out: Output, names: list[str], shown: list[list[object]], count: int) 
     out.note(f"{counted(len(shown), 'row')} × {counted(len(names), 'column')}{rest}")
 
 
-def _words(dataset: Dataset, reader: str | None) -> Manifest:
-    """The release that says what things are called."""
-    if reader is None:
-        return dataset.release.manifest
+def _words(dataset: Dataset, reader: str | None) -> tuple[Manifest, pa.Schema, list[str] | None]:
+    """The release that says what things are called, their types, and the usual columns."""
+    from opendata.reading.release_schema import release_schema
     from opendata.wire.bridges import in_words_of
 
-    return in_words_of(dataset.known_to(reader), dataset.release.manifest)
+    manifest = dataset.release.manifest
+    if reader is None:
+        return manifest, release_schema(manifest), None
+    known = dataset.known_to(reader)
+    words = in_words_of(known, manifest)
+    return words, release_schema(words), [field.name for field in known.schema]
 
 
-def _chosen_schema(words: Manifest, columns: list[str] | None) -> pa.Schema:
+def _chosen_schema(words: Manifest, schema: pa.Schema, columns: list[str] | None) -> pa.Schema:
     import pyarrow as pa
 
     from opendata.reading.query import resolve_column
-    from opendata.reading.release_schema import release_schema
 
-    schema = release_schema(words)
     if columns is None:
         return schema
     return pa.schema([schema.field(resolve_column(words, name)) for name in columns])
