@@ -16,9 +16,11 @@ from dataplatform.contracts.coordinates import CoordinateReference
 from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import Place, Problem
 from dataplatform.contracts.rules import (
+    ArrivalTimeRule,
     EnumSetRule,
     MonotonicRule,
     RangeRule,
+    ReferentialRule,
     RegexRule,
     Rule,
     UniqueRule,
@@ -43,7 +45,7 @@ def rule_problems(rules: Sequence[Rule], fields: Fields) -> list[Problem]:
     problems = list(_repeated_rules(rules))
     by_name = {field.name: field for field in fields}
     for at, rule in enumerate(rules):
-        for part, name in _named_fields(rule):
+        for part, name in rule.places():
             if name in by_name:
                 problems.extend(_misfits(at, rule, by_name[name], part))
             elif fields:
@@ -135,22 +137,14 @@ def _repeated_rules(rules: Sequence[Rule]) -> Iterator[Problem]:
             yield ("rules", at), f"the rule {rule.label} stands here twice"
 
 
-def _named_fields(rule: Rule) -> Iterator[tuple[Place, str]]:
-    """Each field that a rule names, with the part of the rule that names it."""
-    for part in ("field", "fields", "by"):
-        named = getattr(rule, part, ())
-        if isinstance(named, str):
-            yield (part,), named
-        else:
-            yield from (((part, at), name) for at, name in enumerate(named))
-
-
 def _misfits(at: int, rule: Rule, field: FieldSpec, part: Place) -> Iterator[Problem]:
     place: Place = ("rules", at, *part)
     if isinstance(rule, RegexRule) and not is_text(field.arrow_type):
         yield place, f"regex needs text; {field.name!r} is {field.type}"
-    elif isinstance(rule, UniqueRule) and not _can_be_key(field):
-        yield place, f"unique cannot compare {field.type} ({field.name!r})"
+    elif isinstance(rule, UniqueRule | ReferentialRule) and not _can_be_key(field):
+        yield place, f"{rule.kind} cannot compare {field.type} ({field.name!r})"
+    elif isinstance(rule, ArrivalTimeRule):
+        yield from _arrival_misfits(place, field, part)
     elif isinstance(rule, MonotonicRule | RangeRule) and part == ("field",):
         if not is_ordered(field.arrow_type):
             yield place, f"{rule.kind} needs an order; {field.name!r} is {field.type}"
@@ -162,6 +156,14 @@ def _misfits(at: int, rule: Rule, field: FieldSpec, part: Place) -> Iterator[Pro
                 scalar_of(value, field.arrow_type)
             except ValueError as error:
                 yield ("rules", at, "values", position), str(error)
+
+
+def _arrival_misfits(place: Place, field: FieldSpec, part: Place) -> Iterator[Problem]:
+    if part == ("pid",):
+        if not _can_be_key(field):
+            yield place, f"a path cannot be named by {field.type} ({field.name!r})"
+    elif not is_number(field.arrow_type):
+        yield place, f"{part[0]} is a number; {field.name!r} is {field.type}"
 
 
 def _bound_problems(at: int, rule: RangeRule, field: FieldSpec) -> Iterator[Problem]:

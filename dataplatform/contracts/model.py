@@ -29,13 +29,16 @@ from dataplatform.contracts.duration import Duration, parse_duration
 from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import raise_problems
 from dataplatform.contracts.rules import (
+    ArrivalTimeRule,
     CrossFieldRule,
     CustomRule,
+    DimCheckRule,
     EnumSetRule,
     FieldName,
     MonotonicRule,
     NotNullRule,
     RangeRule,
+    ReferentialRule,
     RegexRule,
     Rule,
     Severity,
@@ -53,9 +56,11 @@ from opendata.wire.errors import InvalidInput
 from opendata.wire.version import parse_version
 
 __all__ = [
+    "ArrivalTimeRule",
     "Contract",
     "CrossFieldRule",
     "CustomRule",
+    "DimCheckRule",
     "DriftOf",
     "EnumSetRule",
     "ExpectationSpec",
@@ -67,6 +72,7 @@ __all__ = [
     "NotNullRule",
     "QualityRule",
     "RangeRule",
+    "ReferentialRule",
     "RegexRule",
     "ReleaseSettings",
     "Rule",
@@ -197,12 +203,21 @@ class StableCopy(StrEnum):
     NEVER = "never"
 
 
+class KeepSources(StrEnum):
+    """Whether the bytes that a producer fetched are kept, so that the release can be reproduced."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class ReleaseSettings(BaseModel):
     """How releases are frozen, cut and numbered.
 
     `since` tells where the partitions of a sharded data set begin; `version` declares the next
-    major. `indexes` are the columns by which look-ups find their shards; one that is no longer
-    listed is written for `index_window` minor schema versions yet, for readers that use it.
+    major; `keep_sources` is `auto` where nothing is said. `indexes` are the columns by which
+    look-ups find their shards; one that is no longer listed is written for `index_window` minor
+    schema versions yet, for readers that use it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -217,6 +232,7 @@ class ReleaseSettings(BaseModel):
     # None where nothing is said, so that definitions that were stored before keep their digests.
     indexes: Annotated[tuple[IndexKeys, ...], Field(max_length=INDEXES_MAX)] | None = None
     index_window: Annotated[int, Field(ge=0, le=INDEX_WINDOW_MAX)] | None = None
+    keep_sources: KeepSources | None = None
 
 
 def _not_nullable(field: FieldSpec) -> FieldSpec:

@@ -19,6 +19,7 @@ from dataplatform.contracts.model import (
     Metric,
     MetricThreshold,
     QualityRule,
+    ReferentialRule,
     ReleaseSettings,
     Shard,
 )
@@ -86,6 +87,17 @@ def input_problems(own: DatasetId, inputs: Sequence[DatasetId]) -> Iterator[Prob
     for at, other in enumerate(inputs):
         if other == own:
             yield ("inputs", at), "a data set cannot be its own input; see context.previous"
+
+
+def reference_problems(own: DatasetId, contract: Contract | None) -> Iterator[Problem]:
+    """Whether a rule would look values up in the very data set that it judges."""
+    for at, rule in enumerate(contract.rules if contract else ()):
+        if isinstance(rule, ReferentialRule) and rule.references.dataset == str(own):
+            message = (
+                "a release cannot refer to itself; a rule of kind custom can: "
+                "SELECT … FROM data WHERE … NOT IN (SELECT … FROM data)"
+            )
+            yield ("contract", "rules", at, "references", "dataset"), message
 
 
 def repeats(section: str, values: Sequence[object]) -> Iterator[Problem]:

@@ -15,13 +15,16 @@ from typing import Any
 from dataplatform.contracts.model import ReleaseSettings
 from dataplatform.releases.candidate import Candidate, as_manifest, read_candidate
 from dataplatform.releases.compare import Comparison, compare_candidate
+from dataplatform.releases.condemned import require_not_condemned
 from dataplatform.releases.earlier import (
     is_resumable,
     readable_release,
     refuse_what_was_rolled_back,
 )
+from dataplatform.releases.lines import beside_closed_line, closed_by
 from dataplatform.releases.number import Numbers, Taken, next_numbers
 from dataplatform.releases.objects import JSON
+from dataplatform.releases.patch_base import refuse_to_undo_patch, require_patched_base
 from dataplatform.releases.ports import ReleasePorts, Signer
 from dataplatform.releases.promises import floor_of, promise_entries, require_reachable_floor
 from dataplatform.releases.reprojection import carried_transforms
@@ -80,12 +83,16 @@ def freeze_candidate(
     """
     decisions = require_verdicts(ports.store, dataset, digest, ports.signer)
     candidate = read_candidate(ports.store, dataset, digest)
+    require_not_condemned(ports, candidate.to_bytes, f"this candidate of {dataset}")
     current = read_current(ports.store, dataset)
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     if current is not None and change.is_empty:
         if not force:
             return Unchanged(current)
         change = dataclasses.replace(change, about=("forced",))
+    if not force:
+        refuse_to_undo_patch(ports, candidate, current)
     draft = _draft(candidate, digest, current, change, decisions, run)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return _take_number(ports, dataset, draft, current, change, settings, force=force)
@@ -97,19 +104,24 @@ def preview_freeze(
     """What freezing would do, without doing it (`od run --dry-run`). Raises as freezing does."""
     candidate = read_candidate(ports.store, dataset, digest)
     current = read_current(ports.store, dataset)
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
-    return change, _numbers(change, current, settings, Taken())
+    return change, _numbers(ports, change, current, settings, Taken())
 
 
 def _numbers(
-    change: Comparison, current: Release | None, settings: ReleaseSettings, taken: Taken
+    ports: ReleasePorts,
+    change: Comparison,
+    current: Release | None,
+    settings: ReleaseSettings,
+    taken: Taken,
 ) -> Numbers:
     versioning = current.manifest.versioning if current else None
     declared = parse_version(settings.version) if settings.version else None
     numbers = next_numbers(change, versioning, declared, taken)
     require_reachable_floor(settings, numbers.schema_version)
-    return numbers
+    return beside_closed_line(numbers, closed_by(ports, current), declared, taken.releases)
 
 
 def _take_number(
@@ -124,7 +136,7 @@ def _take_number(
 ) -> Frozen:
     taken = Taken()
     for _ in range(FREEZE_TRIES):
-        numbers = _numbers(change, current, settings, taken)
+        numbers = _numbers(ports, change, current, settings, taken)
         version = numbers.data_release
         if ports.store.stat(keys.release_key(dataset, version)) is None:
             before = current.manifest if current else None
@@ -177,6 +189,7 @@ def _draft(
             schema_version="1.0.0",
             data_release="1.0.0",
             prev_release=str(current.version) if current else None,
+            notes=candidate.code.get("patch", {}).get("notes"),
         ),
         changelog=Changelog(
             diff_S=diff["diff_S"],
@@ -233,12 +246,13 @@ def _seal(
     digest = digest_of(signed_body(numbered.to_json()))
     integrity = replace(draft.integrity, hash_sha256=digest)
     if signer is not None:
-        envelope = signer.sign(release_statement(numbered, freeze.to_json(), digest))
+        signed_at = format_instant(now)
+        statement = release_statement(numbered, freeze.to_json(), digest, signed_at)
         integrity = replace(
             integrity,
-            signature=envelope,
+            signature=signer.sign(statement),
             signed_by=signer.key_id,
-            signed_at=format_instant(now),
+            signed_at=signed_at,
         )
     return replace(numbered, integrity=integrity, freeze=freeze)
 

@@ -99,7 +99,8 @@ def _key_column(candidate: Candidate, schema: pa.Schema, key: str) -> pa.Field:
     field = schema.field(key)
     if not can_be_looked_up(field.type):
         raise InvalidInput(
-            f"release.indexes of {candidate.id}: nobody looks up by {type_name(field.type)} ({key!r})",
+            f"release.indexes of {candidate.id}: nobody looks up by {type_name(field.type)} "
+            f"({key!r})",
             code="invalid_index",
             hint="index whole numbers, texts, dates, times or decimals",
         )

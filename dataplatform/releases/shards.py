@@ -30,6 +30,11 @@ def reuse_of(ports: ReleasePorts, earlier: Iterable[FileEntry]) -> Reuse:
 
 def store_shards(ports: ReleasePorts, session: WorkSession) -> Iterator[WrittenShard]:
     """All shards of a session in their order, each stored by the time it is yielded."""
+    return store_written(ports, session.shards())
+
+
+def store_written(ports: ReleasePorts, written: Iterable[WrittenShard]) -> Iterator[WrittenShard]:
+    """The same of shards that lie ready, wherever they were written."""
 
     def store(shard: WrittenShard) -> WrittenShard:
         if shard.parquet is not None and shard.chunks is not None:
@@ -39,7 +44,7 @@ def store_shards(ports: ReleasePorts, session: WorkSession) -> Iterator[WrittenS
             ports.keep_shard(entry, shard.parquet)
         return shard
 
-    return in_parallel(store, session.shards())
+    return in_parallel(store, written)
 
 
 def place_of(entry: FileEntry) -> tuple[bool, str]:

@@ -163,7 +163,26 @@ def test_a_provider_belongs_to_a_source() -> None:
         ("contract: {rules: [{field: a}]}", "7:20: `kind` is missing", None),
         ("contract: {rules: [range]}", "7:20: a mapping (key: value) is expected", None),
         ("contract: {rules: [{kind: range, field: a, mn: 3}]}", "7:44: unknown key `mn`", "`min`"),
-        ("contract: {rules: [{kind: dim_check}]}", "7:20: rules of kind 'dim_check' are not", None),
+        ("contract: {rules: [{kind: dim_check}]}", "7:20: dim_check is of one `field`", None),
+        ("contract: {rules: [{kind: dim_check, expression: a b, equals: m}]}", "7:50: 'a b'", None),
+        ("contract: {rules: [{kind: arrivaltime_dualform}]}", "7:20: a tolerance has to be", None),
+        ("contract: {rules: [{kind: arrivaltime_dualform, tol_Tarr: .nan}]}", "7:59: .nan", None),
+        ("contract: {rules: [{kind: monotonic, field: a, action: quarantine}]}", "7:56: mo", None),
+        ("contract: {rules: [{kind: not_null, field: a, action: drop}]}", "7:55: 'drop' is", None),
+        ("contract: {rules: [{kind: not_null, field: a, quarantine_max: 1}]}", "7:63: `quar", None),
+        ("contract: {rules: [{kind: referential, field: a}]}", "7:20: `references` is", None),
+        (
+            "contract: {rules: [{kind: referential, field: a, references: "
+            "{dataset: c/d, fields: [b], releese: 1.0.0}}]}",
+            "7:90: unknown key `releese`",
+            "did you mean `release`?",
+        ),
+        (
+            "contract: {rules: [{kind: referential, field: a, references: "
+            "{dataset: a/b, fields: [a]}}]}",
+            "7:72: a release cannot refer to itself",
+            None,
+        ),
         ("contract: {rules: [{kind: regex, field: a, pattern: '('}]}", "7:53: this is no", None),
         ("contract: {rules: [{kind: enum_set, field: a, values: [NO]}]}", "7:56: NO is", "NO"),
         ("quality: [{metric: fulness, min: 1}]", "7:20: 'fulness' is not among", None),

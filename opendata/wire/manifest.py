@@ -69,6 +69,16 @@ class IndexEntry(Wire):
     until: str | None = None
 
 
+class Quarantined(Wire):
+    """The rows that rules took out of a release: their file, and how many each rule took.
+
+    A row that breaks two rules is counted by both, so `file.row_count` may be less than their sum.
+    """
+
+    file: FileEntry
+    rules: dict[str, int]
+
+
 class PromiseEntry(Wire):
     """What an earlier schema version of the same major promised (S4-13, S4-14): its contract.
 
@@ -132,13 +142,18 @@ class Manifest(Wire):
     """One frozen release. See the module's charter for what its hash covers.
 
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
-    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
-    that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
-    from a former unit or reference to the present one (S4-62). `promises` are the earlier schema
-    versions whose readers it keeps.
+    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview`, `quarantine` (rows
+    that a rule took out, as Parquet) and `patch` (the operations that made it out of the release
+    before it, as JSON) are object keys. `transforms` are the corrections that lead from a former
+    unit or reference to the present one (S4-62). `quarantined` tells what a reader of the
+    quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept` are
+    the objects that hold what the release was made of, for `od reproduce`: the producer's files and
+    fetched sources, whose digests stand in the trace.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine", "promises")
+    ADDED_LATER = (
+        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch",
+    )  # fmt: skip
 
     id: str
     files: tuple[FileEntry, ...]
@@ -163,7 +178,10 @@ class Manifest(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
     quarantine: str | None = None
+    quarantined: Quarantined | None = None
     promises: tuple[PromiseEntry, ...] = ()
+    kept: tuple[str, ...] = ()
+    patch: str | None = None
     format: str = MANIFEST_FORMAT
 
     @property
@@ -188,8 +206,14 @@ decoder_of(Manifest)
 
 def named_objects(manifest: Manifest) -> list[str]:
     """The keys of all objects that a manifest names beside its files and their chunk lists."""
+    return [*read_objects(manifest), *manifest.kept]
+
+
+def read_objects(manifest: Manifest) -> list[str]:
+    """Those of them that readers of the release are shown; the others are for reproducing it."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
-    single = (manifest.readme, manifest.preview, manifest.quarantine)
+    aside = manifest.quarantined.file.chunks if manifest.quarantined else None
+    single = (manifest.readme, manifest.preview, manifest.quarantine, aside, manifest.patch)
     indexes = [key for index in manifest.indexes for key in (index.path, index.chunks)]
     promises = [promise.contract for promise in manifest.promises]
     return [*reports, *indexes, *promises, *(key for key in single if key is not None)]
