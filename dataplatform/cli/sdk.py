@@ -21,6 +21,7 @@ from dataplatform.cli.verbs.fields import normalize_field, register_field
 from dataplatform.cli.verbs.freezing import freeze_release
 from dataplatform.cli.verbs.moves import rollback, yank
 from dataplatform.cli.verbs.patching import patch_dataset, patch_from_diff
+from dataplatform.cli.verbs.readers import compatibility
 from dataplatform.cli.verbs.retention import enforce_retention
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.cli.warning import warn
@@ -113,6 +114,7 @@ releases = ReleaseVerbs(
             rollback,
             yank,
             enforce_retention,
+            compatibility,
         )
     }
 )

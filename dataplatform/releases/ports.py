@@ -237,7 +237,6 @@ class ReleasePorts:
     expectations: Expectations
     differ: RowDiffer
     shard_path: Callable[[FileEntry], str]
-    same_dimension: Callable[[str, str], bool]
     reference_systems: ReferenceSystems
     probe: QueryProbe
     segments: SegmentIndexer

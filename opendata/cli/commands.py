@@ -43,6 +43,9 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "changelog": CommandEntry(
             "Tell what each release changed", "opendata.cli.changelog:changelog"
         ),
+        "compat": CommandEntry(
+            "Tell who can read what, and through which adapters", "opendata.cli.compat:compat"
+        ),
         "verify": CommandEntry(
             "Hash everything again and name damage", "opendata.cli.verify:verify"
         ),

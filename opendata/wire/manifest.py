@@ -138,6 +138,18 @@ class Adapters(Wire):
     routing_rules: tuple[Any, ...] = ()
 
 
+class Break(Wire):
+    """What the release of a new major broke (S4-57, S4-59): one sentence per breaking change.
+
+    `bridged` are those that an adapter leads over, with the adapter's name; `reasons` the others,
+    because of which readers of an earlier major are refused from here on.
+    """
+
+    schema_version: str
+    reasons: tuple[str, ...] = ()
+    bridged: dict[str, str] = {}
+
+
 class Manifest(Wire):
     """One frozen release. See the module's charter for what its hash covers.
 
@@ -148,11 +160,12 @@ class Manifest(Wire):
     unit or reference to the present one (S4-62). `quarantined` tells what a reader of the
     quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept` are
     the objects that hold what the release was made of, for `od reproduce`: the producer's files and
-    fetched sources, whose digests stand in the trace.
+    fetched sources, whose digests stand in the trace. `breaks` tell of every major that the schema
+    went through, oldest first.
     """
 
     ADDED_LATER = (
-        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch",
+        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch", "breaks",
     )  # fmt: skip
 
     id: str
@@ -182,6 +195,7 @@ class Manifest(Wire):
     promises: tuple[PromiseEntry, ...] = ()
     kept: tuple[str, ...] = ()
     patch: str | None = None
+    breaks: tuple[Break, ...] = ()
     format: str = MANIFEST_FORMAT
 
     @property
