@@ -257,8 +257,8 @@ CASES = (
         versions=("duckdb", "pyarrow"),
         notes=(
             "Imports are excluded, reading both files is not. datacompy 1.1 runs in an environment "
-            "of its own with pandas 3 and polars (`requirements/peers.txt`), and counts the rows "
-            "that match to know how many changed."
+            "of its own with pandas 3 and polars (`requirements/peers.txt`); its clock stops when "
+            "it has compared, before it is asked for counts."
         ),
     ),
     Case(
