@@ -58,6 +58,10 @@ def test_two_files_are_compared_by_a_key(files: Path) -> None:
     assert "… and 3 more" in told
 
 
+def test_one_key_may_be_given_as_it_is(project: Path) -> None:
+    assert releases.diff_datasets(OLD, NEW, "id") == releases.diff_datasets(OLD, NEW, ["id"])
+
+
 @pytest.mark.requirement("B40")
 def test_without_a_key_it_says_what_that_means(files: Path) -> None:
     answer = od("diff", "old.parquet", "new.parquet")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dataplatform.adapters.duckdb.session import Limits
 from dataplatform.adapters.duckdb.table import open_table
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
-from dataplatform.adapters.row_diff.identity import rise_strictly
+from dataplatform.adapters.row_diff.identity import are_distinct_numbers, rise_strictly
 from dataplatform.releases.differ import DiffOptions, RowDiff
 from dataplatform_tests.adapters.parquet import written
 from opendata.wire.digest import canonical_json
@@ -267,6 +267,25 @@ def test_keys_rise_over_many_files_and_batches_or_do_not(tmp_path: Path) -> None
     files = [written(tmp_path, rows.slice(at), f"{at}.parquet") for at in (0, 300_000)]
     assert rise_strictly(open_table(files[:1]), ("a",))
     assert not rise_strictly(open_table(files), ("a",))
+
+
+@pytest.mark.parametrize(
+    ("keys", "distinct"),
+    [
+        ([3, -1, 2], True),
+        ([3, -1, 3], False),
+        ([3, None, 2], False),
+        ([2**62, 1], False),  # too far apart to tell this way
+        (["b", "a"], False),
+        (pa.array([2**64 - 1, 2**64 - 2], pa.uint64()), False),
+        (pa.array([200, 3], pa.uint8()), True),
+    ],
+)
+def test_numbers_in_no_order_are_ticked_off(tmp_path: Path, keys: Any, distinct: bool) -> None:
+    assert are_distinct_numbers(open_table([written(tmp_path, {"k": keys})]), ("k",)) is distinct
+    if not distinct and None not in keys and len(set(keys)) == len(keys):
+        rows = {"k": keys, "v": keys}
+        assert diff(tmp_path, rows, rows).is_empty
 
 
 def test_a_side_without_the_key_is_named(tmp_path: Path) -> None:
