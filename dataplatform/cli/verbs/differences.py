@@ -24,8 +24,8 @@ def diff_datasets(
     Args:
         a, b: Arrow tables, pandas or polars frames, paths of files (Parquet is read where it
             lies), of folders or patterns of Parquet files, or references such as `ns/name@1.2.0`.
-        keys: The columns that identify a row, or the one; by default the primary key of `b`'s release, or of
-            `a`'s. With none, rows are compared as a multiset, and `keyed` is false.
+        keys: The columns that identify a row, or the one; by default the primary key of `b`'s
+            release, or of `a`'s. With none, rows are a multiset, and `keyed` is false.
         tolerances: How far two numbers of a column may lie apart, absolutely and inclusively, and
             count as the same; beside those of `b`'s contract, and before them.
         samples: How many rows are shown at most.
