@@ -9,10 +9,11 @@ from typing import Any
 from dataplatform.contracts.report import Report
 from dataplatform.releases.chain import Checked
 from dataplatform.releases.compare import Comparison
+from dataplatform.releases.quarantine import sentence_about
 from opendata.cli.cells import shown
-from opendata.cli.changelog import schema_changes
 from opendata.cli.output import Output
 from opendata.cli.releases import row_changes
+from opendata.wire.changes import index_changes, schema_changes
 from opendata.wire.words import counted
 
 SAMPLES_SHOWN = 5
@@ -45,6 +46,8 @@ def show_difference(
         out.line(sentence)
     for sentence in schema_changes(diff["diff_S"]):
         out.line(f"schema: {sentence}")
+    for sentence in index_changes(diff["diff_I"]):
+        out.line(f"index: {sentence}")
     for reason in change.breaking_reasons:
         out.line(f"breaking: {reason}", fg="red")
     if change.about:
@@ -92,7 +95,11 @@ def _mixed(samples: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str,
 
 
 def show_warnings(out: Output, checked: Checked) -> None:
-    """What the gates found and let pass."""
+    """What the gates found and let pass, and what was taken out before they looked."""
+    candidate = checked.built.candidate
+    if aside := candidate.quarantined:
+        hint = f"od quarantine {candidate.id} shows them, once this is published"
+        out.warn(sentence_about(aside), hint)
     for report in (checked.contract, checked.quality):
         for finding in report.warnings:
             out.warn(f"{report.gate}: {finding.rule}: {finding.message}", finding.hint)

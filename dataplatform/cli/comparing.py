@@ -17,6 +17,7 @@ from dataplatform.contracts.evolve import diff_schema
 from dataplatform.contracts.model import Contract
 from dataplatform.releases.compare import Comparison, shard_delta
 from dataplatform.releases.differ import NO_OPTIONS, DiffOptions
+from dataplatform.releases.index_change import IndexChange, diff_indexes
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.settings import Settings
 from dataplatform.wiring import for_rehearsal
@@ -80,12 +81,25 @@ def _compare(ports: ReleasePorts, old: State, new: State, wanted: Wanted) -> Com
         columns=list(pairs),
         options=options,
     )
+    schema = diff_schema(
+        old.contract,
+        new.contract,
+        same_dimension=ports.units.same_dimension,
+        can_reproject=ports.reference_systems.can_reproject,
+    )
     return Comparison(
         first=False,
-        schema=diff_schema(old.contract, new.contract, same_dimension=ports.same_dimension),
+        schema=schema,
         rows=rows,
+        indexes=_index_change(old, new, schema.renames),
         content_changed=_content_changed(old, new) or not rows.is_empty,
     )
+
+
+def _index_change(old: State, new: State, renames: dict[str, str]) -> IndexChange:
+    if old.release is None or new.release is None:
+        return IndexChange()
+    return diff_indexes(old.release.manifest.indexes, new.release.manifest.indexes, renames)
 
 
 def _content_changed(old: State, new: State) -> bool:
