@@ -23,7 +23,7 @@ from dataplatform.adapters.runner import SubprocessRunner
 from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer, open_signer
 from dataplatform.adapters.sources.web import WebSources
-from dataplatform.adapters.units.pint import same_dimension
+from dataplatform.adapters.units.pint import PintUnits
 from dataplatform.adapters.workbench.session import LocalWorkbench
 from dataplatform.datasets.fetching import SourceFetcher
 from dataplatform.datasets.producer import Producer
@@ -116,8 +116,8 @@ def _ports(
         differ=DuckDBRowDiffer(replace(limits, memory_bytes=DIFF_MEMORY_BYTES)),
         shard_path=partial(_shard_path, store, cache),
         keep_shard=partial(_keep_shard, store, cache),
-        same_dimension=same_dimension,
         reference_systems=ProjSystems(),
+        units=PintUnits(),
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=utc_now,

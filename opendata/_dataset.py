@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from opendata.reading.frames import Format
     from opendata.reading.query import Moment
     from opendata.reading.shard import Access
+    from opendata.wire.compatibility import Cell, Verdict
+    from opendata.wire.manifest import Manifest
 
 
 class Dataset:
@@ -134,6 +136,37 @@ class Dataset:
         yield from read_batches(self._access(), quarantine_manifest(self.release.manifest))
         self._note_outcome()
 
+    def known_to(self, reader: str) -> Manifest:
+        """The newest release whose schema version a reader knows.
+
+        Args:
+            reader: Such as `"1.3"`, which is the newest 1.3.x, or `"1.3.0"`.
+
+        Raises:
+            Rejected: if no release ever had that schema version.
+        """
+        from opendata.reading.lineage import reader_release
+
+        return reader_release(self._reader, self.release, reader)
+
+    def compatibility(self, reader: str) -> Verdict:
+        """Whether a reader of a schema version can read this release, why, and by which adapters.
+
+        Raises as :meth:`known_to`, which takes the same.
+        """
+        from opendata.wire.compatibility import judge
+
+        return judge(self.known_to(reader), self.release.manifest)
+
+    def matrix(self, reader: str | None = None) -> list[Cell]:
+        """Every reader's verdict on every schema version, or one reader's on this release.
+
+        Raises as :meth:`known_to`.
+        """
+        from opendata.reading.matrix import read_compatibility
+
+        return read_compatibility(self._reader, self.release, reader)
+
     def load(
         self,
         *,
@@ -141,6 +174,8 @@ class Dataset:
         end: Moment | None = None,
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
+        partition: str | None = None,
+        reader: str | None = None,
         format: Format = "pandas",
     ) -> Any:
         """The rows asked for as a frame; see :func:`opendata.load`."""
@@ -151,10 +186,12 @@ class Dataset:
             self._access(),
             self.release.manifest,
             format,
+            reader=self.known_to(reader) if reader is not None else None,
             columns=columns,
             start=start,
             end=end,
             filters=filters,
+            partition=partition,
         )
         self._note_outcome()
         return frame
@@ -167,6 +204,8 @@ class Dataset:
         end: Moment | None = None,
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
+        partition: str | None = None,
+        reader: str | None = None,
     ) -> Generator[pa.RecordBatch, None, None]:
         """The rows asked for in Arrow batches, with a few row groups in memory at a time.
 
@@ -179,16 +218,19 @@ class Dataset:
         from opendata.reading.table import read_batches
 
         manifest = self.release.manifest
+        known = self.known_to(reader) if reader is not None else None
         access, started = self._access(), time.perf_counter()
         try:
             yield from read_batches(
                 access,
                 manifest,
                 batch_size=batch_size,
+                reader=known,
                 columns=columns,
                 start=start,
                 end=end,
                 filters=filters,
+                partition=partition,
             )
         finally:
             access.stats.seconds = time.perf_counter() - started

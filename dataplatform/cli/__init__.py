@@ -19,6 +19,7 @@ commands: Final[dict[str, str]] = {
     "gc": "dataplatform.cli.gc:gc",
     "init": "dataplatform.cli.init:init",
     "key": "dataplatform.cli.key:key",
+    "patch": "dataplatform.cli.patch:patch",
     "push": "dataplatform.cli.push:push",
     "registry": "dataplatform.cli.registry:registry",
     "repair": "dataplatform.cli.repair:repair",

@@ -11,9 +11,9 @@ from dataplatform.releases.chain import Checked
 from dataplatform.releases.compare import Comparison
 from dataplatform.releases.quarantine import sentence_about
 from opendata.cli.cells import shown
-from opendata.cli.changelog import index_changes, schema_changes
 from opendata.cli.output import Output
 from opendata.cli.releases import row_changes
+from opendata.wire.changes import index_changes, schema_changes
 from opendata.wire.words import counted
 
 SAMPLES_SHOWN = 5

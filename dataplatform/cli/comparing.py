@@ -84,7 +84,7 @@ def _compare(ports: ReleasePorts, old: State, new: State, wanted: Wanted) -> Com
     schema = diff_schema(
         old.contract,
         new.contract,
-        same_dimension=ports.same_dimension,
+        same_dimension=ports.units.same_dimension,
         can_reproject=ports.reference_systems.can_reproject,
     )
     return Comparison(

@@ -27,7 +27,7 @@ from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.cli.frames import as_reader
 from dataplatform.cli.place import find_settings
 from dataplatform.cli.pushing import PushRequest, pushed_definition
-from dataplatform.contracts.model import Contract, Severity
+from dataplatform.contracts.model import Contract
 from dataplatform.contracts.report import Report
 from dataplatform.releases.build import Built
 from dataplatform.releases.candidate import InputRelease
@@ -47,7 +47,6 @@ from dataplatform.settings import Settings
 from dataplatform.wiring import for_rehearsal, from_settings
 from opendata.reading.resolve import read_current, resolve
 from opendata.reading.signature import verdict_statement
-from opendata.wire.codec import replace
 from opendata.wire.errors import InvalidInput, Rejected
 from opendata.wire.ids import DatasetId, parse_dataset_id, parse_reference
 from opendata.wire.version import parse_version
@@ -109,12 +108,24 @@ def attach_provenance(ds: Draft, trace: Mapping[str, Any]) -> None:
 
 
 def bump_version(ds: Draft, semver: str) -> None:
-    """Declare the draft's next version (S4-39, S4-85); freezing refuses one that does not follow.
+    """Declare the draft's next data release (S4-39, S4-85).
+
+    Freezing writes it into `manifest.versioning`, with the schema version that the change gives,
+    and refuses one that does not follow from the change.
 
     Raises:
         InvalidInput: if it is no version.
+        Rejected: if it is not ahead of the current release.
     """
-    ds.built = with_version(ds.ports, ds.built, parse_version(semver))
+    version, current = parse_version(semver), read_current(ds.ports.store, ds.dataset)
+    if current is not None and version <= current.version:
+        raise Rejected(
+            f"{version} is not ahead of the current release {current.version} of {ds.dataset}",
+            code="wrong_version",
+            hint=f"od releases {ds.dataset}; without bump_version the change gives the number",
+            details={"declared": str(version), "current": str(current.version)},
+        )
+    ds.built = with_version(ds.ports, ds.built, version)
 
 
 def validate_dataset(ds: Draft | str, *, strict: bool = False) -> Report:
@@ -127,7 +138,7 @@ def validate_dataset(ds: Draft | str, *, strict: bool = False) -> Report:
         report = validate_candidate(ds.ports, ds.dataset, ds.digest).report
     else:
         report = _validate_release(ds)
-    return _strict(report) if strict else report
+    return report.strict() if strict else report
 
 
 def assert_contract(ds: Draft | str) -> None:
@@ -251,13 +262,3 @@ def _validate_release(reference: str) -> Report:
         pinned = pinned_tables(ports, contract, inputs)
         report, _ = ports.engine.check(files, contract, time=manifest.time_column, pinned=pinned)
     return with_quarantined(report, contract, manifest.quarantined)
-
-
-def _strict(report: Report) -> Report:
-    findings = tuple(
-        replace(finding, severity=Severity.ERROR, action=msgspec.UNSET)
-        if finding in report.warnings
-        else finding
-        for finding in report.findings
-    )
-    return replace(report, findings=findings)

@@ -1,9 +1,9 @@
 """The rule `arrivaltime_dualform`: arrival times along paths, in two forms that agree.
 
-Here belong its shape and what a change of its definition means (S4-11, S4-44, S4-82 to S4-84, B36,
-B37). Rows are samples of paths: `pid` names the path, `ell` the place along it, `n_eff` and `c_ref`
-what holds there; the two recorded forms and their difference stand on every row of a path. Adding
-up along a path belongs to the contract engine.
+Here belongs its shape (S4-11, S4-44, S4-82, B36, B37); what a change of it means for readers stands
+in `evolve`. Rows are samples of paths: `pid` names the path, `ell` the place along it, `n_eff` and
+`c_ref` what holds there; the two recorded forms and their difference stand on every row of a path.
+Adding up along a path belongs to the contract engine.
 
 - factored: one over `c_ref`, times the integral of `n_eff` over `ell`; `c_ref` is one constant;
 - general: the integral of `n_eff / c_ref` over `ell`.
@@ -28,8 +28,8 @@ PARTS: Final = (
 )  # fmt: skip
 FORMS: Final = ("T_arr", "T_arr_factored", "T_arr_general")
 _MISSING: Final = (
-    "a tolerance has to be declared: `tol_Tarr: 1e-6`, or "
-    "`tol_Tarr: {absolute: 1e-6, relative: 1e-9}`; `default` stands for 1e-6"
+    "a tolerance has to be declared: `tol_Tarr: 0.000001`, or "
+    "`tol_Tarr: {absolute: 1.0e-6, relative: 1.0e-9}`; `default` stands for 1.0e-6"
 )
 Part = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Definition = Annotated[str, Field(min_length=1, max_length=500)]
@@ -111,28 +111,6 @@ class ArrivalTimeRule(RuleBase):
     def places(self) -> Iterator[tuple[Place, str]]:
         """Each field that it names; where none is written, the name of its part."""
         yield from (((part,), getattr(self, part)) for part in PARTS)
-
-
-def arrival_definition(rule: ArrivalTimeRule) -> dict[str, str | None]:
-    """What the integral is along: the path's parameter and its measure (S4-84).
-
-    Where this changes, former arrival times mean something else, which is breaking. `ell` is a
-    field's name, so a field that was merely renamed has to be followed by its aliases.
-    """
-    return {"ell": rule.ell, "path": rule.path, "measure": rule.measure}
-
-
-def reference_change(old: ArrivalTimeRule, new: ArrivalTimeRule) -> str | None:
-    """Why another reference for `c_ref` breaks readers, or None where it does not (S4-83).
-
-    A correction that leads back to the former conditions keeps them going.
-    """
-    if old.ref_cond == new.ref_cond or new.corr_env is not None:
-        return None
-    return (
-        f"c_ref is taken under {new.ref_cond or 'conditions that are not named'}, before under "
-        f"{old.ref_cond or 'others'}, and no corr_env leads back"
-    )
 
 
 def undeclared_forms(columns: list[str], has_rule: bool) -> tuple[str, ...]:

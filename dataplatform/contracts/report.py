@@ -112,6 +112,16 @@ class Report(Wire):
         """The same report with further findings at its end."""
         return msgspec.structs.replace(self, findings=(*self.findings, *findings))
 
+    def strict(self) -> Report:
+        """The same report with rules that would only warn failing it (S4-38, S4-42)."""
+        findings = tuple(
+            msgspec.structs.replace(finding, severity=Severity.ERROR)
+            if finding in self.warnings
+            else finding
+            for finding in self.findings
+        )
+        return msgspec.structs.replace(self, findings=findings)
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Report:
         """Read what `to_json` wrote.

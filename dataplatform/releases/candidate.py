@@ -154,6 +154,7 @@ def as_manifest(candidate: Candidate, digest: str) -> Manifest:
         quarantine=candidate.quarantine,
         quarantined=candidate.quarantined,
         kept=candidate.kept,
+        patch=candidate.patch,
     )
 
 

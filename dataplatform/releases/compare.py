@@ -187,7 +187,7 @@ def _compare_promises(
     schema = diff_schema(
         Contract.model_validate(current.contract),
         contract,
-        same_dimension=ports.same_dimension,
+        same_dimension=ports.units.same_dimension,
         can_reproject=ports.reference_systems.can_reproject,
     )
     if schema.breaking:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dataplatform.contracts.model import ReleaseSettings
 from dataplatform.releases.candidate import Candidate, as_manifest, read_candidate
+from dataplatform.releases.carrying import Carried, carry_readers
 from dataplatform.releases.compare import Comparison, compare_candidate
 from dataplatform.releases.condemned import require_not_condemned
 from dataplatform.releases.earlier import (
@@ -24,9 +25,9 @@ from dataplatform.releases.earlier import (
 from dataplatform.releases.lines import beside_closed_line, closed_by
 from dataplatform.releases.number import Numbers, Taken, next_numbers
 from dataplatform.releases.objects import JSON
+from dataplatform.releases.patch_base import refuse_to_undo_patch, require_patched_base
 from dataplatform.releases.ports import ReleasePorts, Signer
 from dataplatform.releases.promises import floor_of, promise_entries, require_reachable_floor
-from dataplatform.releases.reprojection import carried_transforms
 from dataplatform.releases.trace import RunReference, attach_provenance
 from dataplatform.releases.verdict import Decision, Gate, require_verdicts
 from opendata.reading.resolve import Release, read_current
@@ -38,7 +39,6 @@ from opendata.wire.digest import digest_of
 from opendata.wire.errors import Conflict
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import (
-    Adapters,
     Changelog,
     Freeze,
     Integrity,
@@ -84,12 +84,17 @@ def freeze_candidate(
     candidate = read_candidate(ports.store, dataset, digest)
     require_not_condemned(ports, candidate.to_bytes, f"this candidate of {dataset}")
     current = read_current(ports.store, dataset)
-    change = compare_candidate(ports, candidate, current.manifest if current else None)
+    require_patched_base(candidate, current)
+    before = current.manifest if current else None
+    change = compare_candidate(ports, candidate, before)
     if current is not None and change.is_empty:
         if not force:
             return Unchanged(current)
         change = dataclasses.replace(change, about=("forced",))
-    draft = _draft(candidate, digest, current, change, decisions, run)
+    if not force:
+        refuse_to_undo_patch(ports, candidate, current)
+    carried = carry_readers(before, candidate, change, ports.units)
+    draft = _draft(candidate, digest, current, change, decisions, run, carried)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return _take_number(ports, dataset, draft, current, change, settings, force=force)
 
@@ -100,6 +105,7 @@ def preview_freeze(
     """What freezing would do, without doing it (`od run --dry-run`). Raises as freezing does."""
     candidate = read_candidate(ports.store, dataset, digest)
     current = read_current(ports.store, dataset)
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return change, _numbers(ports, change, current, settings, Taken())
@@ -172,10 +178,10 @@ def _draft(
     change: Comparison,
     decisions: dict[Gate, Decision],
     run: RunReference,
+    carried: Carried,
 ) -> Manifest:
     """The manifest but for what the number, the clock and the key add."""
     diff = change.to_json()
-    before = current.manifest if current else None
     return replace(
         as_manifest(candidate, digest),
         trace=attach_provenance(candidate, digest, run),
@@ -184,6 +190,7 @@ def _draft(
             schema_version="1.0.0",
             data_release="1.0.0",
             prev_release=str(current.version) if current else None,
+            notes=candidate.code.get("patch", {}).get("notes"),
         ),
         changelog=Changelog(
             diff_S=diff["diff_S"],
@@ -193,9 +200,10 @@ def _draft(
         ),
         integrity=Integrity(hash_sha256=_UNFROZEN_HASH, content_hash=candidate.content_hash),
         freeze=Freeze(tag="", mode="soft", frozen_at=""),
-        adapters=_adapters(current, change),
+        adapters=carried.adapters,
         indexes=change.indexes.entries,
-        transforms=carried_transforms(before, change.schema, breaking=change.breaking),
+        transforms=carried.transforms,
+        breaks=carried.breaks,
     )
 
 
@@ -204,14 +212,6 @@ def _reports(decisions: dict[Gate, Decision]) -> dict[str, Any]:
     reports["profile"] = decisions["contract"].profile
     reports["decided_at"] = {gate: decision.decided_at for gate, decision in decisions.items()}
     return reports
-
-
-def _adapters(current: Release | None, change: Comparison) -> Adapters:
-    """Former names keep resolving within a major; a breaking change starts afresh."""
-    inherited = {}
-    if current is not None and not change.breaking:
-        inherited = current.manifest.adapters.fields_alias
-    return Adapters(fields_alias={**inherited, **change.schema.renames})
 
 
 def _seal(

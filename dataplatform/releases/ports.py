@@ -19,6 +19,7 @@ from dataplatform.contracts.model import ExpectationSpec
 from dataplatform.contracts.performance import LookUps, Pruning
 from dataplatform.contracts.report import Finding
 from dataplatform.contracts.segments import SegmentIndex
+from dataplatform.contracts.units import NO_UNITS, Units
 from dataplatform.datasets.producing import ProducerRunner
 from dataplatform.releases.differ import RowDiffer
 from dataplatform.releases.interval import Interval
@@ -80,12 +81,35 @@ class WorkSession(Protocol):
         """Take the next batch, in arrival order; memory stays bounded."""
         ...
 
+    def insert(self, rows: pa.RecordBatch) -> None:
+        """Take rows that go among those that will be received: in order, those stay in order.
+
+        To be called once at most, between `begin` and the first `receive`.
+        """
+        ...
+
     def shards(self) -> Iterator[WrittenShard]:
         """What was received, sorted and cut; the files live until the session ends."""
         ...
 
+    def rows(
+        self, path: str, columns: Sequence[str] | None, groups: Sequence[int] | None
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Rows of an earlier shard in their order, each batch with the number of its row group.
+
+        Args:
+            path: The shard's file.
+            columns: Those that are wanted; None for all.
+            groups: The row groups that are wanted; None for all.
+        """
+        ...
+
     def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:
         """The rows of an earlier shard that an interval does not replace."""
+        ...
+
+    def keep(self, rows: Sequence[pa.RecordBatch], schema: pa.Schema) -> str:
+        """A Parquet file of rows that are at hand; it lives until the session ends."""
         ...
 
     def head(self, path: str) -> pa.RecordBatch:
@@ -213,12 +237,12 @@ class ReleasePorts:
     expectations: Expectations
     differ: RowDiffer
     shard_path: Callable[[FileEntry], str]
-    same_dimension: Callable[[str, str], bool]
     reference_systems: ReferenceSystems
     probe: QueryProbe
     segments: SegmentIndexer
     now: Callable[[], datetime]
     signer: Signer | None = None
+    units: Units = NO_UNITS
     usages: tuple[FindUsages, ...] = ()
     """Who else, beside the data sets of the store, knows what was read."""
     keep_shard: Callable[[FileEntry, LocalFile], None] = lambda entry, file: None

@@ -82,7 +82,7 @@ def broken_promises(
         found = diff_schema(
             promise.contract,
             new,
-            same_dimension=ports.same_dimension,
+            same_dimension=ports.units.same_dimension,
             can_reproject=ports.reference_systems.can_reproject,
         )
         for reason in found.reasons:

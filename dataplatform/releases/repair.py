@@ -12,6 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from dataplatform.releases.announce import (
+    announced_keys,
+    announcement_problems,
+    write_announcements,
+)
 from dataplatform.releases.derive import derive_copies, metadata_bytes, wants_stable_copy
 from dataplatform.releases.findings import Finding
 from dataplatform.releases.index import (
@@ -67,12 +72,17 @@ def repair(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
     marks = {key for key in wrong if key.startswith(keys.mark_prefix(dataset))}
     if marks:
         settle_yanks(ports, dataset, by="od repair", every=True)
-    if wrong - marks - {keys.INDEX}:
-        try:
+    told = set(announced_keys(dataset)) & wrong
+    if keys.compatibility_key(dataset) in told:
+        ports.store.delete(keys.compatibility_key(dataset))  # it is kept up by adding to it
+    try:
+        if wrong - marks - told - {keys.INDEX}:
             derive_copies(ports, dataset)
-        except Corrupt as error:
-            lost = str(error.details.get("object", dataset))
-            findings.append(Finding(str(dataset), lost, error.message, repairable=False))
+        elif told and (release := read_current(ports.store, dataset)) is not None:
+            write_announcements(ports.store, release)
+    except Corrupt as error:
+        lost = str(error.details.get("object", dataset))
+        findings.append(Finding(str(dataset), lost, error.message, repairable=False))
     return findings
 
 
@@ -116,6 +126,7 @@ def _stale_copies(ports: ReleasePorts, release: Release) -> Iterator[Finding]:
     }
     problems = {key: _differs(ports.store, key, digest) for key, digest in expected.items()}
     problems[keys.metadata_key(dataset)] = problem
+    problems |= announcement_problems(ports.store, release)
     problems[keys.INDEX] = index_problem(ports, release)
     for key, found in problems.items():
         if found is not None:

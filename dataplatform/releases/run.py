@@ -176,20 +176,20 @@ def release(
     try:
         result = release_candidate(ports, dataset, make(), run, say, force=force)
     except BaseException as error:
-        _record(ports, dataset, run, error, say)
+        record_outcome_of(ports, dataset, run, error, say)
         raise
-    _record(ports, dataset, run, result, say)
+    record_outcome_of(ports, dataset, run, result, say)
     return result
 
 
-def _record(
+def record_outcome_of(
     ports: ReleasePorts,
     dataset: DatasetId,
     run: RunReference,
     result: Released | NothingNew | BaseException,
     say: Progress,
 ) -> None:
-    """Write down how a run ended; that this fails is said, and changes nothing about the run."""
+    """Write down how a run ended; that writing fails is said, and changes nothing about the run."""
     try:
         record_run(ports, dataset, run, result)
     except OpenDataError as error:

@@ -16,7 +16,7 @@ from opendata.wire.ids import parse_dataset_id
 from opendata.wire.manifest import Manifest, read_manifest
 from opendata.wire.version import parse_version
 
-pytestmark = [pytest.mark.platform, pytest.mark.requirement("S4-9", "P67-3", "S4-90", "B41")]
+pytestmark = [pytest.mark.platform, pytest.mark.requirement("S4-9", "S4-90", "B41")]
 YAML = """
 id: me/weather
 title: Weather

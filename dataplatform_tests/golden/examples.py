@@ -272,3 +272,4 @@ if __name__ == "__main__":
     write_countersignature()
     write_derived()
     write_marks()
+    write_quarantine_example()

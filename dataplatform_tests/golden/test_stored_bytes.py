@@ -34,6 +34,7 @@ from opendata.stores.memory import MemoryStore
 from opendata.wire.catalogue import read_catalogue, read_health
 from opendata.wire.chunks import read_chunk_list
 from opendata.wire.codec import Wire, read_wire
+from opendata.wire.compatibility import read_matrix
 from opendata.wire.digest import parse_digest
 from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import Manifest, read_manifest
@@ -64,6 +65,7 @@ STORED: dict[str, Callable[[bytes, str], Wire]] = {
     "mark-yank-signed.json": read_mark_bytes,
     "health.json": read_health,
     "index.json": read_catalogue,
+    "compatibility.json": read_matrix,
 }
 
 

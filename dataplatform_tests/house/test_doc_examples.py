@@ -28,6 +28,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 TUTORIAL = ROOT / "docs/getting-started/publish-your-first-data-set.md"
+REPRODUCE = ROOT / "docs/guides/reproduce.md"
 SOURCES = {
     "world-airports": cut("airports-20260208.csv"),
     "ecb-euro-reference-rates": zipped(),
@@ -127,9 +128,10 @@ def test_the_guide_on_arrival_times_shows_a_table_that_passes() -> None:
 
 
 @pytest.mark.requirement("S1-54", "S1-67", "S2-110")
-def test_the_tutorial_on_publishing_runs_as_typed_and_says_what_it_shows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [TUTORIAL, REPRODUCE], ids=lambda page: page.stem)
+def test_a_page_runs_as_typed_and_says_what_it_shows(page: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    for block in blocks(TUTORIAL):
+    for block in blocks(page):
         if block.file is not None:
             (tmp_path / block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "bash":

@@ -17,7 +17,7 @@ from opendata.stores.memory import MemoryStore
 from opendata.wire import keys
 from opendata.wire.digest import digest_of, prefixed
 
-pytestmark = pytest.mark.requirement("S4-9", "P67-3")
+pytestmark = pytest.mark.requirement("S4-9")
 CODE = (b"def produce(context): ...", b"id: tests/rates")
 
 

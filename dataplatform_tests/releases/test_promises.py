@@ -222,7 +222,7 @@ def assert_all_are_served(bench: Bench) -> None:
         manifest = read_release(bench.store, bench.dataset, parse_version(previous)).manifest
         if parse_version(manifest.versioning.schema_version) >= floor:
             known = Contract.model_validate(manifest.contract)
-            found = diff_schema(known, contract, same_dimension=bench.ports.same_dimension)
+            found = diff_schema(known, contract, same_dimension=bench.ports.units.same_dimension)
             assert not found.breaking, (manifest.release, found.reasons)
 
 

@@ -43,6 +43,9 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "changelog": CommandEntry(
             "Tell what each release changed", "opendata.cli.changelog:changelog"
         ),
+        "compat": CommandEntry(
+            "Tell who can read what, and through which adapters", "opendata.cli.compat:compat"
+        ),
         "verify": CommandEntry(
             "Hash everything again and name damage", "opendata.cli.verify:verify"
         ),
@@ -57,6 +60,7 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
     "Look after releases": {
         "diff": CommandEntry("Compare two releases"),
         "freeze": CommandEntry("Show whether releases are soft or hard; make them hard"),
+        "patch": CommandEntry("Correct rows or fields of the current release"),
         "rollback": CommandEntry("Make an earlier release the current one again"),
         "yank": CommandEntry("Withdraw a release, or take that back"),
         "repair": CommandEntry("Finish what a crash left behind"),

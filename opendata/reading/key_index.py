@@ -17,7 +17,7 @@ from opendata.reading.decode import decode
 from opendata.reading.predicates import Predicate
 from opendata.reading.query import BoundQuery
 from opendata.reading.shard import Access, plan_shard
-from opendata.reading.source import ShardSource
+from opendata.reading.source import SMALL_OBJECT_BYTES, ShardSource
 from opendata.reading.stats import ReadStats
 from opendata.wire.errors import OpenDataError
 from opendata.wire.manifest import FileEntry, IndexEntry, Manifest
@@ -27,7 +27,9 @@ ROW_GROUP: Final = "opendata:row_group"
 SHARDS_MIN: Final = 3
 """Fewer shards are looked through sooner than an index of them is."""
 BYTES_SHARE: Final = 4
-"""How many times its own size the shards have that an index is read for."""
+"""How many times as many bytes as are read of an index the shards have to have."""
+GROUP_ROWS: Final = 1 << 16
+"""As many rows has a row group of an index, but for the last one."""
 _LOOK_UPS: Final = ("==", "in")
 
 Groups = Mapping[str, frozenset[int]]
@@ -64,7 +66,8 @@ def look_up(
         if index is None:
             return None
         asked[index].append(tuple(one for one in conjunction if one.column in index.keys))
-    if BYTES_SHARE * sum(one.size_bytes for one in asked) > sum(e.size_bytes for e in entries):
+    cost = sum(_cost(index, alternatives) for index, alternatives in asked.items())
+    if BYTES_SHARE * cost > sum(entry.size_bytes for entry in entries):
         return None
     found: defaultdict[str, set[int]] = defaultdict(set)
     try:
@@ -90,6 +93,20 @@ def _leading(keys: Sequence[str], given: set[str]) -> int:
         if key not in given:
             return count
     return len(keys)
+
+
+def _cost(index: IndexEntry, alternatives: Sequence[Conjunction]) -> float:
+    """About how many bytes of an index are read: it is sorted, so of a large one a part is."""
+    if index.size_bytes <= SMALL_OBJECT_BYTES:
+        return index.size_bytes
+    groups = max(index.row_count / GROUP_ROWS, 1)
+    looked_up = sum(
+        len(one.ordinals or ()) + 1
+        for conjunction in alternatives
+        for one in conjunction
+        if one.column == index.keys[0] and one.operator in _LOOK_UPS
+    )
+    return index.size_bytes * min(looked_up / groups, 1)
 
 
 def _read(

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from opendata.reading.ahead import in_order, worker_count
 from opendata.reading.key_index import Groups, look_up
+from opendata.reading.partitions import named_shard
 from opendata.reading.prune import may_match
 from opendata.reading.query import BoundQuery, Moment, bind_query
 from opendata.reading.release_schema import release_schema
@@ -74,17 +75,31 @@ def select(
     start: Moment | None = None,
     end: Moment | None = None,
     filters: Iterable[Any] | None = None,
+    partition: str | None = None,
 ) -> Selection:
     """Bind a query and leave out the shards that statistics or an index rule out.
 
+    `partition` is the name of the one shard that is meant.
+
     Raises:
-        NotFound, InvalidInput: for a wrong column, interval or filter; nothing was fetched then.
+        NotFound, InvalidInput: for a wrong column, interval, filter or shard; nothing was fetched
+            then.
     """
     schema = release_schema(manifest)
     query = bind_query(manifest, schema, columns=columns, start=start, end=end, filters=filters)
-    entries = tuple(
-        entry for entry in manifest.files if may_match(query, entry.stats, entry.row_count)
-    )
+    files = manifest.files if partition is None else named_shard(manifest, partition)
+    return selection_of(access, manifest, schema, query, files)
+
+
+def selection_of(
+    access: Access,
+    manifest: Manifest,
+    schema: pa.Schema,
+    query: BoundQuery,
+    files: Sequence[FileEntry],
+) -> Selection:
+    """The shards among `files` that may answer a query; the others count as skipped."""
+    entries = tuple(entry for entry in files if may_match(query, entry.stats, entry.row_count))
     groups = look_up(access, manifest, query, schema, entries)
     if groups is not None:
         entries = tuple(entry for entry in entries if entry.name in groups)

@@ -107,6 +107,21 @@ def readme_key(dataset: DatasetId) -> str:
     return f"{dataset_prefix(dataset)}README.md"
 
 
+def compatibility_key(dataset: DatasetId) -> str:
+    """Derived: which reader can read which release, and how (S4-50)."""
+    return f"{dataset_prefix(dataset)}compatibility.json"
+
+
+def changelog_key(dataset: DatasetId) -> str:
+    """Derived: what every release changed, for people (S4-51)."""
+    return f"{dataset_prefix(dataset)}CHANGELOG.md"
+
+
+def migration_key(dataset: DatasetId) -> str:
+    """Derived: what readers of an earlier schema do to move on (S4-51)."""
+    return f"{dataset_prefix(dataset)}MIGRATION.md"
+
+
 def health_key(dataset: DatasetId) -> str:
     """The outcomes of the last runs, failed ones above all."""
     return f"{dataset_prefix(dataset)}health.json"

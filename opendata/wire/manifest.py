@@ -138,19 +138,35 @@ class Adapters(Wire):
     routing_rules: tuple[Any, ...] = ()
 
 
+class Break(Wire):
+    """What the release of a new major broke (S4-57, S4-59): one sentence per breaking change.
+
+    `bridged` are those that an adapter leads over, with the adapter's name; `reasons` the others,
+    because of which readers of an earlier major are refused from here on.
+    """
+
+    schema_version: str
+    reasons: tuple[str, ...] = ()
+    bridged: dict[str, str] = {}
+
+
 class Manifest(Wire):
     """One frozen release. See the module's charter for what its hash covers.
 
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
-    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
-    that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
-    from a former unit or reference to the present one (S4-62). `quarantined` tells what a reader of
-    the quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept`
-    are the objects that hold what the release was made of, for `od reproduce`: the producer's files
-    and fetched sources, whose digests stand in the trace.
+    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview`, `quarantine` (rows
+    that a rule took out, as Parquet) and `patch` (the operations that made it out of the release
+    before it, as JSON) are object keys. `transforms` are the corrections that lead from a former
+    unit or reference to the present one (S4-62). `quarantined` tells what a reader of the
+    quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept` are
+    the objects that hold what the release was made of, for `od reproduce`: the producer's files and
+    fetched sources, whose digests stand in the trace. `breaks` tell of every major that the schema
+    went through, oldest first.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine", "quarantined", "promises", "kept")
+    ADDED_LATER = (
+        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch", "breaks",
+    )  # fmt: skip
 
     id: str
     files: tuple[FileEntry, ...]
@@ -178,6 +194,8 @@ class Manifest(Wire):
     quarantined: Quarantined | None = None
     promises: tuple[PromiseEntry, ...] = ()
     kept: tuple[str, ...] = ()
+    patch: str | None = None
+    breaks: tuple[Break, ...] = ()
     format: str = MANIFEST_FORMAT
 
     @property
@@ -209,7 +227,7 @@ def read_objects(manifest: Manifest) -> list[str]:
     """Those of them that readers of the release are shown; the others are for reproducing it."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
     aside = manifest.quarantined.file.chunks if manifest.quarantined else None
-    single = (manifest.readme, manifest.preview, manifest.quarantine, aside)
+    single = (manifest.readme, manifest.preview, manifest.quarantine, aside, manifest.patch)
     indexes = [key for index in manifest.indexes for key in (index.path, index.chunks)]
     promises = [promise.contract for promise in manifest.promises]
     return [*reports, *indexes, *promises, *(key for key in single if key is not None)]

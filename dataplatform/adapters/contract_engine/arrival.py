@@ -85,7 +85,7 @@ def undeclared_arrival(table: Table, contract: Contract) -> list[Finding]:
     if not forms:
         return []
     why = f"{', '.join(forms)} tell arrival times, and no rule declares tol_Tarr for them"
-    hint = "add to the rules: {kind: arrivaltime_dualform, tol_Tarr: 1e-6}"
+    hint = "add to the rules: {kind: arrivaltime_dualform, tol_Tarr: 1.0e-6}"
     return [not_evaluated("arrivaltime_dualform", forms, Severity.ERROR, why, hint)]
 
 

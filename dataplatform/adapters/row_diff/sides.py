@@ -163,7 +163,8 @@ def _require_numbers(column: str, sides: Sequence[Stored]) -> None:
 
 
 def _stored(table: Table, column: str) -> Stored:
-    return Stored(table.type_of(column), column in table.through_arrow)
+    kind = table.type_of(column)
+    return Stored(kind, table.through_arrow.get(column) == exact_type(kind))
 
 
 def _exactly(table: Table) -> Table:

@@ -68,7 +68,7 @@ _EXACT_BITS: Final = 53
 
 @dataclass(frozen=True)
 class Stored:
-    """A column's plain type, and whether it is read `through_arrow` (see `sides`)."""
+    """A column's plain type, and whether it is read `through_arrow`, as its `exact_type`."""
 
     kind: pa.DataType
     through_arrow: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from dataplatform.contracts.corrections import weigh_correction
 from dataplatform.contracts.evolve.changes import Change, bump_of, spec_of
 from dataplatform.contracts.model import Contract, FieldSpec
 from dataplatform.contracts.promotion import can_widen
@@ -84,6 +85,17 @@ def constraint_changes(pairs: Pairs, new: Contract) -> Iterator[Change]:
             if was != is_now:
                 yield Change(after.name, was, is_now, bump, constraint=name)
         yield from _alias_change(before, after, new)
+        yield from _correction_change(before, after)
+
+
+def _correction_change(before: FieldSpec, after: FieldSpec) -> Iterator[Change]:
+    """Other reference conditions, or another way to them (S4-83)."""
+    was, is_now = before.corr_env, after.corr_env
+    if was != is_now:
+        bump, reason = weigh_correction(after.name, was, is_now)
+        adapter = "transforms" if bump is Bump.MINOR else None
+        old, new = was and spec_of(was), is_now and spec_of(is_now)
+        yield Change(after.name, old, new, bump, reason, adapter, "corr_env")
 
 
 def order_change(pairs: Pairs, new: Contract) -> Iterator[Change]:

@@ -16,7 +16,7 @@ from opendata.stores.memory import MemoryStore
 from opendata.wire import keys
 from opendata.wire.digest import digest_of, prefixed
 
-pytestmark = pytest.mark.requirement("P67-3", "S4-9")
+pytestmark = pytest.mark.requirement("S4-9")
 URL = "https://example.org/a.csv"
 
 
