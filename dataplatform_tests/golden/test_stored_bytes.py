@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from dataplatform.releases.candidate import Candidate, read_candidate, stage_candidate
+from dataplatform.releases.pins import Pin
 from dataplatform.releases.verdict import Verdict
 from dataplatform_tests.golden.examples import (
     golden,
     golden_bench,
+    golden_collection,
     golden_commits,
     golden_health,
     golden_index,
@@ -25,6 +27,7 @@ from opendata.wire import keys
 from opendata.wire.catalogue import read_catalogue, read_health
 from opendata.wire.chunks import read_chunk_list
 from opendata.wire.codec import Wire, read_wire
+from opendata.wire.collection import CollectionJournal, CollectionMark, CollectionRecord
 from opendata.wire.digest import digest_of, parse_digest
 from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import Manifest, read_manifest
@@ -48,6 +51,10 @@ STORED: dict[str, Callable[[bytes, str], Wire]] = {
     "verdict-quality-signed.json": read_as(Verdict),
     "health.json": read_health,
     "index.json": read_catalogue,
+    "collection-mark.json": read_as(CollectionMark),
+    "collection-journal.json": read_as(CollectionJournal),
+    "collection-record.json": read_as(CollectionRecord),
+    "pin.json": read_as(Pin),
 }
 
 
@@ -194,6 +201,12 @@ def test_the_catalogue_is_what_it_always_was() -> None:
         "id", "title", "description", "topics", "license", "namespace", "release", "generation",
         "updated_at", "row_count", "size_bytes", "min_date", "max_date", "health",
     }  # fmt: skip
+
+
+@pytest.mark.requirement("B2", "S4-89")
+@pytest.mark.parametrize("name", golden_collection())
+def test_what_a_collection_stores_is_what_it_always_was(name: str) -> None:
+    assert golden_collection()[name].to_bytes() == golden(name)
 
 
 # --- damage --------------------------------------------------------------------------
