@@ -109,6 +109,15 @@ def test_the_guide_on_pushing_runs_as_shown() -> None:
     assert od.dataset("me/garden").schema.names == ["date", "rain", "snow"]
 
 
+@pytest.mark.requirement("S4-89", "S2-110")
+@pytest.mark.filterwarnings("ignore:the release is unsigned")
+@pytest.mark.usefixtures("folder")
+def test_the_guide_on_retention_runs_as_shown() -> None:
+    run_python(ROOT / "docs/guides/push-a-frame.md")
+    names = run_python(ROOT / "docs/guides/retention-and-collection.md")
+    assert names["found"]["expired"] == []
+
+
 @pytest.mark.requirement("S1-54", "S1-67", "S2-110")
 def test_the_tutorial_on_publishing_runs_as_typed_and_says_what_it_shows(tmp_path: Path) -> None:
     said: list[str] = []
