@@ -7,12 +7,13 @@ API) take a `Platform` and never build an adapter themselves.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
+from dataplatform.adapters.crs.pyproj import ProjSystems
 from dataplatform.adapters.duckdb.session import Limits
 from dataplatform.adapters.producers.folder import ProducerFolder, git_commit
 from dataplatform.adapters.quality.great_expectations import GreatExpectations
@@ -22,7 +23,7 @@ from dataplatform.adapters.runner import SubprocessRunner
 from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer, open_signer
 from dataplatform.adapters.sources.web import WebSources
-from dataplatform.adapters.units.pint import same_dimension
+from dataplatform.adapters.units.pint import PintUnits, same_dimension
 from dataplatform.adapters.workbench.session import LocalWorkbench
 from dataplatform.datasets.fetching import SourceFetcher
 from dataplatform.datasets.producer import Producer
@@ -37,6 +38,8 @@ from opendata.stores.overlay import OverlayStore
 from opendata.stores.port import LocalFile
 from opendata.wire.manifest import FileEntry
 
+DIFF_MEMORY_BYTES = 1 << 30
+"""Of one diff, where the machine has that to spare: ten million rows are joined unspilled."""
 KEEP_BYTES = 8 << 20
 
 
@@ -110,10 +113,12 @@ def _ports(
         workbench=LocalWorkbench(settings.work / "builds", ArrowArranger()),
         engine=DuckDBContractEngine(limits),
         expectations=GreatExpectations(),
-        differ=DuckDBRowDiffer(limits),
+        differ=DuckDBRowDiffer(replace(limits, memory_bytes=DIFF_MEMORY_BYTES)),
         shard_path=partial(_shard_path, store, cache),
         keep_shard=partial(_keep_shard, store, cache),
         same_dimension=same_dimension,
+        reference_systems=ProjSystems(),
+        units=PintUnits(),
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=utc_now,

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opendata._settings import Settings
+from opendata._standing import freeze_facts, warn_if_yanked
 from opendata.reading.catalogue import explain_unknown, id_hint
 from opendata.reading.listing import ReleaseInfo, list_releases
 from opendata.reading.offline import RememberingReader
@@ -59,14 +60,21 @@ class Dataset:
                 raise self._explained(error) from error
             self._verified = verify_release(release.manifest, trust, self._reader)
             self._release = release
+            if self.reference.version is not None:
+                warn_if_yanked(self._reader, release, trust)
         return self._release
 
     @property
     def info(self) -> dict[str, Any]:
-        """Title, licence, source, coverage, columns and health, as `metadata.json` has them."""
+        """Title, licence, source, coverage, columns and health, as `metadata.json` has them, and
+        under `freeze` how the release stands now."""
         from opendata.reading.listing import read_info
 
-        return read_info(self._reader, self.release)
+        release = self.release
+        return {
+            **read_info(self._reader, release),
+            "freeze": freeze_facts(self._reader, release.manifest),
+        }
 
     @property
     def releases(self) -> list[ReleaseInfo]:
@@ -96,6 +104,35 @@ class Dataset:
         from opendata.reading.release_schema import release_schema
 
         return release_schema(self.release.manifest)
+
+    @property
+    def quarantined_rows(self) -> int:
+        """How many rows the release's rules took out of it."""
+        aside = self.release.manifest.quarantined
+        return aside.file.row_count if aside else 0
+
+    @property
+    def quarantine(self) -> pa.Table:
+        """The rows that rules took out, with `#rule` and `#reason`; verified as all rows are."""
+        import pyarrow as pa
+
+        return pa.Table.from_batches(self.quarantine_batches(), self.quarantine_schema)
+
+    @property
+    def quarantine_schema(self) -> pa.Schema:
+        """The columns of `quarantine`."""
+        from opendata.reading.quarantine import quarantine_manifest
+        from opendata.reading.release_schema import release_schema
+
+        return release_schema(quarantine_manifest(self.release.manifest))
+
+    def quarantine_batches(self) -> Generator[pa.RecordBatch, None, None]:
+        """The same rows in Arrow batches, a few row groups in memory at a time."""
+        from opendata.reading.quarantine import quarantine_manifest
+        from opendata.reading.table import read_batches
+
+        yield from read_batches(self._access(), quarantine_manifest(self.release.manifest))
+        self._note_outcome()
 
     def load(
         self,

@@ -93,7 +93,7 @@ def describe_candidate(
         code=dict(ingredients.code),
         tools=origin.tools,
         sources=_all_sources(ingredients.pending, origin),
-        inputs=tuple(_input_release(release) for release in ingredients.inputs),
+        inputs=tuple(input_release(release) for release in ingredients.inputs),
         time_column=arrangement.time,
         shard=arrangement.shard,
         readme=_store_readme(store, ingredients.readme),
@@ -134,7 +134,8 @@ def _all_sources(pending: Candidate | None, origin: Origin) -> tuple[SourceBytes
     return tuple(dict.fromkeys((*pending.sources, *origin.sources)))
 
 
-def _input_release(release: Release) -> InputRelease:
+def input_release(release: Release) -> InputRelease:
+    """A release as the candidate names it that was derived from it, or judged by it."""
     return InputRelease(
         id=str(release.id),
         release=str(release.version),

@@ -32,6 +32,7 @@ from dataplatform.releases.describe import Ingredients
 from dataplatform.releases.kept import Keeper
 from dataplatform.releases.pending import LastBuild, pending_candidate
 from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.references import pin_references
 from dataplatform.releases.trace import RunReference
 from opendata.reading.resolve import Release, read_current
 from opendata.wire.errors import NotFound, OpenDataError
@@ -64,10 +65,12 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Standing:
-    """The releases that a run stands on: its predecessor, if any, and its inputs."""
+    """The releases that a run stands on: its predecessor, if any, its inputs, and those that the
+    contract's rules refer to."""
 
     current: Release | None
     inputs: tuple[Release, ...] = ()
+    references: tuple[Release, ...] = ()
 
 
 def build(ports: ReleasePorts, producer: Producer, options: RunOptions, log: Log) -> Built:
@@ -75,11 +78,13 @@ def build(ports: ReleasePorts, producer: Producer, options: RunOptions, log: Log
 
     Raises:
         ProducerFailed, SourceUnavailable: classified.
-        NotFound: if an input was never published.
+        NotFound: if an input was never published, or a release that a rule refers to.
     """
     current = read_current(ports.store, producer.id)
     inputs = tuple(_pinned(ports, name) for name in producer.definition.inputs)
-    return build_on(ports, producer, options, Standing(current, inputs), log)
+    beside = current.manifest if current else None
+    references = tuple(pin_references(ports, producer.definition, beside, inputs))
+    return build_on(ports, producer, options, Standing(current, inputs, references), log)
 
 
 def build_on(
@@ -103,7 +108,7 @@ def build_on(
         readme=producer.readme,
         current=standing.current,
         preview_rows=options.preview_rows,
-        inputs=standing.inputs,
+        inputs=(*standing.inputs, *standing.references),
         pending=_pending(ports, producer.id, options, standing.current, log),
         in_parts=options.in_parts,
         asked=_as_recorded(options),
@@ -145,12 +150,15 @@ def build_pushed(
     log: Log = lambda level, line: None,
 ) -> Built:
     """Stage data at hand under a definition (`od push`, S1-56)."""
+    current = read_current(ports.store, definition.id)
+    beside = current.manifest if current else None
     ingredients = Ingredients(
         definition=definition,
         code={"pushed": True, "repo": definition.repo},
         readme=readme,
-        current=read_current(ports.store, definition.id),
+        current=current,
         preview_rows=preview_rows,
+        inputs=tuple(pin_references(ports, definition, beside, ())),
     )
     return build_from_batches(ports, ingredients, batches, {"pyarrow": pa.__version__}, log)
 
@@ -168,20 +176,20 @@ def release(
     try:
         result = release_candidate(ports, dataset, make(), run, say, force=force)
     except BaseException as error:
-        _record(ports, dataset, run, error, say)
+        record_outcome_of(ports, dataset, run, error, say)
         raise
-    _record(ports, dataset, run, result, say)
+    record_outcome_of(ports, dataset, run, result, say)
     return result
 
 
-def _record(
+def record_outcome_of(
     ports: ReleasePorts,
     dataset: DatasetId,
     run: RunReference,
     result: Released | NothingNew | BaseException,
     say: Progress,
 ) -> None:
-    """Write down how a run ended; that this fails is said, and changes nothing about the run."""
+    """Write down how a run ended; that writing fails is said, and changes nothing about the run."""
     try:
         record_run(ports, dataset, run, result)
     except OpenDataError as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dataplatform.releases.candidate import Candidate
+from opendata.wire import keys
 from opendata.wire.digest import json_digest, prefixed
 
 
@@ -49,4 +50,12 @@ def attach_provenance(
             "row_count": candidate.row_count,
         },
     }
+    if candidate.patch is not None:
+        trace["patch"] = patch_provenance(candidate, candidate.patch)
     return {**trace, "digest": prefixed(json_digest(trace))}
+
+
+def patch_provenance(candidate: Candidate, key: str) -> dict[str, Any]:
+    """Which patch made a candidate, out of which release: its rows have the trace of that one."""
+    digest = prefixed(keys.digest_of_object_key(key))
+    return {"object": key, "sha256": digest, **candidate.code["patch"]}

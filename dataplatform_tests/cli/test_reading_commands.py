@@ -134,7 +134,7 @@ def test_a_rollback_is_told_and_keeps_the_first_time_of_publication(rates: str) 
     assert od("rollback", rates, "--to", "1.0.0").code == 0
     listed = od("releases", rates, "--json").json
     assert [(one["release"], one["state"]) for one in listed] == [
-        ("1.0.1", "published"), ("1.0.0", "current"),
+        ("1.0.1", "yanked"), ("1.0.0", "current"),
     ]  # fmt: skip
     assert listed[1]["published_at"] == first
     assert len(listed[1]["rolled_back_at"]) == 1

@@ -17,9 +17,11 @@ from dataplatform_tests.golden.examples import (
     golden_commits,
     golden_health,
     golden_index,
+    golden_marks,
     golden_metadata,
     golden_signer,
 )
+from opendata.reading.marks import verify_mark
 from opendata.reading.signature import (
     Countersignature,
     Trusted,
@@ -35,6 +37,7 @@ from opendata.wire.codec import Wire, read_wire
 from opendata.wire.digest import parse_digest
 from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import Manifest, read_manifest
+from opendata.wire.marks import read_mark_bytes
 from opendata.wire.pointer import read_pointer
 
 
@@ -45,16 +48,20 @@ def read_as(kind: type[Wire]) -> Callable[[bytes, str], Wire]:
 STORED: dict[str, Callable[[bytes, str], Wire]] = {
     "manifest.json": read_manifest,
     "manifest-signed.json": read_manifest,
+    "manifest-quarantined.json": read_manifest,
     SIGNED: read_manifest,
     "countersignature.json": read_as(Countersignature),
     "latest.json": read_pointer,
     "commit-rollback.json": read_pointer,
     "chunks.json": read_chunk_list,
     "candidate.json": read_as(Candidate),
+    "candidate-quarantined.json": read_as(Candidate),
     "verdict-contract.json": read_as(Verdict),
     "verdict-contract-signed.json": read_as(Verdict),
     "verdict-quality.json": read_as(Verdict),
     "verdict-quality-signed.json": read_as(Verdict),
+    "mark-hard.json": read_mark_bytes,
+    "mark-yank-signed.json": read_mark_bytes,
     "health.json": read_health,
     "index.json": read_catalogue,
 }
@@ -221,3 +228,11 @@ def test_no_flipped_bit_in_a_manifest_s_body_goes_unseen() -> None:
         flipped = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
         with pytest.raises(Corrupt):
             read_manifest(flipped, "manifest.json")
+
+
+@pytest.mark.requirement("S4-53", "S4-55")
+def test_marks_are_what_they_always_were() -> None:
+    for name, mark in golden_marks().items():
+        assert golden(f"{name}.json") == mark.to_bytes()
+    signed = read_mark_bytes(golden("mark-yank-signed.json"), "mark-yank-signed.json")
+    verify_mark(signed, golden_signer().trust())

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
+from dataplatform.adapters.crs.pyproj import ProjSystems
 from dataplatform.adapters.query_probe.reading import ReadingProbe
 from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
@@ -149,6 +150,7 @@ def make_bench(
         differ=FakeRowDiffer(),
         shard_path=partial(_path_in, store, cache),
         same_dimension=same_dimension,
+        reference_systems=ProjSystems(),
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=FakeClock(),

@@ -83,6 +83,7 @@ def _changes(entry: dict[str, Any]) -> Iterator[str]:
     if entry["breaking"]:
         yield "BREAKING: readers of the release before may have to change"
     yield from schema_changes(entry["diff_S"])
+    yield from index_changes(entry["diff_I"])
     if entry["prev_release"] is None:
         yield f"first release: {counted(entry['row_count'], 'row')}"
     else:
@@ -98,8 +99,17 @@ def _later_changes(entry: dict[str, Any]) -> Iterator[str]:
     yield f"rows: {rows or 'unchanged'}"
     if entry["about"]:
         yield f"changed: {', '.join(entry['about'])}"
-    elif not rows and not any(entry["diff_S"].values()) and not entry["breaking"]:
+    elif not (rows or any(entry["diff_S"].values()) or any(entry["diff_I"].values())) and (
+        not entry["breaking"]
+    ):
         yield "released by force: nothing changed"
+
+
+def index_changes(diff: dict[str, Any]) -> Iterator[str]:
+    """The changes of secondary indexes, one sentence each; one made anew concerns nobody."""
+    for kind, what in (("Index_add", "added"), ("Index_drop", "dropped")):
+        for change in diff.get(kind) or ():
+            yield f"index by {', '.join(change['keys'])} {what}"
 
 
 def schema_changes(diff: dict[str, Any]) -> Iterator[str]:

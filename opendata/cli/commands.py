@@ -34,6 +34,9 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "info": CommandEntry("Show what there is to know of a data set", "opendata.cli.info:info"),
         "preview": CommandEntry("Show the first rows", "opendata.cli.preview:preview"),
         "load": CommandEntry("Read rows: show, count, save them", "opendata.cli.load:load"),
+        "quarantine": CommandEntry(
+            "Show the rows that rules took out", "opendata.cli.quarantine:quarantine"
+        ),
         "releases": CommandEntry(
             "List the releases of a data set", "opendata.cli.releases:releases"
         ),
@@ -53,7 +56,10 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
     },
     "Look after releases": {
         "diff": CommandEntry("Compare two releases"),
+        "freeze": CommandEntry("Show whether releases are soft or hard; make them hard"),
+        "patch": CommandEntry("Correct rows or fields of the current release"),
         "rollback": CommandEntry("Make an earlier release the current one again"),
+        "yank": CommandEntry("Withdraw a release, or take that back"),
         "repair": CommandEntry("Finish what a crash left behind"),
         "registry": CommandEntry("Add to the catalogue, or rebuild it"),
         "key": CommandEntry("Make, list, rotate and revoke the keys that sign releases"),

@@ -19,6 +19,7 @@ class ReadStats:
 
     `bytes_read` are those of the release's shards that the answer was made of, wherever they lay;
     `bytes_total` is the whole release. `requests` went to the store; `cache_hits` did not have to.
+    `indexes_read` are those that told where the asked keys are.
     The row groups of a skipped shard are not counted: its chunk list is never read. `verified`
     is what was checked beyond digests (`signature`), or that these were all (`digests`).
     """
@@ -31,6 +32,7 @@ class ReadStats:
     bytes_total: int = 0
     requests: int = 0
     cache_hits: int = 0
+    indexes_read: int = 0
     seconds: float = 0.0
     verified: str = "digests"
     offline: bool = False
@@ -73,9 +75,10 @@ class ReadStats:
     def __str__(self) -> str:
         shards = self.shards_read + self.shards_skipped
         groups = self.row_groups_read + self.row_groups_skipped
+        found = "by an index, " if self.indexes_read else ""
         return (
             f"read {self.shards_read} of {shards} shards, {self.row_groups_read} of {groups} row "
-            f"groups, {human_bytes(self.bytes_read)} of {human_bytes(self.bytes_total)} in "
+            f"groups, {found}{human_bytes(self.bytes_read)} of {human_bytes(self.bytes_total)} in "
             f"{counted(self.requests, 'request')}, {self.seconds:.2f} s; "
             f"verified by {self.verified}" + ("; offline, from the cache" if self.offline else "")
         )
