@@ -33,7 +33,7 @@ from opendata.stores.port import Blob
 from opendata.wire import keys
 from opendata.wire.codec import replace
 from opendata.wire.errors import Denied, Unavailable
-from opendata.wire.manifest import IndexEntry, Manifest, named_objects, read_manifest
+from opendata.wire.manifest import Manifest, named_objects, read_manifest
 
 pytestmark = pytest.mark.requirement("S4-2", "S4-48", "S4-73", "S4-74", "S4-75", "S4-94")
 OLD, NEW, THIRD = 1, 2, 3
@@ -91,8 +91,7 @@ def test_a_release_of_the_former_statement_still_verifies() -> None:
 
 
 def test_the_former_statement_does_not_do_for_what_came_after_it(manifest: Manifest) -> None:
-    index = IndexEntry(keys=("rate",), path="x", sha256="a" * 64, size_bytes=1, row_count=1)
-    newer = replace(manifest, indexes=(index,))
+    newer = replace(manifest, kept=(manifest.files[0].path,))
     statement = release_statement_v1(newer, newer.freeze.to_json(), newer.integrity.hash_sha256)
     integrity = replace(newer.integrity, signature=signer(OLD).sign(statement))
     with pytest.raises(Denied, match="over other contents"):

@@ -185,8 +185,8 @@ def _own_signer(manifest: Manifest, trust: TrustRoot) -> str:
     integrity, freeze = manifest.integrity, manifest.freeze.to_json()
     hashed, what = integrity.hash_sha256, f"{manifest.id}@{manifest.release}"
     statements = [release_statement(manifest, freeze, hashed, integrity.signed_at)]
-    names_newer = manifest.indexes or manifest.quarantine or manifest.kept
-    if not names_newer:  # what names such objects was never signed by the former statement
+    is_newer = any(getattr(manifest, name) for name in manifest.ADDED_LATER)
+    if not is_newer:  # what says such things was never signed by the former statement
         statements.append(release_statement_v1(manifest, freeze, hashed))
     keyid = verify_envelope(integrity.signature, statements, trust, what)
     if keyid != integrity.signed_by:
