@@ -102,8 +102,7 @@ def _look_into(
     if groups is not None and not groups:
         return
     path = ports.shard_path(entry)
-    keys = None if plan.changes_fields else edits.keys
-    for group, rows in session.rows(path, keys, groups):
+    for group, rows in session.rows(path, edits.keys, groups):
         at = index.match(_keys_after(rows, plan))
         if at.null_count == len(at):
             continue

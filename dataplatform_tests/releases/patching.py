@@ -13,7 +13,7 @@ from dataplatform.releases.chain import NothingNew, Released
 from dataplatform.releases.patch_build import Patching
 from dataplatform.releases.patch_parse import read_patch
 from dataplatform.releases.patch_release import prepare_patch, release_patch
-from dataplatform_tests.releases.building import RUN, Bench, rates
+from dataplatform_tests.releases.building import RUN, Bench
 
 
 def no_files(name: str, schema: pa.Schema) -> pa.Table:
@@ -50,8 +50,3 @@ def upsert(pk: Any, **values: Any) -> dict[str, Any]:
 
 def delete(pk: Any, **more: Any) -> dict[str, Any]:
     return {"op": "DELETE_RECORD", "pk": pk, **more}
-
-
-def dated(*values: float) -> pa.Table:
-    """Forty rates or so, from 2026-01-01 on."""
-    return rates(*values)

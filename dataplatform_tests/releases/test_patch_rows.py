@@ -9,10 +9,23 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from dataplatform.contracts.infer import infer_contract
+from dataplatform.contracts.units import NO_UNITS
+from dataplatform.releases.patch_parse import stored_patch
+from dataplatform.releases.patch_plan import plan_patch
+from dataplatform.releases.patch_table import patched_table
 from dataplatform_tests.releases.building import Bench, make_bench, rates
-from dataplatform_tests.releases.patching import delete, patch, patchable, prepared, release, upsert
+from dataplatform_tests.releases.patching import (
+    delete,
+    no_files,
+    patch,
+    patchable,
+    prepared,
+    release,
+    upsert,
+)
 from opendata.stores.memory import MemoryStore
-from opendata.wire.errors import Conflict, InvalidInput
+from opendata.wire.errors import Conflict, Corrupt, InvalidInput
 from opendata.wire.manifest import named_objects
 
 pytestmark = [pytest.mark.platform, pytest.mark.requirement("S4-27", "S4-35", "S4-36")]
@@ -222,6 +235,24 @@ def test_the_patch_is_kept_and_the_trace_says_of_what_it_made_what(bench: Bench)
     assert manifest.versioning.notes == "Revised by the source"
     kept = bench.store.get(manifest.patch).data.decode()
     assert '"records":[{"day":"2026-02-03","rate":-1.5}]' in kept
+
+
+@pytest.mark.requirement("P67-3", "S4-9")
+def test_the_kept_patch_applied_to_its_base_gives_the_same_content_again(bench: Bench) -> None:
+    base = bench.read()
+    add = {"op": "ADD_FIELD", "name": "seen", "type": "timestamp[ns]", "nullable": True}
+    alter = {"op": "ALTER_FIELD", "name": "rate", "description": "Per day"}
+    ops = [upsert("2026-02-03", rate=float("nan")), delete("2026-01-01"), add, alter]
+    patch(bench, [*ops, upsert("2026-04-01", seen="2026-04-01T00:00:00.000000001")])
+    manifest = bench.current.manifest
+    kept = stored_patch(bench.store.get(str(manifest.patch)).data, str(manifest.patch))
+    contract = infer_contract(base.schema, primary_key=["day"])
+    plan = plan_patch(kept, contract, "day", NO_UNITS, no_files)
+    rebuilt = patched_table(base, plan, kept.source.problem)
+    assert rebuilt.drop_columns("rate").equals(bench.read().drop_columns("rate"))
+    assert repr(rebuilt["rate"].to_pylist()) == repr(bench.read()["rate"].to_pylist())
+    with pytest.raises(Corrupt, match="cannot be read as a patch"):
+        stored_patch(b'{"ops": [{"op": "NONE"}]}', "objects/x")
 
 
 def test_without_a_key_no_record_can_be_named(tmp_path: Path) -> None:
