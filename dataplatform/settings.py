@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
+from dataplatform.contracts.duration import parse_duration
+from dataplatform.releases.retention import DEFAULT_TTL, TTL_MIN
 from dataplatform.releases.run import DEFAULT_PREVIEW_ROWS
+from opendata.reading.trust import TrustRoot
 from opendata.stores import StoreLocation, find_store
 from opendata.wire.errors import InvalidInput
 
@@ -28,8 +32,13 @@ class Settings:
     OPENDATA_PRODUCERS      folder of producers; default `producers`
     OPENDATA_MIRROR         folder or URL that answers source downloads instead of the sources
     OPENDATA_SIGNING_KEY    `env:NAME` or `file:PATH` of the private key; default: unsigned
+    OPENDATA_TRUST          trust file: whose releases and verdicts count beside one's own key's
     OPENDATA_PREVIEW_ROWS   rows of the preview; default 100
     OPENDATA_CACHE          folder of the download cache, or `off`
+    OPENDATA_RETENTION      how long candidates stay that were never frozen (`30d`, `2w`); default
+                            `30d`, at least a day
+    OPENDATA_GC             what the daily collection does with objects that nobody needs: `mark`
+                            them, which is the default, or `apply`: remove what two marks name
     ======================  ====================================================================
     """
 
@@ -39,6 +48,8 @@ class Settings:
     mirror: str | None
     signing_key: str | None
     preview_rows: int
+    retention: timedelta
+    collects: bool
     environ: Mapping[str, str] = field(repr=False)
 
     @property
@@ -50,6 +61,15 @@ class Settings:
     def store_url(self) -> str:
         """The store's address; a folder in the working folder where none is set."""
         return self.store.url if self.store else str(self.root / LOCAL_FOLDER / "store")
+
+    def trust(self) -> TrustRoot | None:
+        """Whose signatures count beside those of the own key, or None where nothing says so.
+
+        Raises:
+            Denied: if the trust file cannot be read: an unreadable trust root trusts nobody.
+        """
+        path = self.environ.get("OPENDATA_TRUST")
+        return TrustRoot.from_file(path) if path else None
 
 
 def read_settings(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
@@ -67,8 +87,26 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         mirror=environ.get("OPENDATA_MIRROR") or None,
         signing_key=environ.get("OPENDATA_SIGNING_KEY") or None,
         preview_rows=_count(environ, "OPENDATA_PREVIEW_ROWS", DEFAULT_PREVIEW_ROWS),
+        retention=_retention(environ.get("OPENDATA_RETENTION", "")),
+        collects=_collects(environ.get("OPENDATA_GC", "")),
         environ=environ,
     )
+
+
+def _retention(text: str) -> timedelta:
+    try:
+        ttl = parse_duration(text) if text else DEFAULT_TTL
+    except ValueError as error:
+        raise InvalidInput(f"OPENDATA_RETENTION: {error}") from error
+    if ttl < TTL_MIN:
+        raise InvalidInput(f"OPENDATA_RETENTION is {text!r}; candidates stay for a day at least")
+    return ttl
+
+
+def _collects(text: str) -> bool:
+    if text not in {"", "mark", "apply"}:
+        raise InvalidInput(f"OPENDATA_GC is {text!r}; it must be mark or apply")
+    return text == "apply"
 
 
 def _count(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 
 from dataplatform.cli.frames import as_reader
 from dataplatform.datasets.sample import NULL_WORDS, csv_parsing
-from dataplatform.releases.conform import cast_exactly
+from dataplatform.releases.conform import lossless_cast
 from dataplatform.releases.patch_parse import Patch, parse_patch
 from opendata.wire.errors import InvalidInput, NotFound
 
@@ -85,7 +85,7 @@ def _conformed(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
         column = table.column(name).combine_chunks()
         if name in schema.names:
             try:
-                column = cast_exactly(column, schema.field(name).type)
+                column = lossless_cast(column, schema.field(name).type)
             except (pa.ArrowException, ValueError) as error:
                 raise InvalidInput(
                     f"column {name!r} of {path} does not fit {schema.field(name).type}: {error}",

@@ -17,11 +17,16 @@ from dataplatform.cli.push_words import require_order
 from dataplatform.cli.pushed import Pushed, pushed
 from dataplatform.cli.pushing import PushRequest, push_rows
 from dataplatform.cli.verbs.differences import diff_datasets
-from dataplatform.cli.verbs.moves import rollback
+from dataplatform.cli.verbs.fields import normalize_field, register_field
+from dataplatform.cli.verbs.freezing import freeze_release
+from dataplatform.cli.verbs.moves import rollback, yank
 from dataplatform.cli.verbs.patching import patch_dataset, patch_from_diff
+from dataplatform.cli.verbs.readers import compatibility
+from dataplatform.cli.verbs.retention import enforce_retention
 from dataplatform.cli.verbs.versions import semver_compare
 from dataplatform.cli.warning import warn
 from dataplatform.releases.chain import Released
+from dataplatform.releases.quarantine import sentence_about
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
 
@@ -61,6 +66,8 @@ def push(
     result = push_rows(platform, request, warn, lambda step: None)
     if isinstance(result, Released) and platform.ports.signer is None:
         warn(UNSIGNED, unsigned_hint(settings))
+    if aside := result.checked.built.candidate.quarantined:
+        warn(sentence_about(aside), f'od.dataset("{reference}").quarantine shows them')
     return pushed(result)
 
 
@@ -90,6 +97,8 @@ releases = ReleaseVerbs(
         for verb in (
             semver_compare,
             diff_datasets,
+            register_field,
+            normalize_field,
             patch_dataset,
             patch_from_diff,
             release_flow.draft,
@@ -100,9 +109,12 @@ releases = ReleaseVerbs(
             release_flow.quality_metrics,
             build_index,
             release_flow.sign_data,
-            release_flow.freeze_release,
+            freeze_release,
             release_flow.publish_release,
             rollback,
+            yank,
+            enforce_retention,
+            compatibility,
         )
     }
 )

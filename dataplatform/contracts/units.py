@@ -23,6 +23,11 @@ class Units(Protocol):
         """Whether a unit measures a dimension such as `[length] / [time]`."""
         ...
 
+    def straight_line(self, old: str, new: str) -> tuple[str, str] | None:
+        """Factor and offset with `new = old * factor + offset`, as exact text; None where no
+        straight line leads from the one unit to the other (S4-80)."""
+        ...
+
     def convert(self, values: pa.Array, old: str, new: str) -> pa.Array:
         """Values (float64, nulls stay null) in another unit.
 
@@ -42,6 +47,10 @@ class NoUnits:
     def has_dimension(self, unit: str, dimension: str) -> bool:
         """Never, since no unit is known."""
         return False
+
+    def straight_line(self, old: str, new: str) -> tuple[str, str] | None:
+        """None, since nothing is known of any unit."""
+        return None
 
     def convert(self, values: pa.Array, old: str, new: str) -> pa.Array:
         """Refuse."""

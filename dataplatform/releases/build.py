@@ -25,9 +25,11 @@ from dataplatform.releases.describe import Ingredients, Origin, source_bytes
 from dataplatform.releases.empty_part import no_rows, refuse_to_empty, schema_of_nothing
 from dataplatform.releases.gather import Product, gather_shards
 from dataplatform.releases.interval import Interval, asked_interval
+from dataplatform.releases.key_index import with_indexes
 from dataplatform.releases.pace import Pace
 from dataplatform.releases.pending import generation_of
 from dataplatform.releases.ports import Arrangement, ReleasePorts, Reuse, WorkSession
+from dataplatform.releases.quarantine import Rebuild, sorted_out
 from dataplatform.releases.scratch import keeping, out_of_memory
 from dataplatform.releases.shards import reuse_of
 from opendata.reading.blocks import rechunk
@@ -240,7 +242,10 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     if intake.is_empty_part:
         refuse_to_empty(ingredients, intake.kept, untouched)
     product = Product(ingredients, contract, arrangement, origin)
-    candidate, new = gather_shards(ports, product, untouched, intake.session)
+    rebuild = Rebuild(ingredients, contract, arrangement, intake.interval)
+    with sorted_out(ports, rebuild, intake.session) as left:
+        found, new = gather_shards(ports, product, untouched, intake.session, left.shards)
+        candidate = with_indexes(ports, left.noted_in(found), ingredients)
     digest = stage_candidate(ports.store, candidate)
     generation = generation_of(ingredients.current)
     return Built(digest, candidate, len(new), new, generation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dataplatform.releases.objects import JSON
+from opendata.stores.ages import is_due_for_refresh
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import Wire, read_wire
@@ -25,6 +26,7 @@ from opendata.wire.manifest import (
     IndexEntry,
     Integrity,
     Manifest,
+    Quarantined,
     Versioning,
 )
 
@@ -51,9 +53,11 @@ class Candidate(Wire):
     """What freezing turns into a manifest; see `Manifest` for the fields that both share.
 
     `patch` is the object of the patch that made it out of the release before it, if one did.
+    `asked` tells the interval that its run was asked for (`start`, `end`) and whether it is one of
+    several parts (`in_parts`); `kept` are the objects that hold what it was made of.
     """
 
-    ADDED_LATER = ("indexes", "quarantine", "patch")
+    ADDED_LATER = ("indexes", "quarantine", "patch", "quarantined", "asked", "kept")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -75,18 +79,28 @@ class Candidate(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     quarantine: str | None = None
     patch: str | None = None
+    quarantined: Quarantined | None = None
+    asked: dict[str, Any] = {}
+    kept: tuple[str, ...] = ()
     format: str = CANDIDATE_FORMAT
 
 
 def stage_candidate(store: ObjectStore, candidate: Candidate) -> str:
-    """Store a candidate under its own digest (returned bare); the same one twice is one."""
+    """Store a candidate under its own digest (returned bare); the same one twice is one.
+
+    One that has lain for long is written anew, since retention removes what nobody staged lately.
+    """
     data = candidate.to_bytes()
     digest = digest_of(data)
     key = keys.candidate_key(_id(candidate), digest)
     try:
         store.put_new(key, data, content_type=JSON)
     except AlreadyExists:
-        check_digest(store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, digest, key)
+        stat = store.stat(key)
+        if stat is None or is_due_for_refresh(stat):
+            store.put(key, data, content_type=JSON)
+        else:
+            check_digest(store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, digest, key)
     return digest
 
 
@@ -138,6 +152,8 @@ def as_manifest(candidate: Candidate, digest: str) -> Manifest:
         preview=candidate.preview,
         indexes=candidate.indexes,
         quarantine=candidate.quarantine,
+        quarantined=candidate.quarantined,
+        kept=candidate.kept,
         patch=candidate.patch,
     )
 

@@ -6,17 +6,16 @@ Here belongs the end of every build, whatever brought its rows: a producer, a pu
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dataplatform.contracts.model import Contract
-from dataplatform.releases.arranging import UNDATED
 from dataplatform.releases.candidate import Candidate
 from dataplatform.releases.describe import Ingredients, Origin, describe_candidate
 from dataplatform.releases.ports import Arrangement, ReleasePorts, WorkSession, WrittenShard
 from dataplatform.releases.preview import PreviewRows
 from dataplatform.releases.scratch import keeping
-from dataplatform.releases.shards import store_shards
+from dataplatform.releases.shards import place_of, store_shards
 from opendata.wire.manifest import FileEntry
 
 
@@ -31,9 +30,16 @@ class Product:
 
 
 def gather_shards(
-    ports: ReleasePorts, product: Product, untouched: Sequence[FileEntry], session: WorkSession
+    ports: ReleasePorts,
+    product: Product,
+    untouched: Sequence[FileEntry],
+    session: WorkSession,
+    shards: Iterable[WrittenShard] | None = None,
 ) -> tuple[Candidate, frozenset[str]]:
     """The candidate of all shards, and the names of those that were written for it.
+
+    Args:
+        shards: What is stored in place of the session's own shards.
 
     Raises:
         Unavailable: if the store does not take the bytes, or memory does not suffice.
@@ -41,10 +47,10 @@ def gather_shards(
     ingredients = product.ingredients
     preview = PreviewRows(ingredients.preview_rows)
     carried = _carried(ports, untouched, session, preview)
-    shards = store_shards(ports, session)
+    shards = store_shards(ports, session) if shards is None else shards
     entries, new = [], set()
     with keeping(ingredients.definition.id):
-        for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
+        for shard in heapq.merge(carried, shards, key=lambda shard: place_of(shard.entry)):
             if shard.parquet is not None:
                 new.add(shard.entry.name)
             preview.offer(shard.head)
@@ -68,8 +74,3 @@ def _carried(
     for entry in entries:
         head = None if preview.is_full else session.head(ports.shard_path(entry))
         yield WrittenShard(entry, None, None, head)
-
-
-def _place(entry: FileEntry) -> tuple[bool, str]:
-    """Shards stand in the order of time, rows without a time last."""
-    return entry.name == UNDATED, entry.name

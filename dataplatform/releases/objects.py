@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from opendata.stores.ages import is_due_for_refresh
 from opendata.stores.port import AlreadyExists, ObjectReader, ObjectStore, Payload
 from opendata.wire import keys
 from opendata.wire.digest import check_digest, digest_of
+from opendata.wire.errors import Denied
 from opendata.wire.limits import DOCUMENT_MAX_BYTES
 
 JSON: Final = "application/json"
@@ -33,19 +35,28 @@ def put_object_at(
 
     The key names the content, so finding it taken means that the work is done already: by others,
     or by an earlier attempt whose answer was lost. What lies there is hashed; if it was cut short
-    or damaged, it is written anew, and every release that names it is whole again.
+    or damaged, it is written anew, and every release that names it is whole again. It is written
+    anew as well where it has lain for long: a collection may be about to remove it, and never
+    removes what is fresh.
     """
-    if size_bytes >= LARGE_BYTES:
-        # In parts, which a create-only request cannot be; a second writer brings the same bytes.
-        if not is_intact(store, key, size_bytes=size_bytes):
-            store.put(key, data, content_type=content_type)
+    if size_bytes < LARGE_BYTES:
+        try:
+            store.put_new(key, data, content_type=content_type)
+            return key
+        except AlreadyExists:
+            pass
+    # A large one goes in parts, which no create-only request can do; two bring the same bytes.
+    expected = digest_of(data) if isinstance(data, bytes) else keys.digest_of_object_key(key)
+    stat = store.stat(key)
+    is_fresh = stat is not None and not is_due_for_refresh(stat)
+    if is_fresh and is_intact(store, key, expected, size_bytes):
         return key
     try:
-        store.put_new(key, data, content_type=content_type)
-    except AlreadyExists:
-        expected = digest_of(data) if isinstance(data, bytes) else keys.digest_of_object_key(key)
+        store.put(key, data, content_type=content_type)
+    except Denied:
+        # A bucket's lock lets nobody replace it, nor remove it: then it stays as it is.
         if not is_intact(store, key, expected, size_bytes):
-            store.put(key, data, content_type=content_type)
+            raise
     return key
 
 

@@ -21,6 +21,7 @@ from dataplatform.releases.candidate import stage_candidate
 from dataplatform.releases.conform import conform_batch
 from dataplatform.releases.describe import Ingredients, Origin
 from dataplatform.releases.gather import Product, gather_shards
+from dataplatform.releases.key_index import with_indexes
 from dataplatform.releases.objects import JSON, put_object
 from dataplatform.releases.pace import Pace
 from dataplatform.releases.patch_diff import TouchedRows, TouchedRowsDiffer
@@ -130,7 +131,11 @@ def _built(
             code="no_rows",
             hint="a release has rows; od rollback goes back to an earlier one",
         )
-    candidate = replace(candidate, patch=key)
+    aside = patching.base.manifest  # what rules took out of it stays out
+    candidate = replace(
+        candidate, patch=key, quarantine=aside.quarantine, quarantined=aside.quarantined
+    )
+    candidate = with_indexes(ports, candidate, ingredients)
     digest = stage_candidate(ports.store, candidate)
     return Built(digest, candidate, len(new), new, generation_of(patching.base))
 

@@ -21,7 +21,7 @@ from dataplatform.contracts.problems import reasons
 from dataplatform.contracts.units import Units
 from dataplatform.contracts.values import scalar_of
 from dataplatform.datasets.yaml import Path
-from dataplatform.releases.conform import cast_exactly
+from dataplatform.releases.conform import lossless_cast
 from dataplatform.releases.patch_ops import AddField, AlterField, DropField, FieldOp
 from opendata.wire.errors import InvalidInput
 
@@ -169,7 +169,7 @@ def _conversion(
     """What turns values of the field as it was into those that it has now."""
     old, new, kind = before.unit, after.unit, after.arrow_type
     if old is None or new is None or old == new or not op.convert:
-        return lambda values: cast_exactly(values, kind)
+        return lambda values: lossless_cast(values, kind)
     if not units.same_dimension(old, new):
         raise blame(
             (*at, "unit"),
@@ -182,7 +182,7 @@ def _conversion(
             f"values of {before.type} are converted to another unit as float64 only",
             "name `type: float64` beside the unit",
         )
-    return lambda values: cast_exactly(units.convert(values.cast(pa.float64()), old, new), kind)
+    return lambda values: lossless_cast(units.convert(values.cast(pa.float64()), old, new), kind)
 
 
 def _is_plain_number(kind: pa.DataType) -> bool:

@@ -26,15 +26,24 @@ class RunReference:
 def attach_provenance(
     candidate: Candidate, candidate_digest: str, run: RunReference
 ) -> dict[str, Any]:
-    """The trace of a candidate that is about to be frozen."""
+    """The trace of a candidate that is about to be frozen.
+
+    `method.asked` (the interval that the run was asked for) and `method.patch` stand in it only
+    where there are any.
+    """
+    method: dict[str, Any] = {
+        "code": candidate.code,
+        "tools": candidate.tools,
+        "run": {"id": run.run_id, "by": run.by},
+    }
+    if candidate.asked:
+        method["asked"] = candidate.asked
+    if candidate.patch:
+        method["patch"] = candidate.patch
     trace: dict[str, Any] = {
         "source": [source.to_json() for source in candidate.sources],
         "inputs": [release.to_json() for release in candidate.inputs],
-        "method": {
-            "code": candidate.code,
-            "tools": candidate.tools,
-            "run": {"id": run.run_id, "by": run.by},
-        },
+        "method": method,
         "artifact": {
             "candidate": prefixed(candidate_digest),
             "content_hash": candidate.content_hash,

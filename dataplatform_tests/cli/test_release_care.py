@@ -179,7 +179,7 @@ def test_a_rollback_is_a_new_step_that_says_who(two_releases: str, project: Path
 
     reader = FolderStore(str(store_of(project)))
     kinds = [commit.kind for commit in walk_history(reader, parse_dataset_id(two_releases))]
-    assert kinds == ["rollback", "publish", "publish"]
+    assert kinds == ["rollback", "hotfix", "publish"]
     last = opendata.dataset(two_releases).info["health"]["last_runs"][0]
     assert last["message"] == "rolled back from 1.0.1 to 1.0.0"
     assert last["by"] == answer.json["by"]

@@ -12,6 +12,14 @@ INDEX = "index.json"
 OBJECTS = "objects/sha256/"
 DATASETS = "datasets/"
 STAGING = "staging/"
+COLLECTION = "gc/"
+COLLECTION_MARKS = "gc/marks/"
+COLLECTION_JOURNALS = "gc/journal/"
+COLLECTION_RECORDS = "gc/collected/"
+COLLECTION_CLOCK = "gc/clock.json"
+NAMING = (DATASETS, STAGING, "bundles/", "channels/")
+"""Where the documents lie that may name objects. What is named nowhere below these and not in the
+catalogue is collected, so whatever else comes to name objects has to lie here."""
 
 
 def object_key(digest: str) -> str:
@@ -22,6 +30,11 @@ def object_key(digest: str) -> str:
 def digest_of_object_key(key: str) -> str:
     """The digest that an object key names."""
     return key.rpartition("/")[2]
+
+
+def object_prefixes() -> list[str]:
+    """All objects in 256 parts, so that no listing has to hold them all."""
+    return [f"{OBJECTS}{part:02x}/" for part in range(256)]
 
 
 def dataset_prefix(dataset: DatasetId) -> str:
@@ -39,9 +52,24 @@ def release_key(dataset: DatasetId, version: Version) -> str:
     return f"{release_prefix(dataset)}{version}.json"
 
 
+def mark_prefix(dataset: DatasetId) -> str:
+    """The marks of one data set's releases."""
+    return f"{dataset_prefix(dataset)}marks/"
+
+
 def mark_key(dataset: DatasetId, version: Version, mark: str) -> str:
-    """What happened to a release after it was frozen: `hard` or `yank`."""
-    return f"{dataset_prefix(dataset)}marks/{version}.{mark}.json"
+    """What happened to a release after it was frozen: `hard`, `yank`, `unyank`; see `marks`."""
+    return f"{mark_prefix(dataset)}{version}.{mark}.json"
+
+
+def countersignature_key(dataset: DatasetId, version: Version, keyid: str) -> str:
+    """The signature of a further key on a frozen release; put-if-absent."""
+    return mark_key(dataset, version, f"{keyid}.sig")
+
+
+def pin_key(dataset: DatasetId, candidate: str) -> str:
+    """Says that a candidate (bare digest) is to stay, however old it gets."""
+    return f"{dataset_prefix(dataset)}pins/{candidate}.json"
 
 
 def commit_prefix(dataset: DatasetId) -> str:
@@ -79,14 +107,34 @@ def readme_key(dataset: DatasetId) -> str:
     return f"{dataset_prefix(dataset)}README.md"
 
 
+def compatibility_key(dataset: DatasetId) -> str:
+    """Derived: which reader can read which release, and how (S4-50)."""
+    return f"{dataset_prefix(dataset)}compatibility.json"
+
+
+def changelog_key(dataset: DatasetId) -> str:
+    """Derived: what every release changed, for people (S4-51)."""
+    return f"{dataset_prefix(dataset)}CHANGELOG.md"
+
+
+def migration_key(dataset: DatasetId) -> str:
+    """Derived: what readers of an earlier schema do to move on (S4-51)."""
+    return f"{dataset_prefix(dataset)}MIGRATION.md"
+
+
 def health_key(dataset: DatasetId) -> str:
     """The outcomes of the last runs, failed ones above all."""
     return f"{dataset_prefix(dataset)}health.json"
 
 
+def staged_prefix(dataset: DatasetId) -> str:
+    """All candidates of one data set."""
+    return f"{STAGING}{dataset}/"
+
+
 def staging_prefix(dataset: DatasetId, candidate: str) -> str:
     """Where one candidate (bare digest) and its verdicts lie."""
-    return f"{STAGING}{dataset}/{candidate}/"
+    return f"{staged_prefix(dataset)}{candidate}/"
 
 
 def candidate_key(dataset: DatasetId, candidate: str) -> str:
@@ -99,9 +147,32 @@ def verdict_key(dataset: DatasetId, candidate: str, gate: str) -> str:
     return f"{staging_prefix(dataset, candidate)}verdict-{gate}.json"
 
 
+def collection_mark_key(mark: str) -> str:
+    """What a collection found to be named by nobody; put-if-absent."""
+    return f"{COLLECTION_MARKS}{mark}.json"
+
+
+def collection_journal_key(collection: str) -> str:
+    """What a collection is about to remove; there as long as it may still be removing."""
+    return f"{COLLECTION_JOURNALS}{collection}.json"
+
+
+def collection_record_key(collection: str) -> str:
+    """What a collection removed."""
+    return f"{COLLECTION_RECORDS}{collection}.json"
+
+
 def dataset_of_pointer_key(key: str) -> str | None:
     """`ns/name` of a pointer's key, or None for any other key."""
     parts = key.split("/")
     if len(parts) == 4 and parts[0] == "datasets" and parts[3] == "latest.json":
+        return f"{parts[1]}/{parts[2]}"
+    return None
+
+
+def dataset_of_release_key(key: str) -> str | None:
+    """`ns/name` of a frozen manifest's key, or None for any other key."""
+    parts = key.split("/")
+    if len(parts) == 5 and parts[0] == "datasets" and parts[3] == "releases":
         return f"{parts[1]}/{parts[2]}"
     return None
