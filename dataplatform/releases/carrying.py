@@ -72,7 +72,11 @@ def _broken(current: Manifest, candidate: Candidate, change: Comparison) -> Brea
         if one.breaking and adapter:
             bridged[one.breaking] = adapter
     for reason in change.breaking_reasons:
-        if reason not in told and _can_route(current, candidate, change):
+        if (
+            reason not in told
+            and reason not in change.older
+            and _can_route(current, candidate, change)
+        ):
             bridged[reason] = "routing_rules"
     schema = parse_version(current.versioning.schema_version).bumped(change.schema_bump)
     return Break(
