@@ -72,7 +72,7 @@ def refuse_to_undo_patch(
                 f"these are the rows of {current.id}@{version}, which were corrected by a patch "
                 f"({current.version}): publishing them would undo it",
                 code="undoes_patch",
-                hint="correct the source or main.py; if it is meant after all: "
+                hint="correct the source or main.py; if it is meant after all, say --force: "
                 f"od run {current.id} --publish --force",
                 details={"before_patch": str(version), "current": str(current.version)},
             )

@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 from dataplatform.releases.arranging import UNDATED, shard_name, shard_ordinals
 from dataplatform.releases.conform import conform_batch
 from dataplatform.releases.objects import read_object
+from dataplatform.releases.patch_edits import Edits
 from dataplatform.releases.patch_fields import Blame
 from dataplatform.releases.patch_match import KeyIndex
 from dataplatform.releases.patch_plan import Plan
-from dataplatform.releases.patch_records import Edits
 from dataplatform.releases.patch_rows import InPlace, changed_rows, key_index, new_rows
 from dataplatform.releases.ports import ReleasePorts, WorkSession
 from opendata.reading.bounds import decode_bound, is_counted_type, ordinal_scalar
@@ -102,8 +102,7 @@ def _look_into(
     if groups is not None and not groups:
         return
     path = ports.shard_path(entry)
-    keys = None if plan.changes_fields else edits.keys
-    for group, rows in session.rows(path, keys, groups):
+    for group, rows in session.rows(path, edits.keys, groups):
         at = index.match(_keys_after(rows, plan))
         if at.null_count == len(at):
             continue

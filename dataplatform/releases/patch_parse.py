@@ -19,7 +19,8 @@ from dataplatform.datasets.complaint import complaint, nearest
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
 from dataplatform.errors import InvalidDefinition, InvalidPatch, SourceFinding
 from dataplatform.releases.patch_ops import OPS, Head, Op
-from opendata.wire.errors import InvalidInput
+from opendata.wire.codec import read_json
+from opendata.wire.errors import Corrupt, InvalidInput
 from opendata.wire.version import parse_version
 
 _BOOLEAN_KEYS: Final = frozenset({"nullable", "convert"})
@@ -102,6 +103,25 @@ def read_patch(value: Any) -> Patch:
             (), reasons(error), f"it has {', '.join(Head.model_fields)}"
         ) from error
     return Patch(head, tuple(_plain_op(at, op, source) for at, op in enumerate(head.ops)), source)
+
+
+def stored_patch(data: bytes, key: str) -> Patch:
+    """A patch as a release keeps it: applied to its base, it gives that release's rows (S4-9).
+
+    Raises:
+        Corrupt: if the object is none.
+    """
+    document = read_json(data, key)
+    head = {name: document[name] for name in Head.model_fields if name in document}
+    try:
+        ops = [{k: v for k, v in op.items() if k != "was"} for op in document["ops"]]
+        return read_patch({**head, "ops": ops})
+    except (InvalidInput, KeyError, TypeError, AttributeError) as error:
+        raise Corrupt(
+            f"{key} cannot be read as a patch: {error}",
+            code="malformed_object",
+            details={"object": key},
+        ) from error
 
 
 def _plain_op(at: int, value: Any, source: PatchSource) -> Op:

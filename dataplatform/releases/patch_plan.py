@@ -17,6 +17,7 @@ from dataplatform.contracts.consistency import unknown_name
 from dataplatform.contracts.model import Contract
 from dataplatform.contracts.units import Units
 from dataplatform.releases.patch_cells import written_cell
+from dataplatform.releases.patch_edits import Edits, merged_edits
 from dataplatform.releases.patch_fields import (
     Blame,
     Columns,
@@ -33,10 +34,8 @@ from dataplatform.releases.patch_ops import (
 )
 from dataplatform.releases.patch_parse import Patch
 from dataplatform.releases.patch_records import (
-    Edits,
     Named,
     Run,
-    merged_edits,
     named_records,
     run_of_named,
     run_of_table,

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from dataplatform.contracts.model import Contract
 from dataplatform.contracts.problems import reasons
 from dataplatform.datasets.definition import DatasetDefinition
-from dataplatform.errors import BreakingChange, GateClosed
+from dataplatform.errors import GateClosed
 from dataplatform.releases.build import Log
 from dataplatform.releases.chain import (
     NothingNew,
@@ -33,7 +33,7 @@ from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.run import record_outcome_of
 from dataplatform.releases.trace import RunReference
 from opendata.reading.resolve import Release, read_current
-from opendata.wire.errors import InvalidInput, NotFound
+from opendata.wire.errors import InvalidInput, NotFound, Rejected
 from opendata.wire.ids import DatasetId
 
 
@@ -59,6 +59,13 @@ def prepare_patch(
             hint=f"od run {dataset} --publish",
         )
     require_base(current, patch.head.base)
+    return prepare_patch_on(ports, current, patch, read_rows, preview_rows)
+
+
+def prepare_patch_on(
+    ports: ReleasePorts, current: Release, patch: Patch, read_rows: ReadRows, preview_rows: int
+) -> Patching:
+    """What a patch does to a given release. Raises InvalidInput as `prepare_patch`."""
     manifest = current.manifest
     contract = Contract.model_validate(manifest.contract)
     plan = plan_patch(patch, contract, manifest.time_column, ports.units, read_rows)
@@ -103,14 +110,15 @@ def _reworded(dataset: DatasetId) -> Iterator[None]:
     """Refusals with the next step of somebody who wrote a patch, and no opendata.yaml."""
     try:
         yield
-    except BreakingChange as error:
-        error.hint = f'if it is meant, write in the patch: version: "{error.details["required"]}"'
-        raise
     except GateClosed as error:
         error.hint = (
             "after a patch every rule has to hold, those too that would only warn: correct the "
             f"patch, then: od patch {dataset} PATCH --dry-run"
         )
+        raise
+    except Rejected as error:
+        if version := error.details.get("required"):
+            error.hint = f'if it is meant, write in the patch: version: "{version}"'
         raise
 
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataplatform.releases.patch_diff import TouchedRows
-from dataplatform.releases.patch_fields import Blame, Columns, Fields
+from dataplatform.releases.patch_edits import Edits
+from dataplatform.releases.patch_fields import Blame, Columns, Fields, default_of
 from dataplatform.releases.patch_match import KeyIndex
-from dataplatform.releases.patch_records import Edits, whole_row_defaults
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,15 @@ def new_rows(edits: Edits, which: Sequence[int], fields: Fields, blame: Blame) -
         InvalidInput: at a record that leaves a field empty which may not be null.
     """
     numbers = pa.array(which, pa.int64())
-    defaults = whole_row_defaults(fields)
     columns = []
     for field in fields.schema:
         spec = fields.spec(field.name)
+        assert spec is not None  # the schema is made of them
         given = edits.given[field.name][np.asarray(which, dtype=np.int64)]
         column = edits.columns[field.name].take(numbers)
         if field.name not in edits.keys and not given.all():
-            default = defaults[field.name]
-            if not default.is_valid and spec is not None and not spec.nullable:
+            default = default_of(spec)
+            if not default.is_valid and not spec.nullable:
                 first = which[int(np.argmin(given))]
                 raise blame(
                     edits.places[first],

@@ -160,12 +160,13 @@ class Manifest(Wire):
     unit or reference to the present one (S4-62). `quarantined` tells what a reader of the
     quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept` are
     the objects that hold what the release was made of, for `od reproduce`: the producer's files and
-    fetched sources, whose digests stand in the trace. `breaks` tell of every major that the schema
-    went through, oldest first.
+    fetched sources, whose digests stand in the trace. `breaks` tell of every major that the
+    schema went through, oldest first.
     """
 
     ADDED_LATER = (
-        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch", "breaks",
+        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch",
+        "breaks",
     )  # fmt: skip
 
     id: str
