@@ -71,6 +71,8 @@ def test_two_harmless_steps_may_break_who_skipped_one(bench: Bench) -> None:
         "readers of schema 1.0.0 (release 1.0.0) are still served: to them 'height' is new and "
         "required, and has no default for older data"
     ]
+    assert "breaks readers of earlier schemas" in error.message
+    assert "raising release.reader_min lets them go" in error.message
     assert '"2.0.0"' in (error.hint or "")
 
 
