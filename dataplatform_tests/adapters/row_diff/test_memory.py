@@ -31,7 +31,7 @@ def test_a_diff_takes_at_most_a_quarter_of_what_is_free(
     used: str | None,
     expected: int,
 ) -> None:
-    free = machine and f"MemTotal: 1 kB\nMemAvailable:   {machine // 1024} kB\n"
+    free = None if machine is None else f"MemTotal: 1 kB\nMemAvailable:   {machine // 1024} kB\n"
     for name, text in (("_MEMORY_FILE", free), ("_GROUP_LIMIT", limit), ("_GROUP_USE", used)):
         monkeypatch.setattr(memory, name, tmp_path / name)
         if text is not None:
