@@ -86,7 +86,8 @@ def _split(whole: Path, before: Path, after: Path) -> None:
 
 
 @contextlib.contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
+def scratch_in(folder: Path) -> Iterator[Path]:
+    """A folder that is gone when the contender ends."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         yield Path(scratch)
 
@@ -115,7 +116,7 @@ def _push_alone(folder: Path) -> Action:
     import dataplatform.wiring  # noqa: F401
 
     def action() -> dict[str, float]:
-        with _scratch(folder) as store:
+        with scratch_in(folder) as store:
             push_file(folder / "plain.parquet", store)
             return {STORED_BYTES: _size(store)}
 
@@ -131,9 +132,9 @@ def _append(folder: Path) -> Action:
 
     delay_pandas()  # as the command does
     stack = contextlib.ExitStack()
-    scratch = stack.enter_context(_scratch(folder))
+    scratch = stack.enter_context(scratch_in(folder))
     shutil.copytree(folder / "store", scratch / "store")
-    platform = _platform_at(scratch, folder / "month.parquet")
+    platform = platform_at(scratch, folder / "month.parquet")
     producer = platform.producers.find(parse_dataset_id(ID))
     options = dataclasses.replace(
         platform.options(producer),
@@ -161,7 +162,8 @@ def _append(folder: Path) -> Action:
     return action
 
 
-def _platform_at(scratch: Path, month: Path) -> Platform:
+def platform_at(scratch: Path, month: Path) -> Platform:
+    """The platform on `scratch / "store"`, with a producer that yields the rows of a file."""
     from dataplatform.settings import read_settings
     from dataplatform.wiring import from_settings
 
@@ -182,7 +184,7 @@ def _platform_at(scratch: Path, month: Path) -> Platform:
 def _write_alone(name: str) -> Contender:
     def contender(folder: Path) -> Action:
         def action() -> dict[str, float]:
-            with _scratch(folder) as out:
+            with scratch_in(folder) as out:
                 path = out / "data.parquet"
                 pq.write_table(pq.read_table(folder / name), path, compression="zstd")
                 with path.open("rb") as file:

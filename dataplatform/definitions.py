@@ -22,6 +22,7 @@ from dataplatform.defs.describe import describe_assets
 from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
 from dataplatform.defs.grid import Grid, grid_of, look_for_earliest
+from dataplatform.defs.harden import harden_schedule
 from dataplatform.defs.loading import to_stay
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
 from dataplatform.defs.missed_retries import missed_retries_sensor
@@ -30,6 +31,7 @@ from dataplatform.defs.published_elsewhere import published_elsewhere_sensor
 from dataplatform.defs.release import release_asset
 from dataplatform.defs.repair import repair_schedule
 from dataplatform.defs.retention import retention_schedule
+from dataplatform.defs.rollback import rollback_job
 from dataplatform.defs.schedules import datasets_job, producer_schedules
 from dataplatform.defs.unusable import unusable_steps
 from dataplatform.wiring import Platform, from_settings
@@ -59,10 +61,11 @@ def build_defs(
             *(candidate_checks(platform, each, retries) for each in producers),
             *(each for each in unusable if isinstance(each, dg.AssetChecksDefinition)),
         ],
-        jobs=[job],
+        jobs=[job, rollback_job(platform)],
         schedules=[
             *producer_schedules(producers, grids, job),
             repair_schedule(platform),
+            harden_schedule(platform),
             retention_schedule(platform),
             collect_schedule(platform),
         ],

@@ -5,6 +5,7 @@
     OpenDataError
     ├── InvalidInput
     │   └── InvalidDefinition     an opendata.yaml with its findings (file:line:column each)
+    │       └── InvalidPatch      a patch file, likewise
     ├── Rejected
     │   ├── ProducerFailed        main.py did not deliver (class parse, upload or permission)
     │   ├── GateClosed            contract or quality said no; carries the report
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from opendata.wire.errors import InvalidInput, OpenDataError, Rejected, Unavailable
 
@@ -49,15 +50,23 @@ class SourceFinding:
 class InvalidDefinition(InvalidInput):
     """An `opendata.yaml` that cannot be used; `findings` lists everything wrong with it."""
 
+    CODE: ClassVar[str] = "invalid_definition"
+
     def __init__(self, findings: Sequence[SourceFinding], *, hint: str | None = None) -> None:
         self.findings = tuple(findings)
         first_hint = next((f.hint for f in self.findings if f.hint), None)
         super().__init__(
             "\n".join(str(finding) for finding in self.findings),
-            code="invalid_definition",
+            code=self.CODE,
             hint=hint or first_hint,
             details={"findings": [asdict(finding) for finding in self.findings]},
         )
+
+
+class InvalidPatch(InvalidDefinition):
+    """A patch file that cannot be used; `findings` lists what is wrong with it, each in place."""
+
+    CODE = "invalid_patch"
 
 
 class ProducerFailed(Rejected):

@@ -15,6 +15,7 @@ from pathlib import Path
 from dataplatform.contracts.duration import parse_duration
 from dataplatform.releases.retention import DEFAULT_TTL, TTL_MIN
 from dataplatform.releases.run import DEFAULT_PREVIEW_ROWS
+from opendata.reading.trust import TrustRoot
 from opendata.stores import StoreLocation, find_store
 from opendata.wire.errors import InvalidInput
 
@@ -31,6 +32,7 @@ class Settings:
     OPENDATA_PRODUCERS      folder of producers; default `producers`
     OPENDATA_MIRROR         folder or URL that answers source downloads instead of the sources
     OPENDATA_SIGNING_KEY    `env:NAME` or `file:PATH` of the private key; default: unsigned
+    OPENDATA_TRUST          trust file: whose releases and verdicts count beside one's own key's
     OPENDATA_PREVIEW_ROWS   rows of the preview; default 100
     OPENDATA_CACHE          folder of the download cache, or `off`
     OPENDATA_RETENTION      how long candidates stay that were never frozen (`30d`, `2w`); default
@@ -59,6 +61,15 @@ class Settings:
     def store_url(self) -> str:
         """The store's address; a folder in the working folder where none is set."""
         return self.store.url if self.store else str(self.root / LOCAL_FOLDER / "store")
+
+    def trust(self) -> TrustRoot | None:
+        """Whose signatures count beside those of the own key, or None where nothing says so.
+
+        Raises:
+            Denied: if the trust file cannot be read: an unreadable trust root trusts nobody.
+        """
+        path = self.environ.get("OPENDATA_TRUST")
+        return TrustRoot.from_file(path) if path else None
 
 
 def read_settings(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:

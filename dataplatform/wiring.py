@@ -7,12 +7,13 @@ API) take a `Platform` and never build an adapter themselves.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
+from dataplatform.adapters.crs.pyproj import ProjSystems
 from dataplatform.adapters.duckdb.session import Limits
 from dataplatform.adapters.producers.folder import ProducerFolder, git_commit
 from dataplatform.adapters.quality.great_expectations import GreatExpectations
@@ -20,10 +21,11 @@ from dataplatform.adapters.query_probe.reading import ReadingProbe
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
 from dataplatform.adapters.runner import SubprocessRunner
 from dataplatform.adapters.segments.parquet import ParquetSegments
-from dataplatform.adapters.signing.ed25519 import open_signer
+from dataplatform.adapters.signing.ed25519 import Ed25519Signer, open_signer
 from dataplatform.adapters.sources.web import WebSources
-from dataplatform.adapters.units.pint import same_dimension
+from dataplatform.adapters.units.pint import PintUnits
 from dataplatform.adapters.workbench.session import LocalWorkbench
+from dataplatform.datasets.fetching import SourceFetcher
 from dataplatform.datasets.producer import Producer
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.run import RunOptions
@@ -36,6 +38,8 @@ from opendata.stores.overlay import OverlayStore
 from opendata.stores.port import LocalFile
 from opendata.wire.manifest import FileEntry
 
+DIFF_MEMORY_BYTES = 1 << 30
+"""Of one diff, where the machine has that to spare: ten million rows are joined unspilled."""
 KEEP_BYTES = 8 << 20
 
 
@@ -74,10 +78,13 @@ def from_settings(settings: Settings | None = None) -> Platform:
     return Platform(settings, ports, ProducerFolder(settings.producers))
 
 
-def for_rehearsal(settings: Settings, scratch: str) -> Platform:
+def for_rehearsal(
+    settings: Settings, scratch: str, fetcher: SourceFetcher | None = None
+) -> Platform:
     """The platform on a layer over its store: writes go to `scratch` and are lost.
 
-    The store underneath is only read, so a public address will do as well.
+    The store underneath is only read, so a public address will do as well. `fetcher` answers
+    producers in place of the sources.
 
     Raises:
         InvalidInput, Denied: naming the setting that cannot be used.
@@ -85,15 +92,17 @@ def for_rehearsal(settings: Settings, scratch: str) -> Platform:
     store = OverlayStore(
         FolderStore(scratch), open_reader(settings.store_url, environ=settings.environ)
     )
-    ports = _ports(settings, store, spills=os.path.join(scratch, ".spills"))
+    ports = _ports(settings, store, spills=os.path.join(scratch, ".spills"), fetcher=fetcher)
     return Platform(settings, ports, ProducerFolder(settings.producers))
 
 
-def _ports(settings: Settings, store: ObjectStore, *, spills: str) -> ReleasePorts:
+def _ports(
+    settings: Settings, store: ObjectStore, *, spills: str, fetcher: SourceFetcher | None = None
+) -> ReleasePorts:
     runner = SubprocessRunner(
         work_root=settings.work / "runs",
         environments_root=settings.work / "environments",
-        fetcher=WebSources(),
+        fetcher=fetcher or WebSources(),
     )
     cache = _platform_cache(settings)
     # Not the system's temporary folder: it may be memory, and what a killed process left stays.
@@ -104,15 +113,23 @@ def _ports(settings: Settings, store: ObjectStore, *, spills: str) -> ReleasePor
         workbench=LocalWorkbench(settings.work / "builds", ArrowArranger()),
         engine=DuckDBContractEngine(limits),
         expectations=GreatExpectations(),
-        differ=DuckDBRowDiffer(limits),
+        differ=DuckDBRowDiffer(replace(limits, memory_bytes=DIFF_MEMORY_BYTES)),
         shard_path=partial(_shard_path, store, cache),
         keep_shard=partial(_keep_shard, store, cache),
-        same_dimension=same_dimension,
+        reference_systems=ProjSystems(),
+        units=PintUnits(),
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=utc_now,
-        signer=open_signer(settings.signing_key, settings.environ),
+        signer=signer_of(settings),
     )
+
+
+def signer_of(settings: Settings) -> Ed25519Signer | None:
+    """Who signs here; None where no key is set, and then nobody's trust file is read either."""
+    if not settings.signing_key:
+        return None
+    return open_signer(settings.signing_key, settings.environ, settings.trust())
 
 
 def _platform_cache(settings: Settings) -> Cache:

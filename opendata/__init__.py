@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from opendata._api import dataset, load, push, search, verify
+    from opendata._api import dataset, load, push, register_correction, search, verify
     from opendata._dataset import Dataset
     from opendata._platform import releases
     from opendata.wire.errors import (
@@ -38,6 +38,7 @@ __all__ = [
     "dataset",
     "load",
     "push",
+    "register_correction",
     "releases",
     "search",
     "verify",

@@ -13,6 +13,7 @@ from opendata.reading.verify import Verification, verify_dataset
 from opendata.wire.ids import parse_reference
 
 if TYPE_CHECKING:
+    from opendata.reading.corrections import Correction
     from opendata.reading.frames import Format
     from opendata.reading.query import Moment
 
@@ -24,6 +25,8 @@ def load(
     end: Moment | None = None,
     columns: Sequence[str] | None = None,
     filters: Iterable[Any] | None = None,
+    partition: str | None = None,
+    reader: str | None = None,
     format: Format = "pandas",
 ) -> Any:
     """A published data set as a frame; every byte is checked against its digest (S1-11, S1-12).
@@ -36,18 +39,47 @@ def load(
         filters: `[(column, operator, value), …]`, all of which must hold; a list of such lists
             means any of them. Operators: == != < <= > >= in, not in; and `(column, "is null")`,
             `(column, "is not null")`.
+        partition: One logical shard: `2024-03` where shards are cut by month, `undated` for rows
+            without a time.
+        reader: The schema version that your code was written for: `"1.3"` is the newest 1.3.x. The
+            frame then has that schema's columns, types and units, and all other arguments are in
+            its words; adapters do what has to be done (S4-56…S4-63). Columns that were added since
+            are there when they are asked for by name.
         format: "pandas", "arrow" or "polars".
 
     Raises:
         NotFound: if store, data set, release or column do not exist (with did-you-mean).
         InvalidInput: for a bad id, interval, filter or format.
+        Rejected: if a reader of that schema version cannot read the release, with the reasons.
         Corrupt: naming the object whose bytes are not what was published.
         Denied: if a trust root is configured and the signature does not hold.
         Unavailable: if the store is out of reach and the cache does not have it.
     """
     return Dataset(reference).load(
-        start=start, end=end, columns=columns, filters=filters, format=format
+        start=start,
+        end=end,
+        columns=columns,
+        filters=filters,
+        partition=partition,
+        reader=reader,
+        format=format,
     )
+
+
+def register_correction(name: str, function: Correction) -> None:
+    """Register what computes `corr_env` of that name, for reads through an older schema (S4-20).
+
+    Args:
+        name: As the data set's contract has it.
+        function: `(values, given, wanted)` → values: a float64 array of NumPy, the reference
+            conditions that its values refer to, and those that the answer should refer to.
+
+    Raises:
+        InvalidInput: if that is no name, or nothing that can be called.
+    """
+    from opendata.reading.corrections import register_correction as register
+
+    register(name, function)
 
 
 def dataset(reference: str) -> Dataset:

@@ -131,6 +131,7 @@ def _card_facts(info: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str,
         ("Health", health_of(info)),
         ("Signature", signature_of(manifest)),
         ("Digest", f"sha256:{manifest.integrity.hash_sha256}"),
+        ("Content", manifest.integrity.content_hash),
     ]
     yield from ((name, _text(value)) for name, value in facts if value)
     if provider := provider_of(info):

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opendata._settings import Settings
+from opendata._standing import freeze_facts, warn_if_yanked
 from opendata.reading.catalogue import explain_unknown, id_hint
 from opendata.reading.listing import ReleaseInfo, list_releases
 from opendata.reading.offline import RememberingReader
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from opendata.reading.frames import Format
     from opendata.reading.query import Moment
     from opendata.reading.shard import Access
+    from opendata.wire.compatibility import Cell, Verdict
+    from opendata.wire.manifest import Manifest
 
 
 class Dataset:
@@ -57,16 +60,23 @@ class Dataset:
                 release = resolve(self._reader, self.reference, check_body=trust is not None)
             except NotFound as error:
                 raise self._explained(error) from error
-            self._verified = verify_release(release.manifest, trust)
+            self._verified = verify_release(release.manifest, trust, self._reader)
             self._release = release
+            if self.reference.version is not None:
+                warn_if_yanked(self._reader, release, trust)
         return self._release
 
     @property
     def info(self) -> dict[str, Any]:
-        """Title, licence, source, coverage, columns and health, as `metadata.json` has them."""
+        """Title, licence, source, coverage, columns and health, as `metadata.json` has them, and
+        under `freeze` how the release stands now."""
         from opendata.reading.listing import read_info
 
-        return read_info(self._reader, self.release)
+        release = self.release
+        return {
+            **read_info(self._reader, release),
+            "freeze": freeze_facts(self._reader, release.manifest),
+        }
 
     @property
     def releases(self) -> list[ReleaseInfo]:
@@ -97,6 +107,66 @@ class Dataset:
 
         return release_schema(self.release.manifest)
 
+    def known_to(self, reader: str) -> Manifest:
+        """The newest release whose schema version a reader knows.
+
+        Args:
+            reader: Such as `"1.3"`, which is the newest 1.3.x, or `"1.3.0"`.
+
+        Raises:
+            Rejected: if no release ever had that schema version.
+        """
+        from opendata.reading.lineage import reader_release
+
+        return reader_release(self._reader, self.release, reader)
+
+    def compatibility(self, reader: str) -> Verdict:
+        """Whether a reader of a schema version can read this release, why, and by which adapters.
+
+        Raises as :meth:`known_to`, which takes the same.
+        """
+        from opendata.wire.compatibility import judge
+
+        return judge(self.known_to(reader), self.release.manifest)
+
+    def matrix(self, reader: str | None = None) -> list[Cell]:
+        """Every reader's verdict on every schema version, or one reader's on this release.
+
+        Raises as :meth:`known_to`.
+        """
+        from opendata.reading.matrix import read_compatibility
+
+        return read_compatibility(self._reader, self.release, reader)
+
+    @property
+    def quarantined_rows(self) -> int:
+        """How many rows the release's rules took out of it."""
+        aside = self.release.manifest.quarantined
+        return aside.file.row_count if aside else 0
+
+    @property
+    def quarantine(self) -> pa.Table:
+        """The rows that rules took out, with `#rule` and `#reason`; verified as all rows are."""
+        import pyarrow as pa
+
+        return pa.Table.from_batches(self.quarantine_batches(), self.quarantine_schema)
+
+    @property
+    def quarantine_schema(self) -> pa.Schema:
+        """The columns of `quarantine`."""
+        from opendata.reading.quarantine import quarantine_manifest
+        from opendata.reading.release_schema import release_schema
+
+        return release_schema(quarantine_manifest(self.release.manifest))
+
+    def quarantine_batches(self) -> Generator[pa.RecordBatch, None, None]:
+        """The same rows in Arrow batches, a few row groups in memory at a time."""
+        from opendata.reading.quarantine import quarantine_manifest
+        from opendata.reading.table import read_batches
+
+        yield from read_batches(self._access(), quarantine_manifest(self.release.manifest))
+        self._note_outcome()
+
     def load(
         self,
         *,
@@ -104,6 +174,8 @@ class Dataset:
         end: Moment | None = None,
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
+        partition: str | None = None,
+        reader: str | None = None,
         format: Format = "pandas",
     ) -> Any:
         """The rows asked for as a frame; see :func:`opendata.load`."""
@@ -114,10 +186,12 @@ class Dataset:
             self._access(),
             self.release.manifest,
             format,
+            reader=self.known_to(reader) if reader is not None else None,
             columns=columns,
             start=start,
             end=end,
             filters=filters,
+            partition=partition,
         )
         self._note_outcome()
         return frame
@@ -130,6 +204,8 @@ class Dataset:
         end: Moment | None = None,
         columns: Sequence[str] | None = None,
         filters: Iterable[Any] | None = None,
+        partition: str | None = None,
+        reader: str | None = None,
     ) -> Generator[pa.RecordBatch, None, None]:
         """The rows asked for in Arrow batches, with a few row groups in memory at a time.
 
@@ -142,16 +218,19 @@ class Dataset:
         from opendata.reading.table import read_batches
 
         manifest = self.release.manifest
+        known = self.known_to(reader) if reader is not None else None
         access, started = self._access(), time.perf_counter()
         try:
             yield from read_batches(
                 access,
                 manifest,
                 batch_size=batch_size,
+                reader=known,
                 columns=columns,
                 start=start,
                 end=end,
                 filters=filters,
+                partition=partition,
             )
         finally:
             access.stats.seconds = time.perf_counter() - started

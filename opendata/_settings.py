@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opendata.reading.cache import Cache, open_cache
-from opendata.reading.signature import TrustRoot
+from opendata.reading.trust import TrustRoot
 from opendata.stores import find_store, open_reader
 from opendata.stores.port import ObjectReader
-from opendata.wire.errors import Denied, NotFound
+from opendata.wire.errors import NotFound
 
 NO_STORE_HINT = (
     "set OPENDATA_STORAGE to a folder, to s3://bucket/prefix or to a public https:// address"
@@ -69,13 +69,4 @@ class Settings:
             Denied: if the configured file cannot be read: an unreadable trust root trusts nobody.
         """
         path = self.environ.get("OPENDATA_TRUST")
-        if not path:
-            return None
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise Denied(
-                f"the trust file {path} (OPENDATA_TRUST) cannot be read: {error.strerror}",
-                code="bad_trust_root",
-            ) from error
-        return TrustRoot.from_json(text, path)
+        return TrustRoot.from_file(path) if path else None

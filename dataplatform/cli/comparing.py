@@ -5,46 +5,46 @@ Here belongs bringing both sides into one shape. What a difference means is `rel
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from dataplatform.cli.frames import as_reader
+from dataplatform.cli.states import State, open_state
+from dataplatform.contracts.counterparts import counterparts, tolerances
 from dataplatform.contracts.evolve import diff_schema
-from dataplatform.contracts.infer import infer_contract
 from dataplatform.contracts.model import Contract
 from dataplatform.releases.compare import Comparison, shard_delta
+from dataplatform.releases.differ import NO_OPTIONS, DiffOptions
+from dataplatform.releases.index_change import IndexChange, diff_indexes
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.settings import Settings
 from dataplatform.wiring import for_rehearsal
-from opendata.reading.resolve import Release, resolve
+from opendata.reading.resolve import Release
 from opendata.wire.errors import InvalidInput
-from opendata.wire.ids import parse_reference
-from opendata.wire.manifest import FileEntry
 
 
 @dataclass(frozen=True)
-class Side:
-    """One state: its contract, and its rows as shards of a release or as plain files."""
+class Wanted:
+    """How two states are compared: the key (absent: the one they promise) and what overrides it.
 
-    contract: Contract
-    files: tuple[str, ...] = ()
-    release: Release | None = None
+    Tolerances given here stand beside those of the later state's contract, and before them.
+    """
+
+    keys: Sequence[str] | None = None
+    options: DiffOptions = NO_OPTIONS
 
 
 def compare_states(
-    settings: Settings, before: Any, after: Any, keys: Sequence[str] | None = None
+    settings: Settings, before: Any, after: Any, wanted: Wanted | None = None
 ) -> Comparison:
     """How `after` differs from `before`.
 
     Args:
-        before, after: References, Arrow tables, frames or the paths of files.
-        keys: The columns that identify a row; by default the later side's primary key.
+        before, after: References, releases, Arrow tables, frames, or paths of files or folders.
+        wanted: The columns that identify a row, by default the primary key of the later side or,
+            where it has none, of the earlier one; and what to grant, show and use.
 
     Raises:
         NotFound, InvalidInput: if a side cannot be read, or lacks a key.
@@ -52,61 +52,113 @@ def compare_states(
     """
     with tempfile.TemporaryDirectory(prefix="opendata-diff-") as scratch:
         ports = for_rehearsal(settings, scratch).ports
-        old = _side(ports, before, Path(scratch, "before.parquet"))
-        new = _side(ports, after, Path(scratch, "after.parquet"))
-        return _compare(ports, old, new, keys)
+        old = open_state(ports, before, Path(scratch, "before.parquet"))
+        new = open_state(ports, after, Path(scratch, "after.parquet"))
+        return _compare(ports, old, new, wanted or Wanted())
 
 
 def compare_releases(settings: Settings, before: Release, after: Release) -> Comparison:
     """How one release differs from another; shards that both share are not read."""
-    with tempfile.TemporaryDirectory(prefix="opendata-diff-") as scratch:
-        ports = for_rehearsal(settings, scratch).ports
-        return _compare(ports, _of_release(before), _of_release(after), None)
+    return compare_states(settings, before, after)
 
 
-def _side(ports: ReleasePorts, data: Any, draft: Path) -> Side:
-    is_text = isinstance(data, str | os.PathLike)
-    if is_text and not Path(data).expanduser().is_file():
-        return _of_release(resolve(ports.store, parse_reference(str(data))))
-    reader = as_reader(data)
-    with pq.ParquetWriter(draft, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-    return Side(infer_contract(reader.schema), (str(draft),))
-
-
-def _of_release(release: Release) -> Side:
-    return Side(Contract.model_validate(release.manifest.contract), release=release)
-
-
-def _compare(ports: ReleasePorts, old: Side, new: Side, keys: Sequence[str] | None) -> Comparison:
-    old_shards, new_shards = _shards(old), _shards(new)
-    if old.release and new.release:
+def _compare(ports: ReleasePorts, old: State, new: State, wanted: Wanted) -> Comparison:
+    pairs = counterparts(old.contract, new.contract)
+    keys = _keys(old.contract, new.contract, pairs, wanted.keys)
+    options = replace(
+        wanted.options,
+        former=pairs,
+        tolerances=_tolerances(new.contract, pairs, keys, wanted.options.tolerances),
+    )
+    old_shards, new_shards = old.shards, new.shards
+    if _promise(old.contract, new.contract, pairs, keys):
         delta = shard_delta(old_shards, new_shards)
         old_shards, new_shards = delta.old, delta.new
-    old_files = [*old.files, *map(ports.shard_path, old_shards)]
-    new_files = [*new.files, *map(ports.shard_path, new_shards)]
-    common = _common_columns(old.contract, new.contract)
-    chosen = tuple(keys) if keys is not None else new.contract.primary_key
-    if missing := [name for name in chosen if name not in common]:
-        raise InvalidInput(
-            f"the key {', '.join(missing)} is not a column of both sides with one type",
-            code="missing_key",
-            hint=f"columns of both: {', '.join(common)}",
-        )
-    rows = ports.differ.diff(old_files, new_files, keys=chosen, columns=common)
+    rows = ports.differ.diff(
+        [*old.files, *map(ports.shard_path, old_shards)],
+        [*new.files, *map(ports.shard_path, new_shards)],
+        keys=keys,
+        columns=list(pairs),
+        options=options,
+    )
+    schema = diff_schema(
+        old.contract,
+        new.contract,
+        same_dimension=ports.units.same_dimension,
+        can_reproject=ports.reference_systems.can_reproject,
+    )
     return Comparison(
         first=False,
-        schema=diff_schema(old.contract, new.contract, same_dimension=ports.same_dimension),
+        schema=schema,
         rows=rows,
-        content_changed=not rows.is_empty,
+        indexes=_index_change(old, new, schema.renames),
+        content_changed=_content_changed(old, new) or not rows.is_empty,
     )
 
 
-def _shards(side: Side) -> tuple[FileEntry, ...]:
-    return side.release.manifest.files if side.release else ()
+def _index_change(old: State, new: State, renames: dict[str, str]) -> IndexChange:
+    if old.release is None or new.release is None:
+        return IndexChange()
+    return diff_indexes(old.release.manifest.indexes, new.release.manifest.indexes, renames)
 
 
-def _common_columns(old: Contract, new: Contract) -> list[str]:
-    old_types = {field.name: field.type for field in old.fields}
-    return [field.name for field in new.fields if old_types.get(field.name) == field.type]
+def _content_changed(old: State, new: State) -> bool:
+    """Whether two releases differ in their bits, which is more than their rows may show."""
+    if old.release is None or new.release is None:
+        return False
+    contents = (side.manifest.integrity.content_hash for side in (old.release, new.release))
+    return len(set(contents)) > 1
+
+
+def _promise(old: Contract, new: Contract, pairs: Mapping[str, str], keys: Sequence[str]) -> bool:
+    """Whether both sides promise that this key tells all their rows apart, or none is asked for.
+
+    Then shards that both hold need not be read: none of their rows has a counterpart elsewhere.
+    """
+    of_old = {pairs[key] for key in keys}
+    return not keys or (set(keys) == set(new.primary_key) and of_old == set(old.primary_key))
+
+
+def _keys(
+    old: Contract, new: Contract, pairs: Mapping[str, str], wanted: Sequence[str] | None
+) -> tuple[str, ...]:
+    """The key by the later side's names; a name that only the earlier side knows is translated."""
+    now = {before: after for after, before in pairs.items()}
+    chosen = tuple(wanted) if wanted is not None else new.primary_key
+    if wanted is None and not chosen and all(key in now for key in old.primary_key):
+        chosen = old.primary_key
+    keys = tuple(key if key in pairs else now.get(key, key) for key in chosen)
+    if missing := [key for key in keys if key not in pairs]:
+        raise InvalidInput(
+            f"the key {', '.join(missing)} is not a column of both sides",
+            code="missing_key",
+            hint=f"columns of both: {', '.join(pairs) or 'none'}",
+        )
+    return keys
+
+
+def _tolerances(
+    new: Contract, pairs: Mapping[str, str], keys: Sequence[str], given: Mapping[str, float]
+) -> dict[str, float]:
+    """What is granted by column.
+
+    Raises:
+        InvalidInput: for one that was given and cannot be granted.
+    """
+    if given and not keys:
+        raise InvalidInput(
+            "a tolerance needs a key: without one, whole rows are equal or not",
+            code="no_key",
+            hint="name the columns that identify a row: --key NAME",
+        )
+    for column in given:
+        if column not in pairs or column in keys:
+            what = "part of the key" if column in keys else "not a column of both sides"
+            raise InvalidInput(
+                f"no tolerance for {column!r}: it is {what}",
+                code="no_tolerance",
+                hint=f"columns of both: {', '.join(c for c in pairs if c not in keys) or 'none'}",
+            )
+    if not keys:
+        return {}
+    return {c: t for c, t in {**tolerances(new), **given}.items() if c not in keys}

@@ -32,14 +32,21 @@ def checks() -> Iterator[Line]:
 
 def _signing(settings: Settings) -> Line:
     from dataplatform.adapters.signing.ed25519 import open_signer
+    from dataplatform.wiring import signer_of
 
     try:
-        signer = open_signer(settings.signing_key, settings.environ)
+        open_signer(settings.signing_key, settings.environ)  # the key first, then who trusts it
+        signer = signer_of(settings)
     except OpenDataError as error:
         return "signing", "bad", error.message, error.hint
     if signer is None:
         return "signing", "note", "no key: releases will be unsigned", unsigned_hint(settings)
-    return "signing", "good", f"key {signer.key_id[:12]}…", None
+    told = f"key {signer.key_id[:12]}…"
+    trusted = settings.trust()
+    if trusted is not None and signer.key_id not in trusted.keys:
+        hint = "od key create lets it join the trust file beside the key"
+        return "signing", "note", f"{told} is not in the trust file that readers have", hint
+    return "signing", "good", told, None
 
 
 def _producers(settings: Settings) -> Line:

@@ -7,6 +7,7 @@ current release says, and defaults. The way from there on is `releases.run`.
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -155,8 +156,7 @@ def _defaults(dataset: DatasetId) -> dict[str, Any]:
 
 def _parsed(document: dict[str, Any]) -> DatasetDefinition:
     try:
-        text = json.dumps(document, default=_plain)  # JSON is YAML, and keeps every text a text
-        return parse_definition(text, "metadata")
+        return parse_definition(_yaml(document), "metadata")
     except InvalidDefinition as error:
         sentences = "; ".join(finding.message for finding in error.findings)
         raise InvalidInput(
@@ -167,10 +167,20 @@ def _parsed(document: dict[str, Any]) -> DatasetDefinition:
         ) from error
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple | set | frozenset):
-        return list(value)
-    return str(value)
+def _yaml(value: Any) -> str:
+    """A document as JSON, which is YAML and keeps every text a text.
+
+    Small floats get the point without which some YAML readers take them for text: 1.0e-09.
+    """
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(str(key))}: {_yaml(item)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple | set | frozenset):
+        return f"[{', '.join(map(_yaml, value))}]"
+    if isinstance(value, float) and math.isfinite(value):
+        digits, sign, power = repr(float(value)).partition("e")
+        return f"{digits}.0e{power}" if sign and "." not in digits else f"{digits}{sign}{power}"
+    return json.dumps(value, default=str)
 
 
 def _with_new_columns(

@@ -21,13 +21,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.cli.frames import as_reader
 from dataplatform.cli.place import find_settings
 from dataplatform.cli.pushing import PushRequest, pushed_definition
-from dataplatform.contracts.model import Contract, Severity
+from dataplatform.contracts.model import Contract
 from dataplatform.contracts.report import Report
 from dataplatform.releases.build import Built
+from dataplatform.releases.candidate import InputRelease
 from dataplatform.releases.chain import require_passed
 from dataplatform.releases.derive import derive_copies
 from dataplatform.releases.draft import with_provenance, with_version
@@ -35,6 +38,8 @@ from dataplatform.releases.freeze import Unchanged, freeze_candidate, preview_fr
 from dataplatform.releases.gate import gate_candidate
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.publish import publish_release as publish
+from dataplatform.releases.quarantine import with_quarantined
+from dataplatform.releases.references import pinned_tables
 from dataplatform.releases.run import build_pushed
 from dataplatform.releases.trace import RunReference
 from dataplatform.releases.validate import validate_candidate
@@ -42,7 +47,6 @@ from dataplatform.settings import Settings
 from dataplatform.wiring import for_rehearsal, from_settings
 from opendata.reading.resolve import read_current, resolve
 from opendata.reading.signature import verdict_statement
-from opendata.wire.codec import replace
 from opendata.wire.errors import InvalidInput, Rejected
 from opendata.wire.ids import DatasetId, parse_dataset_id, parse_reference
 from opendata.wire.version import parse_version
@@ -91,21 +95,37 @@ def draft(data: Any, reference: str, **metadata: Any) -> Draft:
 
 
 def attach_provenance(ds: Draft, trace: Mapping[str, Any]) -> None:
-    """Tell where the rows came from and how they were made (S4-40): source → method.
+    """Tell where the rows came from and how they were made (S4-40, S4-90): source → method.
+
+    Args:
+        trace: `{"source": [{"url", "sha256", "size_bytes"}], "method": {…}, "nodes": [{"id", …}],
+            "edges": [[from, to], …]}`; nodes and edges are the steps between, as a graph.
 
     Raises:
-        InvalidInput: if the trace is not of that form.
+        InvalidInput: if the trace is not of that form, or its steps run in a circle.
     """
     ds.built = with_provenance(ds.ports, ds.built, trace)
 
 
 def bump_version(ds: Draft, semver: str) -> None:
-    """Declare the draft's next version (S4-39, S4-85); freezing refuses one that does not follow.
+    """Declare the draft's next data release (S4-39, S4-85).
+
+    Freezing writes it into `manifest.versioning`, with the schema version that the change gives,
+    and refuses one that does not follow from the change.
 
     Raises:
         InvalidInput: if it is no version.
+        Rejected: if it is not ahead of the current release.
     """
-    ds.built = with_version(ds.ports, ds.built, parse_version(semver))
+    version, current = parse_version(semver), read_current(ds.ports.store, ds.dataset)
+    if current is not None and version <= current.version:
+        raise Rejected(
+            f"{version} is not ahead of the current release {current.version} of {ds.dataset}",
+            code="wrong_version",
+            hint=f"od releases {ds.dataset}; without bump_version the change gives the number",
+            details={"declared": str(version), "current": str(current.version)},
+        )
+    ds.built = with_version(ds.ports, ds.built, version)
 
 
 def validate_dataset(ds: Draft | str, *, strict: bool = False) -> Report:
@@ -118,7 +138,7 @@ def validate_dataset(ds: Draft | str, *, strict: bool = False) -> Report:
         report = validate_candidate(ds.ports, ds.dataset, ds.digest).report
     else:
         report = _validate_release(ds)
-    return _strict(report) if strict else report
+    return report.strict() if strict else report
 
 
 def assert_contract(ds: Draft | str) -> None:
@@ -158,7 +178,8 @@ def sign_data(ds: Draft, keyref: str) -> dict[str, Any]:
     """Sign a draft's content and freeze it with the same key (S4-48).
 
     Args:
-        keyref: `env:NAME` or `file:PATH` of an ed25519 private key.
+        keyref: `env:NAME` or `file:PATH` of an ed25519 private key; keys of the trust file count
+            beside it.
 
     Returns:
         A DSSE envelope over an in-toto statement whose subject is this candidate.
@@ -166,7 +187,7 @@ def sign_data(ds: Draft, keyref: str) -> dict[str, Any]:
     Raises:
         Denied: if there is no such key.
     """
-    signer = open_signer(keyref, ds.settings.environ)
+    signer = open_signer(keyref, ds.settings.environ, ds.settings.trust())
     if signer is None:
         raise InvalidInput("sign_data needs a key: env:NAME or file:PATH", code="no_key")
     ds.ports = dataclasses.replace(ds.ports, signer=signer)
@@ -237,13 +258,7 @@ def _validate_release(reference: str) -> Report:
         manifest = resolve(ports.store, parse_reference(reference)).manifest
         contract = Contract.model_validate(manifest.contract)
         files = [ports.shard_path(entry) for entry in manifest.files]
-        report, _ = ports.engine.check(files, contract, time=manifest.time_column)
-    return report
-
-
-def _strict(report: Report) -> Report:
-    findings = tuple(
-        replace(finding, severity=Severity.ERROR) if finding in report.warnings else finding
-        for finding in report.findings
-    )
-    return replace(report, findings=findings)
+        inputs = msgspec.convert(manifest.trace.get("inputs", []), tuple[InputRelease, ...])
+        pinned = pinned_tables(ports, contract, inputs)
+        report, _ = ports.engine.check(files, contract, time=manifest.time_column, pinned=pinned)
+    return with_quarantined(report, contract, manifest.quarantined)

@@ -166,6 +166,7 @@ def show_released(out: Output, result: Released) -> None:
         show_warnings,
     )
     from dataplatform.cli.place import UNSIGNED, find_settings, unsigned_hint
+    from opendata.reading.quarantine import quarantine_facts
 
     manifest = result.published.release.manifest
     reference = f"{manifest.id}@{manifest.release}"
@@ -187,6 +188,7 @@ def show_released(out: Output, result: Released) -> None:
             "generation": result.published.pointer.generation,
             "signed_by": manifest.integrity.signed_by,
             "row_count": manifest.row_count,
+            "quarantine": quarantine_facts(manifest),
             "contract": report_json(result.checked.contract),
             "quality": report_json(result.checked.quality),
             "change": result.change.to_json(),
@@ -236,6 +238,7 @@ def _show_rehearsal(out: Output, dataset: str, result: Rehearsal) -> None:
         "outcome": "unchanged" if change.is_empty else "would_publish",
         "release": None if change.is_empty else version,
         "row_count": candidate.row_count,
+        "quarantine": dict(candidate.quarantined.rules) if candidate.quarantined else None,
         "contract": report_json(result.checked.contract),
         "quality": report_json(result.checked.quality),
         "change": change.to_json(),

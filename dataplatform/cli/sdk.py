@@ -6,10 +6,7 @@ own warnings, never to a terminal.
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from dataplatform.cli import release_flow
@@ -17,36 +14,21 @@ from dataplatform.cli.frames import as_reader
 from dataplatform.cli.indexing import build_index
 from dataplatform.cli.place import UNSIGNED, find_settings, prepare_store, unsigned_hint
 from dataplatform.cli.push_words import require_order
+from dataplatform.cli.pushed import Pushed, pushed
 from dataplatform.cli.pushing import PushRequest, push_rows
 from dataplatform.cli.verbs.differences import diff_datasets
-from dataplatform.cli.verbs.moves import rollback
+from dataplatform.cli.verbs.fields import normalize_field, register_field
+from dataplatform.cli.verbs.freezing import freeze_release
+from dataplatform.cli.verbs.moves import rollback, yank
+from dataplatform.cli.verbs.patching import patch_dataset, patch_from_diff
+from dataplatform.cli.verbs.readers import compatibility
 from dataplatform.cli.verbs.retention import enforce_retention
 from dataplatform.cli.verbs.versions import semver_compare
-from dataplatform.releases.chain import NothingNew, Released
+from dataplatform.cli.warning import warn
+from dataplatform.releases.chain import Released
+from dataplatform.releases.quarantine import sentence_about
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
-
-_OURS = ("opendata.", "dataplatform.")
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """The release that holds what was pushed; `changed` is False if it was there already."""
-
-    id: str
-    release: str
-    changed: bool
-    row_count: int
-    diff: dict[str, Any] = field(repr=False)
-
-    @property
-    def version(self) -> str:
-        """The release's number."""
-        return self.release
-
-    def __repr__(self) -> str:
-        news = "published" if self.changed else "nothing new"
-        return f"<{self.id}@{self.release}: {self.row_count:,} rows, {news}>"
 
 
 def push(
@@ -80,32 +62,13 @@ def push(
         force=force,
     )
     platform = from_settings(settings)
-    prepare_store(settings, _warn)
-    result = push_rows(platform, request, _warn, lambda step: None)
+    prepare_store(settings, warn)
+    result = push_rows(platform, request, warn, lambda step: None)
     if isinstance(result, Released) and platform.ports.signer is None:
-        _warn(UNSIGNED, unsigned_hint(settings))
-    return _pushed(result)
-
-
-def _pushed(result: Released | NothingNew) -> Pushed:
-    candidate = result.checked.built.candidate
-    if isinstance(result, NothingNew):
-        return Pushed(candidate.id, result.release, False, candidate.row_count, {})
-    manifest = result.published.release.manifest
-    return Pushed(manifest.id, manifest.release, True, manifest.row_count, result.change.to_json())
-
-
-def _warn(message: str, hint: str | None = None) -> None:
-    text = f"{message} ({hint})" if hint else message
-    warnings.warn(text, UserWarning, stacklevel=_caller_level())
-
-
-def _caller_level() -> int:
-    """How far up the stack the line stands that called us, for Python to name it."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back and str(frame.f_globals.get("__name__")).startswith(_OURS):
-        frame, level = frame.f_back, level + 1
-    return level
+        warn(UNSIGNED, unsigned_hint(settings))
+    if aside := result.checked.built.candidate.quarantined:
+        warn(sentence_about(aside), f'od.dataset("{reference}").quarantine shows them')
+    return pushed(result)
 
 
 class ReleaseVerbs:
@@ -134,6 +97,10 @@ releases = ReleaseVerbs(
         for verb in (
             semver_compare,
             diff_datasets,
+            register_field,
+            normalize_field,
+            patch_dataset,
+            patch_from_diff,
             release_flow.draft,
             release_flow.attach_provenance,
             release_flow.bump_version,
@@ -142,10 +109,12 @@ releases = ReleaseVerbs(
             release_flow.quality_metrics,
             build_index,
             release_flow.sign_data,
-            release_flow.freeze_release,
+            freeze_release,
             release_flow.publish_release,
             rollback,
+            yank,
             enforce_retention,
+            compatibility,
         )
     }
 )

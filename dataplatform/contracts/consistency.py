@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow.compute as pc
 
+from dataplatform.contracts.coordinates import CoordinateReference
 from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import Place, Problem
 from dataplatform.contracts.rules import (
+    ArrivalTimeRule,
     EnumSetRule,
     MonotonicRule,
     RangeRule,
+    ReferentialRule,
     RegexRule,
     Rule,
     UniqueRule,
@@ -42,11 +45,28 @@ def rule_problems(rules: Sequence[Rule], fields: Fields) -> list[Problem]:
     problems = list(_repeated_rules(rules))
     by_name = {field.name: field for field in fields}
     for at, rule in enumerate(rules):
-        for part, name in _named_fields(rule):
+        for part, name in rule.places():
             if name in by_name:
                 problems.extend(_misfits(at, rule, by_name[name], part))
             elif fields:
                 problems.append((("rules", at, *part), unknown_name(name, list(by_name))))
+    return problems
+
+
+def coordinate_problems(reference: CoordinateReference | None, fields: Fields) -> list[Problem]:
+    """What is wrong between the reference system and the columns of its coordinates."""
+    if reference is None:
+        return []
+    problems: list[Problem] = []
+    by_name = {field.name: field for field in fields}
+    for part, name in (("x", reference.x), ("y", reference.y)):
+        field = by_name.get(name)
+        if field is None and fields:
+            problems.append((("crs", part), unknown_name(name, list(by_name))))
+        elif field is not None and not is_number(field.arrow_type):
+            problems.append((("crs", part), f"a coordinate is a number; {name!r} is {field.type}"))
+    if reference.x == reference.y:
+        problems.append((("crs", "y"), f"{reference.y!r} is the x coordinate already"))
     return problems
 
 
@@ -117,22 +137,14 @@ def _repeated_rules(rules: Sequence[Rule]) -> Iterator[Problem]:
             yield ("rules", at), f"the rule {rule.label} stands here twice"
 
 
-def _named_fields(rule: Rule) -> Iterator[tuple[Place, str]]:
-    """Each field that a rule names, with the part of the rule that names it."""
-    for part in ("field", "fields", "by"):
-        named = getattr(rule, part, ())
-        if isinstance(named, str):
-            yield (part,), named
-        else:
-            yield from (((part, at), name) for at, name in enumerate(named))
-
-
 def _misfits(at: int, rule: Rule, field: FieldSpec, part: Place) -> Iterator[Problem]:
     place: Place = ("rules", at, *part)
     if isinstance(rule, RegexRule) and not is_text(field.arrow_type):
         yield place, f"regex needs text; {field.name!r} is {field.type}"
-    elif isinstance(rule, UniqueRule) and not _can_be_key(field):
-        yield place, f"unique cannot compare {field.type} ({field.name!r})"
+    elif isinstance(rule, UniqueRule | ReferentialRule) and not _can_be_key(field):
+        yield place, f"{rule.kind} cannot compare {field.type} ({field.name!r})"
+    elif isinstance(rule, ArrivalTimeRule):
+        yield from _arrival_misfits(place, field, part)
     elif isinstance(rule, MonotonicRule | RangeRule) and part == ("field",):
         if not is_ordered(field.arrow_type):
             yield place, f"{rule.kind} needs an order; {field.name!r} is {field.type}"
@@ -144,6 +156,14 @@ def _misfits(at: int, rule: Rule, field: FieldSpec, part: Place) -> Iterator[Pro
                 scalar_of(value, field.arrow_type)
             except ValueError as error:
                 yield ("rules", at, "values", position), str(error)
+
+
+def _arrival_misfits(place: Place, field: FieldSpec, part: Place) -> Iterator[Problem]:
+    if part == ("pid",):
+        if not _can_be_key(field):
+            yield place, f"a path cannot be named by {field.type} ({field.name!r})"
+    elif not is_number(field.arrow_type):
+        yield place, f"{part[0]} is a number; {field.name!r} is {field.type}"
 
 
 def _bound_problems(at: int, rule: RangeRule, field: FieldSpec) -> Iterator[Problem]:

@@ -9,15 +9,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dataplatform.contracts.report import Finding, Report
+from opendata.wire.words import counted
 
 SAMPLES_SHOWN = 5
 
 
 def explain(report: Report) -> str:
-    """The failed findings with sample rows and hints; one line where all passed."""
+    """The failed findings with sample rows and hints, and what was taken out by rules."""
     lines = [_headline(report)]
     for finding in (*report.failures, *report.warnings):
         lines += _explain_finding(finding)
+    for finding in report.findings:
+        if isinstance(finding.quarantined, int):
+            lines.append(f"  ~ {finding.rule}: {counted(finding.quarantined, 'row')} in quarantine")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from dataplatform.contracts.corrections import Correction
 from dataplatform.contracts.rules import FieldName, Scalar
 from opendata.reading.type_names import parse_arrow_type, type_name
 
@@ -26,7 +27,8 @@ class FieldSpec(BaseModel):
 
     `aliases` are names under which readers may also ask for it (its former names among them);
     `tolerance` is how far two figures may lie apart and still count as the same;
-    `default` is what older rows have where the field was added later.
+    `default` is what older rows have where the field was added later; `corr_env` says to which
+    conditions values refer, and which function leads from there to others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +41,7 @@ class FieldSpec(BaseModel):
     description: str | None = None
     tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     default: Scalar | None = None
+    corr_env: Correction | None = None
 
     @property
     def arrow_type(self) -> pa.DataType:

@@ -17,23 +17,28 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from dataplatform.contracts.consistency import field_problems, rule_problems
+from dataplatform.contracts.consistency import coordinate_problems, field_problems, rule_problems
+from dataplatform.contracts.coordinates import CoordinateReference
 from dataplatform.contracts.duration import Duration, parse_duration
 from dataplatform.contracts.fields import FieldSpec
 from dataplatform.contracts.problems import raise_problems
 from dataplatform.contracts.rules import (
+    ArrivalTimeRule,
     CrossFieldRule,
     CustomRule,
+    DimCheckRule,
     EnumSetRule,
     FieldName,
     MonotonicRule,
     NotNullRule,
     RangeRule,
+    ReferentialRule,
     RegexRule,
     Rule,
     Severity,
@@ -51,9 +56,11 @@ from opendata.wire.errors import InvalidInput
 from opendata.wire.version import parse_version
 
 __all__ = [
+    "ArrivalTimeRule",
     "Contract",
     "CrossFieldRule",
     "CustomRule",
+    "DimCheckRule",
     "DriftOf",
     "EnumSetRule",
     "ExpectationSpec",
@@ -65,6 +72,7 @@ __all__ = [
     "NotNullRule",
     "QualityRule",
     "RangeRule",
+    "ReferentialRule",
     "RegexRule",
     "ReleaseSettings",
     "Rule",
@@ -75,6 +83,9 @@ __all__ = [
 ]
 
 
+INDEXES_MAX: Final = 32
+INDEX_KEYS_MAX: Final = 8
+INDEX_WINDOW_MAX: Final = 100
 # A year of fewer digits has no name that sorts.
 _FIRST_YEAR: Final = 1000
 
@@ -100,15 +111,25 @@ def _day(value: object) -> date:
     return day
 
 
+def _one_name_is_a_list_of_one(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 VersionText = Annotated[str, AfterValidator(_canonical_version)]
 SinceDay = Annotated[date, BeforeValidator(_day)]
+IndexKeys = Annotated[
+    tuple[FieldName, ...],
+    BeforeValidator(_one_name_is_a_list_of_one),
+    Field(min_length=1, max_length=INDEX_KEYS_MAX),
+]
 
 
 class Contract(BaseModel):
-    """Fields, key and rules of a data set.
+    """Fields, key, rules and reference system of a data set.
 
     A contract without fields leaves the columns open (the first release's schema fills them in);
-    fields of the primary key are never nullable, whatever was written.
+    fields of the primary key are never nullable, whatever was written. `crs` is what the
+    coordinates are in, where the rows have some.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,6 +138,7 @@ class Contract(BaseModel):
     primary_key: tuple[FieldName, ...] = ()
     fields: tuple[FieldSpec, ...] = ()
     rules: tuple[Rule, ...] = ()
+    crs: CoordinateReference | None = None
 
     @field_validator("fields")
     @classmethod
@@ -133,6 +155,7 @@ class Contract(BaseModel):
             [
                 *field_problems(self.fields, self.primary_key),
                 *rule_problems(self.rules, self.fields),
+                *coordinate_problems(self.crs, self.fields),
             ],
         )
         return self
@@ -180,11 +203,21 @@ class StableCopy(StrEnum):
     NEVER = "never"
 
 
+class KeepSources(StrEnum):
+    """Whether the bytes that a producer fetched are kept, so that the release can be reproduced."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class ReleaseSettings(BaseModel):
     """How releases are frozen, cut and numbered.
 
     `since` tells where the partitions of a sharded data set begin; `version` declares the next
-    major.
+    major; `keep_sources` is `auto` where nothing is said. `indexes` are the columns by which
+    look-ups find their shards; one that is no longer listed is written for `index_window` minor
+    schema versions yet, for readers that use it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -196,6 +229,10 @@ class ReleaseSettings(BaseModel):
     stable_copy: StableCopy = StableCopy.AUTO
     reader_min: VersionText | None = None
     version: VersionText | None = None
+    # None where nothing is said, so that definitions that were stored before keep their digests.
+    indexes: Annotated[tuple[IndexKeys, ...], Field(max_length=INDEXES_MAX)] | None = None
+    index_window: Annotated[int, Field(ge=0, le=INDEX_WINDOW_MAX)] | None = None
+    keep_sources: KeepSources | None = None
 
 
 def _not_nullable(field: FieldSpec) -> FieldSpec:

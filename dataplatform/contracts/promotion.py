@@ -5,7 +5,8 @@ one*. It is reflexive and transitive. What else may change in a contract belongs
 
 It follows Arrow and Iceberg: wider integers and floats of the same kind, integers to a float that
 holds them exactly, decimals that only grow, finer time units in the same zone, and layouts that
-differ in memory only. A date is no timestamp, and a number is no text.
+differ in memory only. Structs may gain optional members, except in the key of a map. A date is no
+timestamp, and a number is no text. Where this differs from Iceberg, and why, says decision 0043.
 """
 
 from __future__ import annotations
@@ -130,7 +131,17 @@ def _struct(old: pa.DataType, new: pa.DataType) -> bool:
 def _map(old: pa.DataType, new: pa.DataType) -> bool:
     if not pa.types.is_map(new):
         return False
-    return can_widen(old.key_type, new.key_type) and _member(old.item_field, new.item_field)
+    keys_stay = _shape(old.key_type) == _shape(new.key_type)
+    keys_widen = keys_stay and can_widen(old.key_type, new.key_type)
+    return keys_widen and _member(old.item_field, new.item_field)
+
+
+def _shape(data_type: pa.DataType) -> tuple[object, ...]:
+    """The members of a type, whatever their types: a key that gains one equals no former key."""
+    return tuple(
+        (data_type.field(at).name, _shape(data_type.field(at).type))
+        for at in range(data_type.num_fields)
+    )
 
 
 def _member(old: pa.Field, new: pa.Field) -> bool:

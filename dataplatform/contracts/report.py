@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from dataplatform.contracts.rules import Severity
+from dataplatform.contracts.rule_parts import Action, RuleBase, Severity
 from dataplatform.contracts.values import EXACT_INTEGER_MAX
 from opendata.wire.codec import Wire
 from opendata.wire.errors import Corrupt
@@ -35,7 +35,9 @@ class Finding(Wire):
     `checked` and `failing` count what the rule looks at (rows, values or fields). `samples` are
     offending rows: the key's columns (without a key, `#row` within `#file`) and the fields
     concerned. A rule that could not be evaluated is a finding that did not pass. `value` and
-    `limit` are there where a rule compares a figure that is worth following over releases.
+    `limit` are there where a rule compares a figure that is worth following over releases, `action`
+    where the rule names one, and `quarantined` where rows were taken out because of it: those are
+    in no other count. `reference` is the release that values were looked up in.
     """
 
     rule: str
@@ -50,11 +52,26 @@ class Finding(Wire):
     # Unset is left out of what is stored, so reports from before keep their bytes.
     value: float | msgspec.UnsetType = msgspec.UNSET
     limit: float | msgspec.UnsetType = msgspec.UNSET
+    action: Action | msgspec.UnsetType = msgspec.UNSET
+    quarantined: int | msgspec.UnsetType = msgspec.UNSET
+    reference: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def blocks(self) -> bool:
         """Whether this finding alone closes the gate."""
-        return not self.passed and self.severity.blocks
+        if self.passed or self.action is Action.ANNOTATE_ONLY:
+            return False
+        return isinstance(self.action, Action) or self.severity.blocks
+
+    def of_rule(self, rule: RuleBase) -> Finding:
+        """The same finding, with the action that its rule names."""
+        if rule.action is None:
+            return self
+        hint = self.hint
+        if rule.quarantines and self.failing:
+            limit = f"they were not taken out: quarantine takes at most {rule.quarantine_limit}"
+            hint = f"{limit}; {hint}" if hint else limit
+        return msgspec.structs.replace(self, action=rule.action, hint=hint)
 
 
 class Report(Wire):
@@ -94,6 +111,16 @@ class Report(Wire):
     def with_findings(self, findings: Iterable[Finding]) -> Report:
         """The same report with further findings at its end."""
         return msgspec.structs.replace(self, findings=(*self.findings, *findings))
+
+    def strict(self) -> Report:
+        """The same report with rules that would only warn failing it (S4-38, S4-42)."""
+        findings = tuple(
+            msgspec.structs.replace(finding, severity=Severity.ERROR)
+            if finding in self.warnings
+            else finding
+            for finding in self.findings
+        )
+        return msgspec.structs.replace(self, findings=findings)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Report:

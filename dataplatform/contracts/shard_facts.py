@@ -15,10 +15,13 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from dataplatform.contracts.model import Contract
 from dataplatform.contracts.profile import ColumnProfile, ShardFacts
+from dataplatform.contracts.referential import Pinned, PinnedTable
 from dataplatform.contracts.report import TEXT_MAX_CHARS
 from dataplatform.contracts.values import is_number, is_text
 from opendata.wire.chunks import ColumnStats
+from opendata.wire.digest import json_digest
 
 _SORTABLE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d")
 
@@ -34,6 +37,15 @@ class KnownShard:
     sha256: str
     stats: Mapping[str, ColumnStats]
     facts: ShardFacts | None = field(default=None)
+
+
+def facts_digest(contract: Contract, pinned: Pinned) -> str:
+    """What facts were measured under: the contract, and the releases that its rules look up in.
+
+    Facts fit no other: where a release that is referred to has moved, the rows are asked again.
+    """
+    pins = sorted(pin.manifest_sha256 for pin in pinned.values() if isinstance(pin, PinnedTable))
+    return json_digest({"contract": contract.digest, "pins": pins}) if pins else contract.digest
 
 
 def merged_column(name: str, kind: pa.DataType, shards: Sequence[ShardFacts]) -> ColumnProfile:

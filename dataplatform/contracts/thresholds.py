@@ -23,7 +23,12 @@ from pydantic import (
 )
 
 from dataplatform.contracts.duration import Duration
-from dataplatform.contracts.rules import FieldName, RuleName, Severity, with_one_field_as_list
+from dataplatform.contracts.rule_parts import (
+    FieldName,
+    RuleName,
+    Severity,
+    with_one_field_as_list,
+)
 
 
 class Metric(StrEnum):

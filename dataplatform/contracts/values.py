@@ -108,6 +108,17 @@ def is_ordered(data_type: pa.DataType) -> bool:
     return is_text(data_type) or is_number(data_type) or bool(pa.types.is_temporal(data_type))
 
 
+def can_be_looked_up(data_type: pa.DataType) -> bool:
+    """Whether an index can hold the type: its values are equal exactly or not at all."""
+    return (
+        is_text(data_type)
+        or bool(pa.types.is_integer(data_type))
+        or bool(pa.types.is_boolean(data_type))
+        or bool(pa.types.is_decimal(data_type))
+        or bool(pa.types.is_temporal(data_type) and not pa.types.is_interval(data_type))
+    )
+
+
 def _whole(value: Literal) -> int:
     if isinstance(value, float) and not value.is_integer():
         raise ValueError("not a whole number")

@@ -19,11 +19,12 @@ from dataplatform.contracts.model import (
     Metric,
     MetricThreshold,
     QualityRule,
+    ReferentialRule,
     ReleaseSettings,
     Shard,
 )
 from dataplatform.contracts.problems import Place, Problem
-from dataplatform.contracts.values import is_number
+from dataplatform.contracts.values import can_be_looked_up, is_number
 from opendata.wire.ids import DatasetId
 
 # The arguments under which expectations name columns.
@@ -50,6 +51,23 @@ def time_problems(
             yield ("time",), message
 
 
+def index_problems(contract: Contract | None, release: ReleaseSettings) -> Iterator[Problem]:
+    """Whether indexes are by columns that are there and can be looked up by."""
+    indexes = release.indexes or ()
+    for at, keys in enumerate(indexes):
+        if keys in indexes[:at]:
+            yield ("release", "indexes", at), f"the index by {', '.join(keys)} stands here twice"
+        for position, name in enumerate(keys):
+            place: Place = ("release", "indexes", at, position)
+            field = contract.field(name) if contract is not None else None
+            if name in keys[:position]:
+                yield place, f"{name!r} is in the index twice"
+            elif field is not None and not can_be_looked_up(field.arrow_type):
+                yield place, f"nobody looks up by {field.type} ({name!r})"
+            elif field is None and contract is not None and contract.fields:
+                yield place, unknown_name(name, contract.field_names)
+
+
 def window_problems(
     window: int | None, inputs: Sequence[DatasetId], release: ReleaseSettings
 ) -> Iterator[Problem]:
@@ -69,6 +87,17 @@ def input_problems(own: DatasetId, inputs: Sequence[DatasetId]) -> Iterator[Prob
     for at, other in enumerate(inputs):
         if other == own:
             yield ("inputs", at), "a data set cannot be its own input; see context.previous"
+
+
+def reference_problems(own: DatasetId, contract: Contract | None) -> Iterator[Problem]:
+    """Whether a rule would look values up in the very data set that it judges."""
+    for at, rule in enumerate(contract.rules if contract else ()):
+        if isinstance(rule, ReferentialRule) and rule.references.dataset == str(own):
+            message = (
+                "a release cannot refer to itself; a rule of kind custom can: "
+                "SELECT … FROM data WHERE … NOT IN (SELECT … FROM data)"
+            )
+            yield ("contract", "rules", at, "references", "dataset"), message
 
 
 def repeats(section: str, values: Sequence[object]) -> Iterator[Problem]:

@@ -25,11 +25,14 @@ from pydantic import (
 from dataplatform.contracts.duration import Duration
 from dataplatform.contracts.model import Contract, QualityRule, ReleaseSettings
 from dataplatform.contracts.problems import raise_problems
+from dataplatform.contracts.referential import referential_rules
 from dataplatform.contracts.rules import FieldName
 from dataplatform.contracts.values import one_line
 from dataplatform.datasets.consistency import (
+    index_problems,
     input_problems,
     quality_problems,
+    reference_problems,
     repeats,
     time_problems,
     window_problems,
@@ -155,13 +158,22 @@ class DatasetDefinition(_Section):
             *window_problems(
                 self.schedule.window if self.schedule else None, self.inputs, self.release
             ),
+            *index_problems(self.contract, self.release),
             *input_problems(self.id, self.inputs),
+            *reference_problems(self.id, self.contract),
             *repeats("inputs", self.inputs),
             *repeats("secrets", self.secrets),
             *quality_problems(self.quality, self.contract, self.time),
         ]
         raise_problems("DatasetDefinition", problems)
         return self
+
+
+def referenced_datasets(definition: DatasetDefinition) -> tuple[DatasetId, ...]:
+    """The data sets that its rules look values up in and that are none of its inputs."""
+    rules = referential_rules(definition.contract.rules if definition.contract else ())
+    found = dict.fromkeys(parse_dataset_id(rule.references.dataset) for rule in rules)
+    return tuple(dataset for dataset in found if dataset not in definition.inputs)
 
 
 def definition_to_json(definition: DatasetDefinition) -> dict[str, Any]:

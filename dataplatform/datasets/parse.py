@@ -12,7 +12,10 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from dataplatform.contracts.arrival import Tolerance
+from dataplatform.contracts.coordinates import CoordinateReference
 from dataplatform.contracts.model import Contract, FieldSpec, MetricThreshold, ReleaseSettings
+from dataplatform.contracts.referential import Reference
 from dataplatform.contracts.rules import RULE_MODELS
 from dataplatform.datasets.advice import Tip, advise, placeholders
 from dataplatform.datasets.complaint import complaint
@@ -152,10 +155,16 @@ def _keys_at(where: Path) -> Sequence[str]:
             return tuple(DatasetDefinition.model_fields)
         case (str(section),):
             return _known_keys(_SECTIONS.get(section))
+        case ("contract", "crs"):
+            return _known_keys(CoordinateReference)
         case ("contract", "fields", int()):
             return _known_keys(FieldSpec)
         case ("contract", "rules", int(), str(kind)):
             return _known_keys(RULE_MODELS.get(kind))
+        case ("contract", "rules", int(), "referential", "references"):
+            return _known_keys(Reference)
+        case ("contract", "rules", int(), "arrivaltime_dualform", "tol_Tarr"):
+            return _known_keys(Tolerance)
         case ("quality", int(), "threshold"):
             return _known_keys(MetricThreshold)
     return ()

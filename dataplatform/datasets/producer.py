@@ -6,7 +6,7 @@ a good one, so that it can be shown at its place while the others go on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.errors import InvalidDefinition, SourceFinding
@@ -18,7 +18,8 @@ from opendata.wire.ids import DatasetId
 class Producer:
     """A producer that can run. Digests are bare sha256 of the files' bytes.
 
-    `placeholders` are the warnings that keep its rows from being published.
+    `placeholders` are the warnings that keep its rows from being published. `files` are the bytes
+    of `main.py` and `opendata.yaml`, as they were read.
     """
 
     definition: DatasetDefinition
@@ -29,6 +30,7 @@ class Producer:
     readme: bytes | None
     warnings: tuple[SourceFinding, ...] = ()
     placeholders: tuple[SourceFinding, ...] = ()
+    files: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def id(self) -> DatasetId:

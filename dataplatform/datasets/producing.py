@@ -28,6 +28,29 @@ class ReleaseInput:
 
 
 @dataclass(frozen=True)
+class FetchedSource:
+    """Bytes that a release was built from: the provenance of a candidate."""
+
+    url: str
+    sha256: str
+    size_bytes: int
+    fetched_at: datetime
+    mirrored: bool
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A fetched source whose bytes still lie in a file, exactly as they came."""
+
+    source: FetchedSource
+    path: str
+
+
+Keep = Callable[[Sequence[FetchedFile]], None]
+"""Takes what a run that succeeded has fetched, before its files are gone."""
+
+
+@dataclass(frozen=True)
 class ProduceRequest:
     """One run of one producer.
 
@@ -40,6 +63,7 @@ class ProduceRequest:
             wherever they would show.
         timeout_seconds: A run that takes longer is stopped and counts as a network failure.
         mirror: Folder or URL that answers `context.fetch` in place of the live sources.
+        keep: Is handed the fetched files at the end, those that main.py has left as they were.
     """
 
     id: DatasetId
@@ -51,17 +75,7 @@ class ProduceRequest:
     inputs: Mapping[str, ReleaseInput] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     mirror: str | None = None
-
-
-@dataclass(frozen=True)
-class FetchedSource:
-    """Bytes that a release was built from: the provenance of a candidate."""
-
-    url: str
-    sha256: str
-    size_bytes: int
-    fetched_at: datetime
-    mirrored: bool
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True)

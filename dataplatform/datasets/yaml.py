@@ -228,7 +228,10 @@ class _Unfolding:
             return node.items
         scalar = read_scalar(node.items)
         if scalar.problem:
-            self.reading.note(node.spot, scalar.problem, f'as text, write "{node.items}"')
+            hint = f'as text, write "{node.items}"'
+            if scalar.pointed:
+                hint = f"as a number, write {scalar.pointed}; {hint}"
+            self.reading.note(node.spot, scalar.problem, hint)
         if scalar.is_bool_word:
             self.bool_words.add(path)
         if not isinstance(scalar.value, str):

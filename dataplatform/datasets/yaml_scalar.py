@@ -42,11 +42,13 @@ _EXACT_MAX: Final = 2**53 - 1
 class Scalar:
     """A bare word's value; `problem` when it cannot be taken as it stands.
 
+    `pointed` is a float without a point as every reader takes it for a number.
     `is_bool_word` marks yes, no, on and off, which are booleans in YAML 1.1 and words in 1.2.
     """
 
     value: str | int | float | bool | None
     problem: str | None = None
+    pointed: str | None = None
     is_bool_word: bool = False
 
 
@@ -66,7 +68,9 @@ def _number(word: str) -> Scalar:
     if _NOT_FINITE.fullmatch(word):
         return Scalar(word, problem=f"{word} cannot be stored; leave the limit out instead")
     if _AMBIGUOUS.fullmatch(word):
-        return Scalar(word, problem=f"{word} is one number to some YAML readers and not to others")
+        problem = f"{word} is one number to some YAML readers and not to others"
+        whole, sign, power = word.lower().partition("e")
+        return Scalar(word, problem, pointed=f"{whole}.0e{power}" if sign and power else None)
     if _HEX.fullmatch(word):
         return _whole(word, 16)
     if _INT.fullmatch(word):

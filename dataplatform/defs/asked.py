@@ -18,8 +18,7 @@ from dagster._grpc.impl import start_run_in_subprocess
 from dagster._grpc.types import ExecuteExternalJobArgs, ExecuteRunArgs
 from dagster._serdes import deserialize_value
 
-from dataplatform.defs.names import Names
-from dataplatform.defs.repair import REPAIR_JOB
+from dataplatform.defs.names import CARE_JOBS, Names
 from opendata.wire.ids import DatasetId, is_id_part
 
 Asked = frozenset[DatasetId] | None
@@ -41,8 +40,8 @@ def asked_of_this_process() -> Asked:
 
 def asked_of(run: dg.DagsterRun) -> Asked:
     """The data sets whose assets or checks a run has selected."""
-    if run.job_name == REPAIR_JOB:
-        return frozenset()  # it goes by what is stored
+    if run.job_name in CARE_JOBS:
+        return frozenset()  # they go by what is stored
     keys = set(run.asset_selection or ())
     keys |= {check.asset_key for check in run.asset_check_selection or ()}
     return _datasets_of(keys) if keys else ALL

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster import BetaWarning
 
-from dataplatform.datasets.definition import DatasetDefinition
+from dataplatform.datasets.definition import DatasetDefinition, referenced_datasets
 from dataplatform.datasets.producer import Producer
 from dataplatform.datasets.schedule import cron_of, duration_text, expected_interval
 from dataplatform.defs.automation import follow_inputs, follow_step_before
@@ -34,11 +34,12 @@ def describe_assets(
     """
     names, definition = Names(producer.id), producer.definition
     shared = _shared(producer)
+    looked_up = referenced_datasets(definition)
     follow = follow_step_before() if definition.inputs else None
     references = {"dagster/code_references": _code_references(producer)}
     candidate = dg.AssetSpec(
         names.candidate,
-        deps=[Names(dataset).published for dataset in definition.inputs],
+        deps=[Names(dataset).published for dataset in (*definition.inputs, *looked_up)],
         description=f"What `main.py` of {producer.id} built last. Nobody reads it before its "
         "checks `contract` and `quality` have passed.",
         kinds={"python"},

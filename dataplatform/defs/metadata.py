@@ -15,6 +15,7 @@ from dataplatform.releases.build import Built
 from dataplatform.releases.freeze import Frozen
 from dataplatform.releases.metadata import coverage, schema_hash
 from dataplatform.releases.ports import ReleasePorts
+from opendata.reading.marks import freeze_state_of
 from opendata.reading.resolve import Release
 from opendata.stores.port import ObjectStore
 from opendata.wire import keys
@@ -23,7 +24,7 @@ from opendata.wire.digest import parse_digest, prefixed
 from opendata.wire.errors import OpenDataError
 from opendata.wire.ids import parse_dataset_id
 from opendata.wire.limits import DOCUMENT_MAX_BYTES
-from opendata.wire.manifest import Manifest
+from opendata.wire.manifest import Manifest, Quarantined
 from opendata.wire.pointer import Pointer
 
 CANDIDATE = "candidate"
@@ -64,6 +65,7 @@ def candidate_metadata(ports: ReleasePorts, built: Built, *, force: bool) -> Met
         "size_bytes": candidate.size_bytes,
         "content_hash": _named(candidate.content_hash),
         "shards": f"{len(candidate.files)} ({built.written} new)",
+        **_quarantine(candidate.quarantined),
         "code": candidate.code,
         "tools": candidate.tools,
         "sources": table((s.to_json() for s in candidate.sources), ("url", "size_bytes", "sha256")),
@@ -91,6 +93,7 @@ def published_metadata(ports: ReleasePorts, release: Release, pointer: Pointer) 
         "generation": pointer.generation,
         "kind": pointer.kind,
         "published_at": pointer.updated_at,
+        "freeze_state": str(freeze_state_of(ports.store, release.manifest, ports.now())),
         **_preview(ports.store, release.manifest.preview),
     }
 
@@ -116,6 +119,7 @@ def release_metadata(ports: ReleasePorts, release: Release) -> Metadata:
         "signed_by": manifest.integrity.signed_by or "nobody: no signing key is set",
         "frozen_at": manifest.freeze.frozen_at,
         "freeze": manifest.freeze.mode,
+        **_quarantine(manifest.quarantined),
         **_change(manifest),
         **_inputs(manifest.trace.get("inputs", [])),
     }
@@ -129,11 +133,18 @@ def report_metadata(report: Report) -> Metadata:
         "rows": report.row_count,
         "rules": len(report.findings),
         "failed_rules": len(failed),
+        **_taken_out(report),
         "pass_rate": round(report.pass_rate, 4),
         EXPLANATION: dg.MetadataValue.md(f"{_FENCE}\n{explain(report)}\n{_FENCE}"),
         "findings": findings_table(report.findings),
     }
     return metadata | offending_rows(failed)
+
+
+def _taken_out(report: Report) -> Metadata:
+    """What quarantine took, where it took any."""
+    taken = {f.rule: f.quarantined for f in report.findings if isinstance(f.quarantined, int)}
+    return {"quarantined": taken} if taken else {}
 
 
 def explanation_of(evaluation: dg.AssetCheckEvaluation) -> str:
@@ -218,6 +229,17 @@ def _changed_cells(samples: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, A
 def _inputs(pinned: list[dict[str, Any]]) -> Metadata:
     columns = ("id", "release", "manifest_sha256")
     return {"inputs": table(pinned, columns)} if pinned else {}
+
+
+def _quarantine(quarantined: Quarantined | None) -> Metadata:
+    """The rows that rules took out, and how many each took."""
+    if quarantined is None:
+        return {}
+    rules = ({"rule": rule, "rows": rows} for rule, rows in quarantined.rules.items())
+    return {
+        "quarantined_rows": quarantined.file.row_count,
+        "quarantine": table(rules, ("rule", "rows")),
+    }
 
 
 def _preview(store: ObjectStore, key: str | None) -> Metadata:

@@ -23,6 +23,11 @@ WARNINGS: Final = "warnings"
 FREEZE: Final = "freeze"
 PUBLISHED: Final = "published"
 DEFINITION: Final = "definition"
+REPAIR_JOB: Final = "repair"
+HARDEN_JOB: Final = "harden"
+ROLLBACK_JOB: Final = "rollback"
+CARE_JOBS: Final = frozenset({REPAIR_JOB, HARDEN_JOB, ROLLBACK_JOB})
+"""Jobs that go by what is stored: they need no producer, and materialize nothing."""
 
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 _TEAM: Final = re.compile(r"team:[A-Za-z0-9_.-]+", re.ASCII)

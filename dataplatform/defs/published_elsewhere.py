@@ -18,8 +18,7 @@ from dataplatform.defs.metadata import (
     published_metadata,
     release_metadata,
 )
-from dataplatform.defs.names import FREEZE, PUBLISHED, Names
-from dataplatform.defs.repair import REPAIR_JOB
+from dataplatform.defs.names import CARE_JOBS, FREEZE, PUBLISHED, Names
 from dataplatform.defs.standing import evaluation
 from dataplatform.releases.moves import Move, moved_datasets, moves_since
 from dataplatform.releases.ports import ReleasePorts
@@ -88,7 +87,7 @@ def _underway(instance: dg.DagsterInstance) -> frozenset[dg.AssetKey] | None:
     """The assets of runs that have not ended; None if some run may touch any of them."""
     keys: set[dg.AssetKey] = set()
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDERWAY)):
-        if run.asset_selection is None and run.job_name != REPAIR_JOB:
+        if run.asset_selection is None and run.job_name not in CARE_JOBS:
             return None
         keys |= run.asset_selection or frozenset()
     return frozenset(keys)

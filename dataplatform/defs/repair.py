@@ -5,11 +5,11 @@ No postponed annotations here: Dagster reads the classes of `context` and `confi
 
 import dagster as dg
 
+from dataplatform.defs.names import REPAIR_JOB
 from dataplatform.releases.repair import published_ids, rebuild_index, repair
 from dataplatform.wiring import Platform
 from opendata.wire.errors import OpenDataError
 
-REPAIR_JOB = "repair"
 CRON = "17 3 * * *"
 
 

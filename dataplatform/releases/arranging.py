@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 UNSHARDED: Final = "all"
 UNDATED: Final = "undated"
@@ -54,6 +55,18 @@ class TableArranger(Protocol):
             Rejected: where a limit does not suffice.
         """
         ...
+
+
+def shard_ordinals(times: pa.Array, shard: str) -> pa.Array:
+    """Times as numbers yyyymmdd in UTC, with zeros for what is not cut by."""
+    if pa.types.is_timestamp(times.type) and times.type.tz is not None:
+        times = times.cast(pa.int64()).cast(pa.timestamp(times.type.unit))
+    ordinal = pc.multiply(pc.year(times), 10_000)
+    if shard != "year":
+        ordinal = pc.add(ordinal, pc.multiply(pc.month(times), 100))
+    if shard == "day":
+        ordinal = pc.add(ordinal, pc.day(times))
+    return ordinal.cast(pa.int64())
 
 
 def shard_name(ordinal: int | None, shard: str) -> str:

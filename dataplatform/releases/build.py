@@ -7,7 +7,6 @@ nothing behind but its log.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,24 +19,19 @@ from dataplatform.contracts.infer import complete_contract, with_fields_of
 from dataplatform.contracts.model import Contract
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.datasets.producing import ProduceRequest
-from dataplatform.releases.arranging import UNDATED
 from dataplatform.releases.candidate import Candidate, stage_candidate
 from dataplatform.releases.conform import conform_batch, conformed_schema
-from dataplatform.releases.describe import Ingredients, Origin, describe_candidate, source_bytes
+from dataplatform.releases.describe import Ingredients, Origin, source_bytes
 from dataplatform.releases.empty_part import no_rows, refuse_to_empty, schema_of_nothing
+from dataplatform.releases.gather import Product, gather_shards
 from dataplatform.releases.interval import Interval, asked_interval
+from dataplatform.releases.key_index import with_indexes
 from dataplatform.releases.pace import Pace
 from dataplatform.releases.pending import generation_of
-from dataplatform.releases.ports import (
-    Arrangement,
-    ReleasePorts,
-    Reuse,
-    WorkSession,
-    WrittenShard,
-)
-from dataplatform.releases.preview import PreviewRows
+from dataplatform.releases.ports import Arrangement, ReleasePorts, Reuse, WorkSession
+from dataplatform.releases.quarantine import Rebuild, sorted_out
 from dataplatform.releases.scratch import keeping, out_of_memory
-from dataplatform.releases.shards import reuse_of, store_shards
+from dataplatform.releases.shards import reuse_of
 from opendata.reading.blocks import rechunk
 from opendata.reading.bounds import is_time_type
 from opendata.reading.resolve import Release
@@ -247,22 +241,14 @@ def _stage(ports: ReleasePorts, ingredients: Ingredients, intake: Intake, origin
     untouched = _keep_outside(ports, beside, intake, arrangement)
     if intake.is_empty_part:
         refuse_to_empty(ingredients, intake.kept, untouched)
-    preview = PreviewRows(ingredients.preview_rows)
-    carried = _carried(ports, untouched, intake.session, preview)
-    shards = store_shards(ports, intake.session)
-    entries, new = [], set()
-    with keeping(ingredients.definition.id):
-        for shard in heapq.merge(carried, shards, key=lambda shard: _place(shard.entry)):
-            if shard.parquet is not None:
-                new.add(shard.entry.name)
-            preview.offer(shard.head)
-            entries.append(shard.entry)
-    candidate = describe_candidate(
-        ports.store, ingredients, contract, arrangement, tuple(entries), preview, origin
-    )
+    product = Product(ingredients, contract, arrangement, origin)
+    rebuild = Rebuild(ingredients, contract, arrangement, intake.interval)
+    with sorted_out(ports, rebuild, intake.session) as left:
+        found, new = gather_shards(ports, product, untouched, intake.session, left.shards)
+        candidate = with_indexes(ports, left.noted_in(found), ingredients)
     digest = stage_candidate(ports.store, candidate)
     generation = generation_of(ingredients.current)
-    return Built(digest, candidate, len(new), frozenset(new), generation)
+    return Built(digest, candidate, len(new), new, generation)
 
 
 def _keep_outside(
@@ -284,17 +270,3 @@ def _keep_outside(
         for batch in intake.session.rows_outside(ports.shard_path(entry), interval):
             intake.keep(batch)
     return untouched
-
-
-def _carried(
-    ports: ReleasePorts, entries: list[FileEntry], session: WorkSession, preview: PreviewRows
-) -> Iterator[WrittenShard]:
-    """Shards that stay; their bytes are looked at only while the preview wants rows."""
-    for entry in entries:
-        head = None if preview.is_full else session.head(ports.shard_path(entry))
-        yield WrittenShard(entry, None, None, head)
-
-
-def _place(entry: FileEntry) -> tuple[bool, str]:
-    """Shards stand in the order of time, rows without a time last."""
-    return entry.name == UNDATED, entry.name

@@ -26,6 +26,7 @@ from opendata.wire.manifest import (
     IndexEntry,
     Integrity,
     Manifest,
+    Quarantined,
     Versioning,
 )
 
@@ -52,9 +53,11 @@ class Candidate(Wire):
     """What freezing turns into a manifest; see `Manifest` for the fields that both share.
 
     `patch` is the object of the patch that made it out of the release before it, if one did.
+    `asked` tells the interval that its run was asked for (`start`, `end`) and whether it is one of
+    several parts (`in_parts`); `kept` are the objects that hold what it was made of.
     """
 
-    ADDED_LATER = ("indexes", "quarantine", "patch")
+    ADDED_LATER = ("indexes", "quarantine", "patch", "quarantined", "asked", "kept")
 
     id: str
     files: tuple[FileEntry, ...]
@@ -76,6 +79,9 @@ class Candidate(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     quarantine: str | None = None
     patch: str | None = None
+    quarantined: Quarantined | None = None
+    asked: dict[str, Any] = {}
+    kept: tuple[str, ...] = ()
     format: str = CANDIDATE_FORMAT
 
 
@@ -146,6 +152,9 @@ def as_manifest(candidate: Candidate, digest: str) -> Manifest:
         preview=candidate.preview,
         indexes=candidate.indexes,
         quarantine=candidate.quarantine,
+        quarantined=candidate.quarantined,
+        kept=candidate.kept,
+        patch=candidate.patch,
     )
 
 

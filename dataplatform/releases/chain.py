@@ -71,13 +71,18 @@ class NothingNew:
 
 
 def check_candidate(
-    ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress
+    ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress, *, strict: bool = False
 ) -> Checked:
-    """Both gates on a built candidate; their verdicts are stored."""
+    """Both gates on a built candidate; their verdicts are stored.
+
+    With `strict`, rules that would only warn fail in the reports that are returned.
+    """
     say("checking the contract")
     validated = validate_candidate(ports, dataset, built.digest)
     say("checking quality")
     gated = gate_candidate(ports, dataset, built.digest)
+    if strict:
+        return Checked(built, validated.report.strict(), gated.report.strict())
     return Checked(built, validated.report, gated.report)
 
 
@@ -98,9 +103,11 @@ def require_passed(dataset: DatasetId, report: Report) -> None:
     )
 
 
-def rehearse(ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress) -> Rehearsal:
+def rehearse(
+    ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress, *, strict: bool = False
+) -> Rehearsal:
     """All but freezing and publishing: the reports, the diff and the version it would get."""
-    checked = check_candidate(ports, dataset, built, say)
+    checked = check_candidate(ports, dataset, built, say, strict=strict)
     say("comparing with the current release")
     try:
         for report in (checked.contract, checked.quality):
@@ -119,13 +126,14 @@ def release_candidate(
     say: Progress,
     *,
     force: bool = False,
+    strict: bool = False,
 ) -> Released | NothingNew:
     """Gate, freeze, publish and derive a built candidate.
 
     Raises:
         GateClosed, BreakingChange, Conflict, Unavailable: as the verbs do.
     """
-    checked = check_candidate(ports, dataset, built, say)
+    checked = check_candidate(ports, dataset, built, say, strict=strict)
     for report in (checked.contract, checked.quality):
         require_passed(dataset, report)
     say("freezing")

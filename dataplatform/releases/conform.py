@@ -40,7 +40,7 @@ def conformed_schema(actual: pa.Schema, contract: Contract | None) -> pa.Schema:
                 hint="convert the column to numbers, text, times, lists or structs of them",
             )
         target = declared.get(name, plain)
-        fields.append(pa.field(name, target if _is_lossless_kind(plain, target) else plain))
+        fields.append(pa.field(name, target if is_lossless_kind(plain, target) else plain))
     return pa.schema(fields)
 
 
@@ -53,7 +53,7 @@ def conform_batch(batch: pa.RecordBatch, schema: pa.Schema, number: int) -> pa.R
     columns = []
     for field in schema:
         try:
-            columns.append(_cast(batch.column(field.name), field.type))
+            columns.append(lossless_cast(batch.column(field.name), field.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
             raise ProducerFailed(
                 f"column {field.name!r} of batch {number} does not fit {field.type}: {error}",
@@ -63,7 +63,12 @@ def conform_batch(batch: pa.RecordBatch, schema: pa.Schema, number: int) -> pa.R
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+def lossless_cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The values in another type; a narrower float may lose digits, never its magnitude.
+
+    Raises:
+        pa.ArrowInvalid, pa.ArrowNotImplementedError: if a value is none of that type.
+    """
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if pa.types.is_run_end_encoded(column.type):
@@ -105,7 +110,7 @@ def _is_storable(kind: pa.DataType) -> bool:
     return all(_is_storable(kind.field(at).type) for at in range(kind.num_fields))
 
 
-def _is_lossless_kind(actual: pa.DataType, target: pa.DataType) -> bool:
+def is_lossless_kind(actual: pa.DataType, target: pa.DataType) -> bool:
     """Whether a safe cast between the two kinds either keeps every value or fails."""
     if actual == target or pa.types.is_null(actual):
         return True

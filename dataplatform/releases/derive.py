@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dataplatform.contracts.model import ReleaseSettings, StableCopy
+from dataplatform.releases.announce import write_announcements
 from dataplatform.releases.health import read_recorded_health, record_outcome
 from dataplatform.releases.index import entry_of, join_index
 from dataplatform.releases.metadata import build_metadata
@@ -52,6 +53,7 @@ def derive_copies(ports: ReleasePorts, dataset: DatasetId) -> Derived:
             raise NotFound(f"{dataset} was never published", hint=f"od run {dataset} --publish")
         stable_sha256 = _write_stable_copy(ports, release)
         _write_texts(ports, release, stable_sha256)
+        write_announcements(ports.store, release)
         join_index(ports, [entry_of(ports, release)])
         derived = Derived(release.pointer.generation, stable_sha256 is not None)
         route = read_route(ports.store, dataset)

@@ -7,7 +7,7 @@ which run the candidate was built may enter it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from dataplatform.datasets.definition import (
 )
 from dataplatform.datasets.producing import FetchedSource
 from dataplatform.releases.candidate import Candidate, InputRelease, SourceBytes
+from dataplatform.releases.kept import Keeper, kept_by
 from dataplatform.releases.objects import JSON, MARKDOWN, put_object
 from dataplatform.releases.ports import Arrangement
 from dataplatform.releases.preview import PreviewRows
@@ -36,7 +37,8 @@ class Ingredients:
     """What a candidate is made of beside its rows. `code` names the digests of what built it.
 
     `pending` is an unreleased candidate that a part is built upon; `in_parts` says that even a
-    first build takes no more than the part of time that it asked for.
+    first build takes no more than the part of time that it asked for. `asked` is the interval as it
+    is recorded, and `keeper` keeps what the candidate is made of.
     """
 
     definition: DatasetDefinition
@@ -47,6 +49,8 @@ class Ingredients:
     inputs: tuple[Release, ...] = ()
     pending: Candidate | None = None
     in_parts: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    keeper: Keeper | None = None
 
     @property
     def beside(self) -> Manifest | Candidate | None:
@@ -89,10 +93,12 @@ def describe_candidate(
         code=dict(ingredients.code),
         tools=origin.tools,
         sources=_all_sources(ingredients.pending, origin),
-        inputs=tuple(_input_release(release) for release in ingredients.inputs),
+        inputs=tuple(input_release(release) for release in ingredients.inputs),
         time_column=arrangement.time,
         shard=arrangement.shard,
         readme=_store_readme(store, ingredients.readme),
+        asked=dict(ingredients.asked),
+        kept=kept_by(ingredients.keeper, ingredients.pending),
     )
 
 
@@ -128,7 +134,8 @@ def _all_sources(pending: Candidate | None, origin: Origin) -> tuple[SourceBytes
     return tuple(dict.fromkeys((*pending.sources, *origin.sources)))
 
 
-def _input_release(release: Release) -> InputRelease:
+def input_release(release: Release) -> InputRelease:
+    """A release as the candidate names it that was derived from it, or judged by it."""
     return InputRelease(
         id=str(release.id),
         release=str(release.version),

@@ -14,6 +14,7 @@ import msgspec
 from dataplatform.releases.build import Built
 from dataplatform.releases.candidate import Candidate, SourceBytes, stage_candidate
 from dataplatform.releases.ports import ReleasePorts
+from opendata.reading.provenance import check_steps
 from opendata.wire.chunks import ColumnStats
 from opendata.wire.codec import replace
 from opendata.wire.digest import parse_digest
@@ -25,26 +26,49 @@ def with_provenance(ports: ReleasePorts, built: Built, trace: Mapping[str, Any])
     """The draft with `source` (what was fetched) and `method` (how it was made) told.
 
     Args:
-        trace: `{"source": [{"url", "sha256", "size_bytes"}, …], "method": {…}}`; either may be
-            left out. What the build itself recorded stays.
+        trace: `{"source": [{"url", "sha256", "size_bytes"}, …], "method": {…}, "nodes": […],
+            "edges": [[from, to], …]}`; any of them may be left out. Nodes and edges are steps
+            between the sources and the artefact. What the build itself recorded stays.
 
     Raises:
-        InvalidInput: for any other key, or a source without its digest.
+        InvalidInput: for any other key, a source without its digest, a method that would replace
+            what was recorded, or steps that run in a circle or lead nowhere.
     """
-    unknown = sorted(set(trace) - {"source", "method"})
+    unknown = sorted(set(trace) - {"source", "method", "nodes", "edges"})
     if unknown:
         raise InvalidInput(
-            f"a trace tells source and method, not {unknown[0]!r}",
+            f"a trace tells source, method, nodes and edges, not {unknown[0]!r}",
             code="invalid_trace",
             hint="the artifact and the run are added when the draft is frozen",
         )
     candidate = built.candidate
     told = replace(
         candidate,
-        sources=(*candidate.sources, *_sources(trace.get("source", ()))),
-        code={**candidate.code, **trace.get("method", {})},
+        sources=tuple(dict.fromkeys((*candidate.sources, *_sources(trace.get("source", ()))))),
+        code={**candidate.code, **_method(trace.get("method", {})), **_steps(trace)},
     )
     return _staged(ports, built, told)
+
+
+def _method(told: Any) -> dict[str, Any]:
+    if not isinstance(told, Mapping):
+        raise InvalidInput("the method of a trace is a mapping", code="invalid_trace")
+    recorded = sorted({"main_sha256", "definition_sha256", "pushed", "steps"} & set(told))
+    if recorded:
+        raise InvalidInput(
+            f"{recorded[0]!r} is recorded by the build itself and cannot be told",
+            code="invalid_trace",
+            hint="tell it under another name",
+        )
+    return dict(told)
+
+
+def _steps(trace: Mapping[str, Any]) -> dict[str, Any]:
+    nodes, edges = trace.get("nodes") or [], trace.get("edges") or []
+    if not nodes and not edges:
+        return {}
+    check_steps(nodes, edges)
+    return {"steps": {"nodes": [dict(each) for each in nodes], "edges": [list(e) for e in edges]}}
 
 
 def with_version(ports: ReleasePorts, built: Built, version: Version) -> Built:

@@ -21,7 +21,9 @@ def readable_release(ports: ReleasePorts, dataset: DatasetId, version: Version) 
     publishing will ask for: then it stays as it lies and its number is taken."""
     try:
         frozen = read_release(ports.store, dataset, version)
-        verify_release(frozen.manifest, ports.signer.trust() if ports.signer else None)
+        trust = ports.signer.trust() if ports.signer else None
+        # Others may still have to sign before it is published, but it is ours to go on with.
+        verify_release(frozen.manifest, trust, ports.store, threshold=1)
     except (Corrupt, Denied):
         return None
     return frozen

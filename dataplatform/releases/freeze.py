@@ -14,6 +14,7 @@ from typing import Any
 
 from dataplatform.contracts.model import ReleaseSettings
 from dataplatform.releases.candidate import Candidate, as_manifest, read_candidate
+from dataplatform.releases.carrying import Carried, carry_readers
 from dataplatform.releases.compare import Comparison, compare_candidate
 from dataplatform.releases.condemned import require_not_condemned
 from dataplatform.releases.earlier import (
@@ -21,9 +22,12 @@ from dataplatform.releases.earlier import (
     readable_release,
     refuse_what_was_rolled_back,
 )
-from dataplatform.releases.number import Numbers, next_numbers
+from dataplatform.releases.lines import beside_closed_line, closed_by
+from dataplatform.releases.number import Numbers, Taken, next_numbers
 from dataplatform.releases.objects import JSON
+from dataplatform.releases.patch_base import refuse_to_undo_patch, require_patched_base
 from dataplatform.releases.ports import ReleasePorts, Signer
+from dataplatform.releases.promises import floor_of, promise_entries, require_reachable_floor
 from dataplatform.releases.trace import RunReference, attach_provenance
 from dataplatform.releases.verdict import Decision, Gate, require_verdicts
 from opendata.reading.resolve import Release, read_current
@@ -35,7 +39,6 @@ from opendata.wire.digest import digest_of
 from opendata.wire.errors import Conflict
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import (
-    Adapters,
     Changelog,
     Freeze,
     Integrity,
@@ -81,12 +84,17 @@ def freeze_candidate(
     candidate = read_candidate(ports.store, dataset, digest)
     require_not_condemned(ports, candidate.to_bytes, f"this candidate of {dataset}")
     current = read_current(ports.store, dataset)
-    change = compare_candidate(ports, candidate, current.manifest if current else None)
+    before = current.manifest if current else None
+    require_patched_base(candidate, current)
+    change = compare_candidate(ports, candidate, before)
     if current is not None and change.is_empty:
         if not force:
             return Unchanged(current)
         change = dataclasses.replace(change, about=("forced",))
-    draft = _draft(candidate, digest, current, change, decisions, run)
+    if not force:
+        refuse_to_undo_patch(ports, candidate, current)
+    carried = carry_readers(before, candidate, change, ports.units)
+    draft = _draft(candidate, digest, current, change, decisions, run, carried)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     return _take_number(ports, dataset, draft, current, change, settings, force=force)
 
@@ -97,14 +105,24 @@ def preview_freeze(
     """What freezing would do, without doing it (`od run --dry-run`). Raises as freezing does."""
     candidate = read_candidate(ports.store, dataset, digest)
     current = read_current(ports.store, dataset)
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, current.manifest if current else None)
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
+    return change, _numbers(ports, change, current, settings, Taken())
+
+
+def _numbers(
+    ports: ReleasePorts,
+    change: Comparison,
+    current: Release | None,
+    settings: ReleaseSettings,
+    taken: Taken,
+) -> Numbers:
     versioning = current.manifest.versioning if current else None
-    return change, next_numbers(change, versioning, _declared(settings))
-
-
-def _declared(settings: ReleaseSettings) -> Version | None:
-    return parse_version(settings.version) if settings.version else None
+    declared = parse_version(settings.version) if settings.version else None
+    numbers = next_numbers(change, versioning, declared, taken)
+    require_reachable_floor(settings, numbers.schema_version)
+    return beside_closed_line(numbers, closed_by(ports, current), declared, taken.releases)
 
 
 def _take_number(
@@ -117,13 +135,15 @@ def _take_number(
     *,
     force: bool,
 ) -> Frozen:
-    versioning = current.manifest.versioning if current else None
-    taken: set[Version] = set()
+    taken = Taken()
     for _ in range(FREEZE_TRIES):
-        numbers = next_numbers(change, versioning, _declared(settings), taken)
+        numbers = _numbers(ports, change, current, settings, taken)
         version = numbers.data_release
         if ports.store.stat(keys.release_key(dataset, version)) is None:
-            manifest = _seal(draft, numbers, settings, ports.now(), ports.signer)
+            before = current.manifest if current else None
+            promises = promise_entries(ports, before, numbers.schema_version)
+            promising = replace(draft, promises=promises)
+            manifest = _seal(promising, numbers, settings, ports.now(), ports.signer)
             if frozen := _put_manifest(ports.store, dataset, version, manifest):
                 return Frozen(frozen, change)
         earlier = readable_release(ports, dataset, version)
@@ -131,7 +151,7 @@ def _take_number(
             return Frozen(earlier, change, resumed=True)
         if earlier is not None and not force:
             refuse_what_was_rolled_back(ports, earlier, draft, current)
-        taken.add(version)
+        taken = taken.also(version, earlier.manifest if earlier else None, draft.contract)
     raise Conflict(
         f"{FREEZE_TRIES} numbers of {dataset} were taken by others while freezing",
         code="numbers_taken",
@@ -158,10 +178,10 @@ def _draft(
     change: Comparison,
     decisions: dict[Gate, Decision],
     run: RunReference,
+    carried: Carried,
 ) -> Manifest:
     """The manifest but for what the number, the clock and the key add."""
     diff = change.to_json()
-    settings = candidate.definition.get("release", {})
     return replace(
         as_manifest(candidate, digest),
         trace=attach_provenance(candidate, digest, run),
@@ -170,7 +190,7 @@ def _draft(
             schema_version="1.0.0",
             data_release="1.0.0",
             prev_release=str(current.version) if current else None,
-            reader_min=settings.get("reader_min"),
+            notes=candidate.code.get("patch", {}).get("notes"),
         ),
         changelog=Changelog(
             diff_S=diff["diff_S"],
@@ -180,7 +200,10 @@ def _draft(
         ),
         integrity=Integrity(hash_sha256=_UNFROZEN_HASH, content_hash=candidate.content_hash),
         freeze=Freeze(tag="", mode="soft", frozen_at=""),
-        adapters=_adapters(current, change),
+        adapters=carried.adapters,
+        indexes=change.indexes.entries,
+        transforms=carried.transforms,
+        breaks=carried.breaks,
     )
 
 
@@ -189,14 +212,6 @@ def _reports(decisions: dict[Gate, Decision]) -> dict[str, Any]:
     reports["profile"] = decisions["contract"].profile
     reports["decided_at"] = {gate: decision.decided_at for gate, decision in decisions.items()}
     return reports
-
-
-def _adapters(current: Release | None, change: Comparison) -> Adapters:
-    """Former names keep resolving within a major; a breaking change starts afresh."""
-    inherited = {}
-    if current is not None and not change.breaking:
-        inherited = current.manifest.adapters.fields_alias
-    return Adapters(fields_alias={**inherited, **change.schema.renames})
 
 
 def _seal(
@@ -213,6 +228,7 @@ def _seal(
             draft.versioning,
             schema_version=str(numbers.schema_version),
             data_release=str(numbers.data_release),
+            reader_min=str(floor_of(settings, numbers.schema_version)),
         ),
     )
     freeze = Freeze(
@@ -224,12 +240,13 @@ def _seal(
     digest = digest_of(signed_body(numbered.to_json()))
     integrity = replace(draft.integrity, hash_sha256=digest)
     if signer is not None:
-        envelope = signer.sign(release_statement(numbered, freeze.to_json(), digest))
+        signed_at = format_instant(now)
+        statement = release_statement(numbered, freeze.to_json(), digest, signed_at)
         integrity = replace(
             integrity,
-            signature=envelope,
+            signature=signer.sign(statement),
             signed_by=signer.key_id,
-            signed_at=format_instant(now),
+            signed_at=signed_at,
         )
     return replace(numbered, integrity=integrity, freeze=freeze)
 

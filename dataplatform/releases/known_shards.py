@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dataplatform.contracts.engine import NOTHING_PINNED
 from dataplatform.contracts.model import Contract, DriftOf, MetricThreshold
 from dataplatform.contracts.profile import FACTS_FORMAT, Profile, ShardedFacts
-from dataplatform.contracts.shard_facts import KnownShard
+from dataplatform.contracts.referential import Pinned
+from dataplatform.contracts.shard_facts import KnownShard, facts_digest
 from dataplatform.releases.candidate import Candidate
 from dataplatform.releases.objects import read_object
 from opendata.reading.resolve import Release
@@ -26,6 +28,7 @@ def known_shards(
     contract: Contract,
     current: Release | None,
     thresholds: Sequence[MetricThreshold],
+    pinned: Pinned = NOTHING_PINNED,
 ) -> list[KnownShard]:
     """What is known of each of the candidate's files; nothing where the whole must be measured.
 
@@ -35,7 +38,7 @@ def known_shards(
     if any(threshold.of is DriftOf.DISTINCT for threshold in thresholds):
         return []
     kept = {}
-    if (facts := _facts(store, current)) and facts.contract == contract.digest:
+    if (facts := _facts(store, current)) and facts.contract == facts_digest(contract, pinned):
         kept = {shard.sha256: shard for shard in facts.shards}
     return [
         KnownShard(entry.sha256, entry.stats, kept.get(entry.sha256)) for entry in candidate.files

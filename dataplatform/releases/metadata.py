@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from opendata.reading.quarantine import quarantine_facts
 from opendata.wire import keys
 from opendata.wire.catalogue import CatalogueEntry, Health
 from opendata.wire.digest import json_digest, prefixed
@@ -44,7 +45,9 @@ def build_metadata(
 ) -> dict[str, Any]:
     """The whole of `metadata.json`."""
     first, last = coverage(manifest)
+    aside = quarantine_facts(manifest)
     return {
+        **({"quarantine": aside} if aside else {}),
         **manifest.dataset,
         "id": str(dataset),
         "release": manifest.release,

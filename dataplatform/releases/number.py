@@ -6,13 +6,14 @@ less; a breaking change passes only when the next major is declared.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dataplatform.errors import BreakingChange
 from dataplatform.releases.compare import Comparison
 from opendata.wire.errors import Rejected
-from opendata.wire.manifest import Versioning
+from opendata.wire.manifest import Manifest, Versioning
 from opendata.wire.version import FIRST_VERSION, Bump, Version, parse_version
 
 
@@ -24,11 +25,31 @@ class Numbers:
     data_release: Version
 
 
+@dataclass(frozen=True)
+class Taken:
+    """Numbers that belong to others: releases that are frozen, and schemas that these have.
+
+    A schema version that was published and rolled back stays the name of that schema.
+    """
+
+    releases: frozenset[Version] = frozenset()
+    schemas: frozenset[Version] = frozenset()
+
+    def also(
+        self, release: Version, manifest: Manifest | None, contract: Mapping[str, Any]
+    ) -> Taken:
+        """With one more release; its schema's number is taken where it promises something else."""
+        schemas = self.schemas
+        if manifest is not None and manifest.contract != contract:
+            schemas |= {parse_version(manifest.versioning.schema_version)}
+        return Taken(self.releases | {release}, schemas)
+
+
 def next_numbers(
     change: Comparison,
     current: Versioning | None,
     declared: Version | None,
-    taken: Collection[Version] = (),
+    taken: Taken = Taken(),
 ) -> Numbers:
     """The versions for a change.
 
@@ -36,7 +57,7 @@ def next_numbers(
         change: What the candidate changes.
         current: The versions of the current release, None for the first.
         declared: `release.version` of the YAML, which names the next major.
-        taken: Numbers that are frozen already and belong to other candidates.
+        taken: Numbers that belong to others already.
 
     Raises:
         BreakingChange: if the change breaks readers and the next major is not declared.
@@ -45,18 +66,26 @@ def next_numbers(
     if current is None:
         if declared not in (None, FIRST_VERSION):
             raise _wrong_declaration(declared, FIRST_VERSION, "it is the first release")
-        return Numbers(FIRST_VERSION, _free(FIRST_VERSION, taken))
+        return Numbers(FIRST_VERSION, _free(FIRST_VERSION, taken.releases))
     release = parse_version(current.data_release)
     schema = parse_version(current.schema_version).bumped(change.schema_bump)
+    if change.schema_bump is not Bump.NONE:
+        schema = _free(schema, taken.schemas)
     required = release.bumped(change.data_bump)
     if change.breaking and declared != required:
         raise _undeclared_major(change, release, required)
     if declared is None or declared <= release:
-        return Numbers(schema, _free(required, taken))
+        return Numbers(schema, _free(required, taken.releases))
     allowed = [release.bumped(b) for b in Bump if b >= change.data_bump and b is not Bump.NONE]
     if declared not in allowed:
-        raise _wrong_declaration(declared, required, f"the current release is {release}")
-    return Numbers(schema, _free(declared, taken))
+        raise _wrong_declaration(declared, required, _why(change, release))
+    return Numbers(schema, _free(declared, taken.releases))
+
+
+def _why(change: Comparison, release: Version) -> str:
+    step = f"the current release is {release}, and this is a {change.data_bump} step"
+    asking = change.schema.told if change.schema.bump is change.data_bump else ()
+    return f"{step} ({'; '.join(asking)})" if asking else step
 
 
 def _free(version: Version, taken: Collection[Version]) -> Version:

@@ -6,7 +6,7 @@ gathered in `ReleasePorts` because every verb of this folder takes some of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,13 +19,16 @@ from dataplatform.contracts.model import ExpectationSpec
 from dataplatform.contracts.performance import LookUps, Pruning
 from dataplatform.contracts.report import Finding
 from dataplatform.contracts.segments import SegmentIndex
+from dataplatform.contracts.units import NO_UNITS, Units
 from dataplatform.datasets.producing import ProducerRunner
 from dataplatform.releases.differ import RowDiffer
 from dataplatform.releases.interval import Interval
-from opendata.reading.signature import TrustRoot
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 from opendata.wire.chunks import ChunkList
+from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import FileEntry, Manifest
+from opendata.wire.version import Version
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,35 @@ class WorkSession(Protocol):
         """Take the next batch, in arrival order; memory stays bounded."""
         ...
 
+    def insert(self, rows: pa.RecordBatch) -> None:
+        """Take rows that go among those that will be received: in order, those stay in order.
+
+        To be called once at most, between `begin` and the first `receive`.
+        """
+        ...
+
     def shards(self) -> Iterator[WrittenShard]:
         """What was received, sorted and cut; the files live until the session ends."""
         ...
 
+    def rows(
+        self, path: str, columns: Sequence[str] | None, groups: Sequence[int] | None
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Rows of an earlier shard in their order, each batch with the number of its row group.
+
+        Args:
+            path: The shard's file.
+            columns: Those that are wanted; None for all.
+            groups: The row groups that are wanted; None for all.
+        """
+        ...
+
     def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:
         """The rows of an earlier shard that an interval does not replace."""
+        ...
+
+    def keep(self, rows: Sequence[pa.RecordBatch], schema: pa.Schema) -> str:
+        """A Parquet file of rows that are at hand; it lives until the session ends."""
         ...
 
     def head(self, path: str) -> pa.RecordBatch:
@@ -143,6 +169,28 @@ class SegmentIndexer(Protocol):
         """
         ...
 
+    def keys_by_group(self, path: str, keys: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        """Each row group's number, and the different keys in it, one group at a time."""
+        ...
+
+    def rows_naming(
+        self, path: str, column: str, values: Collection[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a file whose text column holds one of the values, a row group at a time."""
+        ...
+
+
+class ReferenceSystems(Protocol):
+    """Knows the reference systems of coordinates by their authorities' codes."""
+
+    def knows(self, code: str) -> bool:
+        """Whether there is a reference system of that code."""
+        ...
+
+    def can_reproject(self, old: str, new: str) -> bool:
+        """Whether coordinates can be computed from the one system into the other and back."""
+        ...
+
 
 class Signer(Protocol):
     """Signs statements; the key never leaves the adapter."""
@@ -157,7 +205,24 @@ class Signer(Protocol):
         ...
 
     def trust(self) -> TrustRoot:
-        """The trust root that accepts exactly this key."""
+        """The keys whose releases and verdicts count here: this one, and the trust file's."""
+        ...
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One user of a release: what kind it is, its name, and the release of ours that it read."""
+
+    kind: str
+    name: str
+    release: str
+
+
+class FindUsages(Protocol):
+    """Whoever keeps a record of what was read: bundles that lock releases, runs that trained."""
+
+    def __call__(self, dataset: DatasetId, versions: Collection[Version]) -> Sequence[Usage]:
+        """Its users of these releases."""
         ...
 
 
@@ -172,11 +237,14 @@ class ReleasePorts:
     expectations: Expectations
     differ: RowDiffer
     shard_path: Callable[[FileEntry], str]
-    same_dimension: Callable[[str, str], bool]
+    reference_systems: ReferenceSystems
     probe: QueryProbe
     segments: SegmentIndexer
     now: Callable[[], datetime]
     signer: Signer | None = None
+    units: Units = NO_UNITS
+    usages: tuple[FindUsages, ...] = ()
+    """Who else, beside the data sets of the store, knows what was read."""
     keep_shard: Callable[[FileEntry, LocalFile], None] = lambda entry, file: None
     """Told of every shard that was stored, whose bytes are at hand and hashed, so that
     `shard_path` need not hash or fetch them again."""

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dataplatform.releases.condemned import require_not_condemned
+from dataplatform.releases.lines import publishing_kind
 from dataplatform.releases.objects import JSON, is_intact, put_object_at
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.history import commit_at, publishing_commit
+from opendata.reading.marks import freeze_state_of
 from opendata.reading.resolve import Release, Route, read_release, read_route
 from opendata.reading.signature import verify_release
 from opendata.stores.parallel import in_parallel
@@ -23,10 +25,10 @@ from opendata.stores.port import AlreadyExists, ObjectStore, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.errors import Conflict, Corrupt, NotFound, Rejected, Unavailable
 from opendata.wire.ids import DatasetId
-from opendata.wire.manifest import named_objects
+from opendata.wire.manifest import named_objects, read_objects
 from opendata.wire.pointer import NONCE_CHARS, Pointer, PointerKind, next_pointer
 from opendata.wire.times import format_instant
-from opendata.wire.version import Version
+from opendata.wire.version import Version, parse_version
 
 # A release of many shards names hundreds of objects, and each answer takes a round trip.
 STATS_AT_ONCE = 8
@@ -49,7 +51,8 @@ def publish_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -
     commit that did it and changes nothing, even if others published or rolled back since.
 
     Raises:
-        Rejected: if there is no valid frozen manifest, or one of its objects is missing.
+        Rejected: if there is no valid frozen manifest, one of its objects is missing, or its line
+            was closed by a hard freeze.
         Corrupt: if the pointer was lost, since starting anew would lose the history.
         Conflict: naming the winner, if another release was published since this one was frozen.
         Unavailable: if the outcome is unknown; publishing again settles it.
@@ -61,7 +64,7 @@ def publish_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -
     if route is not None and (done := publishing_commit(ports.store, release, route.pointer)):
         return Published(done, release, moved=False)
     _require_successor(release, route)
-    pointer = _next_pointer(ports, release, route, "publish")
+    pointer = _next_pointer(ports, release, route, _kind(ports, release, route))
     return Published(_swap(ports.store, dataset, pointer, route), release)
 
 
@@ -106,7 +109,8 @@ def require_frozen(ports: ReleasePorts, dataset: DatasetId, version: Version) ->
             code="not_frozen",
             hint=_NOT_FROZEN_HINT,
         ) from error
-    verify_release(release.manifest, ports.signer.trust() if ports.signer else None)
+    trust = ports.signer.trust() if ports.signer else None
+    verify_release(release.manifest, trust, ports.store)
     require_not_condemned(ports, lambda: release.stored_bytes, what)
     required = list(_required_objects(release))
     stats = in_parallel(ports.store.stat, (key for key, _ in required), STATS_AT_ONCE)
@@ -151,7 +155,7 @@ def _require_whole(ports: ReleasePorts, release: Release) -> None:
     damaged = [
         *(e.path for e in files if not is_intact(ports.store, e.path, e.sha256, e.size_bytes)),
         *(e.chunks for e in files if not is_intact(ports.store, e.chunks)),
-        *(key for key in named_objects(release.manifest) if not is_intact(ports.store, key)),
+        *(key for key in read_objects(release.manifest) if not is_intact(ports.store, key)),
     ]
     if damaged:
         raise Corrupt(
@@ -185,6 +189,20 @@ def _require_successor(release: Release, route: Route | None) -> None:
         hint=f"od run {release.id} --publish compares with the current release and tries again",
         details={"winner": route.pointer.to_json() if route else None},
     )
+
+
+def _kind(ports: ReleasePorts, release: Release, route: Route | None) -> PointerKind:
+    """What this publish is called, by how the release that it follows stands now."""
+    if route is None:
+        return "publish"
+    current = read_release(
+        ports.store,
+        release.id,
+        parse_version(route.pointer.release),
+        expected_sha256=route.pointer.manifest_sha256,
+    )
+    state = freeze_state_of(ports.store, current.manifest, ports.now())
+    return publishing_kind(release, current, state)
 
 
 def _next_pointer(

@@ -8,10 +8,15 @@ are reported and left alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from dataplatform.releases.announce import (
+    announced_keys,
+    announcement_problems,
+    write_announcements,
+)
 from dataplatform.releases.derive import derive_copies, metadata_bytes, wants_stable_copy
 from dataplatform.releases.findings import Finding
 from dataplatform.releases.index import (
@@ -24,6 +29,7 @@ from dataplatform.releases.index import (
 from dataplatform.releases.objects import read_object
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.publish import lost_pointer
+from dataplatform.releases.yank import missing_yanks, settle_yanks
 from opendata.reading.history import walk_history
 from opendata.reading.resolve import Release, read_current, read_release
 from opendata.stores.port import ObjectReader
@@ -32,6 +38,7 @@ from opendata.wire.codec import read_json
 from opendata.wire.errors import Corrupt, NotFound, OpenDataError, Unavailable
 from opendata.wire.ids import DatasetId
 from opendata.wire.limits import DOCUMENT_MAX_BYTES
+from opendata.wire.pointer import Pointer
 from opendata.wire.version import parse_version
 
 __all__ = ["Finding", "inspect", "published_ids", "rebuild_index", "repair"]
@@ -45,13 +52,15 @@ def inspect(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
             raise loss
         if release is None:
             return list(_leftovers(ports, dataset, set()))
-        published = {commit.release for commit in walk_history(ports.store, dataset)}
+        history = list(walk_history(ports.store, dataset))
+        unmarked = list(_unmarked(ports, dataset, history))
     except Corrupt as error:
         damaged_key = str(error.details.get("object", keys.pointer_key(dataset)))
         return [Finding(str(dataset), damaged_key, error.message, False)]
     damaged = list(_damaged_sources(ports, release))
     stale = [] if damaged else _stale_copies(ports, release)
-    return [*damaged, *stale, *_leftovers(ports, dataset, published)]
+    published = {commit.release for commit in history}
+    return [*damaged, *stale, *unmarked, *_leftovers(ports, dataset, published)]
 
 
 def repair(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
@@ -60,12 +69,20 @@ def repair(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
     wrong = {finding.object for finding in findings if finding.repairable}
     if keys.INDEX in wrong and (release := read_current(ports.store, dataset)) is not None:
         replace_entry(ports, entry_of(ports, release))
-    if wrong - {keys.INDEX}:
-        try:
+    told = set(announced_keys(dataset)) & wrong
+    if keys.compatibility_key(dataset) in told:
+        ports.store.delete(keys.compatibility_key(dataset))  # it is kept up by adding to it
+    marks = {key for key in wrong if key.startswith(keys.mark_prefix(dataset))}
+    if marks:
+        settle_yanks(ports, dataset, by="od repair", every=True)
+    try:
+        if wrong - marks - told - {keys.INDEX}:
             derive_copies(ports, dataset)
-        except Corrupt as error:
-            lost = str(error.details.get("object", dataset))
-            findings.append(Finding(str(dataset), lost, error.message, repairable=False))
+        elif told and (release := read_current(ports.store, dataset)) is not None:
+            write_announcements(ports.store, release)
+    except Corrupt as error:
+        lost = str(error.details.get("object", dataset))
+        findings.append(Finding(str(dataset), lost, error.message, repairable=False))
     return findings
 
 
@@ -87,6 +104,17 @@ def _damaged_sources(ports: ReleasePorts, release: Release) -> Iterator[Finding]
             yield Finding(str(release.id), key, f"{error.message}; {cure}", repairable=False)
 
 
+def _unmarked(
+    ports: ReleasePorts, dataset: DatasetId, history: Sequence[Pointer]
+) -> Iterator[Finding]:
+    """What a rollback did not come to say of the releases that it left or returned to."""
+    for want in missing_yanks(ports.store, dataset, history):
+        key = keys.mark_key(dataset, want.version, want.kind)
+        done = "withdrew it" if want.kind == "yank" else "made it the current release again"
+        problem = f"is missing, although the rollback of generation {want.rollback.generation}"
+        yield Finding(str(dataset), key, f"{problem} {done}", repairable=True)
+
+
 def _stale_copies(ports: ReleasePorts, release: Release) -> Iterator[Finding]:
     manifest, dataset = release.manifest, release.id
     readme = keys.digest_of_object_key(manifest.readme) if manifest.readme else None
@@ -98,6 +126,7 @@ def _stale_copies(ports: ReleasePorts, release: Release) -> Iterator[Finding]:
     }
     problems = {key: _differs(ports.store, key, digest) for key, digest in expected.items()}
     problems[keys.metadata_key(dataset)] = problem
+    problems |= announcement_problems(ports.store, release)
     problems[keys.INDEX] = index_problem(ports, release)
     for key, found in problems.items():
         if found is not None:

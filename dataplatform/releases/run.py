@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,12 +29,15 @@ from dataplatform.releases.chain import (
     release_candidate,
 )
 from dataplatform.releases.describe import Ingredients
+from dataplatform.releases.kept import Keeper
 from dataplatform.releases.pending import LastBuild, pending_candidate
 from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.references import pin_references
 from dataplatform.releases.trace import RunReference
 from opendata.reading.resolve import Release, read_current
 from opendata.wire.errors import NotFound, OpenDataError
 from opendata.wire.ids import DatasetId
+from opendata.wire.times import format_instant
 
 DEFAULT_TIMEOUT_SECONDS = 3600.0
 DEFAULT_PREVIEW_ROWS = 100
@@ -59,16 +63,40 @@ class RunOptions:
     commit: str | None = None
 
 
+@dataclass(frozen=True)
+class Standing:
+    """The releases that a run stands on: its predecessor, if any, its inputs, and those that the
+    contract's rules refer to."""
+
+    current: Release | None
+    inputs: tuple[Release, ...] = ()
+    references: tuple[Release, ...] = ()
+
+
 def build(ports: ReleasePorts, producer: Producer, options: RunOptions, log: Log) -> Built:
-    """Run a producer's `main.py` and stage the candidate.
+    """Run a producer's `main.py` on what is published now, and stage the candidate.
 
     Raises:
         ProducerFailed, SourceUnavailable: classified.
-        NotFound: if an input was never published.
+        NotFound: if an input was never published, or a release that a rule refers to.
     """
     current = read_current(ports.store, producer.id)
-    inputs = [_pinned(ports, name) for name in producer.definition.inputs]
-    request = _request(ports, producer, options, current, inputs)
+    inputs = tuple(_pinned(ports, name) for name in producer.definition.inputs)
+    beside = current.manifest if current else None
+    references = tuple(pin_references(ports, producer.definition, beside, inputs))
+    return build_on(ports, producer, options, Standing(current, inputs, references), log)
+
+
+def build_on(
+    ports: ReleasePorts, producer: Producer, options: RunOptions, standing: Standing, log: Log
+) -> Built:
+    """Run a producer's `main.py` on given releases, and stage the candidate.
+
+    Raises:
+        ProducerFailed, SourceUnavailable: classified.
+    """
+    keeper = Keeper(ports.store, producer, log)
+    request = _request(ports, producer, options, standing, keeper)
     ingredients = Ingredients(
         definition=producer.definition,
         code={
@@ -78,13 +106,24 @@ def build(ports: ReleasePorts, producer: Producer, options: RunOptions, log: Log
             "commit": options.commit,
         },
         readme=producer.readme,
-        current=current,
+        current=standing.current,
         preview_rows=options.preview_rows,
-        inputs=tuple(inputs),
-        pending=_pending(ports, producer.id, options, current, log),
+        inputs=(*standing.inputs, *standing.references),
+        pending=_pending(ports, producer.id, options, standing.current, log),
         in_parts=options.in_parts,
+        asked=_as_recorded(options),
+        keeper=keeper,
     )
     return build_candidate(ports, ingredients, request, log)
+
+
+def _as_recorded(options: RunOptions) -> dict[str, Any]:
+    """The asked interval as the candidate tells it; parts are put together in any order, so of
+    them it tells no more than that they are parts."""
+    if options.in_parts:
+        return {"in_parts": True}
+    bounds = {"start": options.start_at, "end": options.end_at}
+    return {name: format_instant(at) for name, at in bounds.items() if at is not None}
 
 
 def _pending(
@@ -111,12 +150,15 @@ def build_pushed(
     log: Log = lambda level, line: None,
 ) -> Built:
     """Stage data at hand under a definition (`od push`, S1-56)."""
+    current = read_current(ports.store, definition.id)
+    beside = current.manifest if current else None
     ingredients = Ingredients(
         definition=definition,
         code={"pushed": True, "repo": definition.repo},
         readme=readme,
-        current=read_current(ports.store, definition.id),
+        current=current,
         preview_rows=preview_rows,
+        inputs=tuple(pin_references(ports, definition, beside, ())),
     )
     return build_from_batches(ports, ingredients, batches, {"pyarrow": pa.__version__}, log)
 
@@ -134,20 +176,20 @@ def release(
     try:
         result = release_candidate(ports, dataset, make(), run, say, force=force)
     except BaseException as error:
-        _record(ports, dataset, run, error, say)
+        record_outcome_of(ports, dataset, run, error, say)
         raise
-    _record(ports, dataset, run, result, say)
+    record_outcome_of(ports, dataset, run, result, say)
     return result
 
 
-def _record(
+def record_outcome_of(
     ports: ReleasePorts,
     dataset: DatasetId,
     run: RunReference,
     result: Released | NothingNew | BaseException,
     say: Progress,
 ) -> None:
-    """Write down how a run ended; that this fails is said, and changes nothing about the run."""
+    """Write down how a run ended; that writing fails is said, and changes nothing about the run."""
     try:
         record_run(ports, dataset, run, result)
     except OpenDataError as error:
@@ -165,10 +207,10 @@ def _request(
     ports: ReleasePorts,
     producer: Producer,
     options: RunOptions,
-    current: Release | None,
-    inputs: list[Release],
+    standing: Standing,
+    keeper: Keeper,
 ) -> ProduceRequest:
-    definition = producer.definition
+    definition, current = producer.definition, standing.current
     timeout = definition.timeout
     return ProduceRequest(
         id=producer.id,
@@ -177,9 +219,10 @@ def _request(
         start_at=options.start_at,
         end_at=options.end_at,
         previous=_release_input(ports, current) if current else None,
-        inputs={str(release.id): _release_input(ports, release) for release in inputs},
+        inputs={str(release.id): _release_input(ports, release) for release in standing.inputs},
         secrets=_secrets(definition, options.environ),
         mirror=options.mirror,
+        keep=keeper.keep_sources,
     )
 
 

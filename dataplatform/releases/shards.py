@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from dataplatform.releases.arranging import UNDATED
 from dataplatform.releases.objects import JSON, PARQUET, put_object, put_object_at, read_object
 from dataplatform.releases.ports import ReleasePorts, Reuse, WorkSession, WrittenShard
 from opendata.stores.parallel import in_parallel
@@ -29,6 +30,11 @@ def reuse_of(ports: ReleasePorts, earlier: Iterable[FileEntry]) -> Reuse:
 
 def store_shards(ports: ReleasePorts, session: WorkSession) -> Iterator[WrittenShard]:
     """All shards of a session in their order, each stored by the time it is yielded."""
+    return store_written(ports, session.shards())
+
+
+def store_written(ports: ReleasePorts, written: Iterable[WrittenShard]) -> Iterator[WrittenShard]:
+    """The same of shards that lie ready, wherever they were written."""
 
     def store(shard: WrittenShard) -> WrittenShard:
         if shard.parquet is not None and shard.chunks is not None:
@@ -38,7 +44,12 @@ def store_shards(ports: ReleasePorts, session: WorkSession) -> Iterator[WrittenS
             ports.keep_shard(entry, shard.parquet)
         return shard
 
-    return in_parallel(store, session.shards())
+    return in_parallel(store, written)
+
+
+def place_of(entry: FileEntry) -> tuple[bool, str]:
+    """Shards stand in the order of time, rows without a time last."""
+    return entry.name == UNDATED, entry.name
 
 
 def is_whole(ports: ReleasePorts, entry: FileEntry) -> bool:

@@ -108,7 +108,8 @@ def published_problem(ports: ReleasePorts, dataset: DatasetId) -> OpenDataError 
         if current is None:
             hint = f"od run {dataset} --publish"
             return NotFound(f"{dataset} was never published", code="unpublished", hint=hint)
-        verify_release(current.manifest, ports.signer.trust() if ports.signer else None)
+        trust = ports.signer.trust() if ports.signer else None
+        verify_release(current.manifest, trust, ports.store)
     except OpenDataError as problem:
         return problem
     return None

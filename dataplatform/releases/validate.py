@@ -1,7 +1,8 @@
 """Validate: hold a candidate to its contract and record the verdict (S4-10, S4-42, S4-43).
 
 The contract that counts is the one that the candidate carries, so that what was checked is what is
-frozen. A crash of the engine is an error and leaves no verdict, hence no release.
+frozen. Values that its rules look up elsewhere are looked up in the releases that it
+names among its inputs. A crash of the engine is an error and leaves no verdict, hence no release.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataplatform.releases.candidate import read_candidate
 from dataplatform.releases.gate import metric_thresholds
 from dataplatform.releases.known_shards import known_shards
 from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.quarantine import with_quarantined
+from dataplatform.releases.references import pinned_tables
 from dataplatform.releases.verdict import Verdict, record_verdict
 from opendata.reading.resolve import read_current
 from opendata.wire.digest import canonical_json
@@ -39,13 +42,16 @@ def validate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> 
     candidate = read_candidate(ports.store, dataset, digest)
     contract = Contract.model_validate(candidate.contract)
     files = [ports.shard_path(entry) for entry in candidate.files]
+    pinned = pinned_tables(ports, contract, candidate.inputs)
     current, thresholds = read_current(ports.store, dataset), metric_thresholds(candidate)
     report, profile = ports.engine.check(
         files,
         contract,
         time=candidate.time_column,
-        known=known_shards(ports.store, candidate, contract, current, thresholds),
+        known=known_shards(ports.store, candidate, contract, current, thresholds, pinned),
+        pinned=pinned,
     )
+    report = with_quarantined(report, contract, candidate.quarantined)
     verdict = record_verdict(
         ports.store,
         dataset,

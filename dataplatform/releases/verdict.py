@@ -13,7 +13,7 @@ from dataplatform.contracts.report import Report
 from dataplatform.errors import GateClosed
 from dataplatform.releases.objects import JSON, put_object
 from dataplatform.releases.ports import Signer
-from opendata.reading.signature import verdict_statement, verify_envelope
+from opendata.reading.signature import require_accepted, verdict_statement, verify_envelope
 from opendata.stores.port import ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import Wire, read_wire
@@ -81,7 +81,7 @@ def require_verdicts(
 
     Raises:
         GateClosed: if a gate did not look at this candidate, or looked and said no.
-        Denied: if a signing key is configured and a verdict is not signed by it.
+        Denied: if a signing key is configured and a verdict is not signed by a trusted one.
     """
     return {gate: _require(store, dataset, candidate, gate, signer) for gate in GATES}
 
@@ -114,7 +114,9 @@ def _require(
         raise GateClosed(f"{key} is a verdict on another candidate", code="gate_mismatch")
     if signer is not None:
         statement = verdict_statement(decision.to_json(), candidate)
-        verify_envelope(verdict.signature, statement, signer.trust(), key)
+        trust = signer.trust()
+        signed_by = verify_envelope(verdict.signature, statement, trust, key)
+        require_accepted(trust, signed_by, str(dataset), decision.decided_at, key)
     if not decision.passed:
         raise GateClosed(
             f"the {gate} gate said no to candidate {candidate[:12]}… of {dataset}",

@@ -345,3 +345,13 @@ def test_releases_is_a_namespace_that_says_what_it_has() -> None:
     told = r"it has assert_contract, .*diff_datasets, .*rollback, semver_compare"
     with pytest.raises(AttributeError, match=told):
         _ = releases.no_such_verb
+
+
+@pytest.mark.parametrize("tolerance", [1e-9, 1.5e-7, 1e16, 0.5])
+def test_small_and_large_figures_in_metadata_are_the_figures_that_they_are(
+    tolerance: float,
+) -> None:
+    fields = [{"name": "n", "type": "int64", "tolerance": tolerance}]
+    opendata.push(pa.table({"n": [1]}), "me/small", contract={"fields": fields})
+    [field] = opendata.dataset("me/small").release.manifest.contract["fields"]
+    assert field["tolerance"] == tolerance

@@ -106,8 +106,8 @@ def test_releases_and_changelog_tell_the_history(rates: str) -> None:
     assert [one["release"] for one in od("releases", rates, "--json").json] == ["1.1.0", "1.0.0"]
     told = od("changelog", rates).out
     assert "## 1.1.0 – " in told
-    assert "- column source added" in told
-    assert "- first release: 3 rows" in told
+    assert "- Column `source` (string) was added." in told
+    assert "- First release, with 3 rows." in told
     assert od("changelog", rates, "--json").json[0]["prev_release"] == "1.0.0"
 
 
@@ -123,8 +123,8 @@ def test_a_changelog_tells_what_changed_beside_rows(rates: str) -> None:
     opendata.push(RATES, rates, title="Rates of exchange", license="CC-BY-4.0")
     opendata.push(RATES, rates, force=True)
     newest, titled, _ = od("changelog", rates).out.split("\n\n")[:3]
-    assert "- released by force: nothing changed" in newest
-    assert "- rows: unchanged\n- changed: license, title" in titled
+    assert "- Nothing changed; it was released by force." in newest
+    assert "- The rows are unchanged.\n- Revised: license, title." in titled
     assert od("changelog", rates, "--json").json[1]["about"] == ["license", "title"]
 
 
@@ -134,11 +134,11 @@ def test_a_rollback_is_told_and_keeps_the_first_time_of_publication(rates: str) 
     assert od("rollback", rates, "--to", "1.0.0").code == 0
     listed = od("releases", rates, "--json").json
     assert [(one["release"], one["state"]) for one in listed] == [
-        ("1.0.1", "published"), ("1.0.0", "current"),
+        ("1.0.1", "yanked"), ("1.0.0", "current"),
     ]  # fmt: skip
     assert listed[1]["published_at"] == first
     assert len(listed[1]["rolled_back_at"]) == 1
-    assert "made the current release again by a rollback" in od("changelog", rates).out
+    assert "Made the current release again by a rollback" in od("changelog", rates).out
 
 
 # --- loading --------------------------------------------------------------------------

@@ -91,6 +91,44 @@ def test_a_tag_that_the_change_does_not_ask_for_is_refused_with_the_right_one() 
     assert releases.freeze_release(second, "1.1.0").version == "1.1.0"
 
 
+@pytest.mark.requirement("S4-39", "S4-85")
+def test_a_declared_version_and_the_schemas_stand_in_the_manifest() -> None:
+    draft = releases.draft(RATES, "me/rates", license="CC0-1.0")
+    releases.publish_release(releases.freeze_release(draft, "1.0.0"))
+    more = pa.table({"day": ["2024-01-01"], "rate": [1.75]})
+    second = releases.draft(more, "me/rates")
+    assert releases.bump_version(second, "v1.1.0") is None
+    versioning = releases.freeze_release(second).manifest["versioning"]
+    assert (versioning["data_release"], versioning["schema_version"]) == ("1.1.0", "1.0.0")
+    assert versioning["prev_release"] == "1.0.0"
+    assert versioning["reader_min"] == "1.0.0"
+
+
+@pytest.mark.requirement("S4-85")
+@pytest.mark.parametrize(
+    ("semver", "problem"),
+    [
+        ("1.0.0", "not ahead of the current release 1.0.0"),
+        ("0.9.0", "not ahead of the current release 1.0.0"),
+        ("1.0.2", "the next release is 1.0.1"),
+        ("3.0.0", "the next release is 1.0.1"),
+        ("1.1", "is no version"),
+    ],
+)
+def test_a_version_that_does_not_follow_is_refused(semver: str, problem: str) -> None:
+    draft = releases.draft(RATES, "me/rates", license="CC0-1.0")
+    releases.publish_release(releases.freeze_release(draft, "1.0.0"))
+    more = pa.table({"day": ["2024-01-01"], "rate": [1.75]})
+    second = releases.draft(more, "me/rates")
+
+    def declare_and_freeze() -> None:
+        releases.bump_version(second, semver)
+        releases.freeze_release(second)
+
+    with pytest.raises((Rejected, InvalidInput), match=problem):
+        declare_and_freeze()
+
+
 def test_the_same_rows_again_are_no_release() -> None:
     draft = releases.draft(RATES, "me/rates", license="CC0-1.0")
     releases.publish_release(releases.freeze_release(draft))

@@ -12,7 +12,6 @@ from hypothesis import given
 from pydantic import ValidationError
 
 from dataplatform.contracts.model import Contract, ReleaseSettings, Severity
-from dataplatform.contracts.rules import KINDS_NOT_AVAILABLE
 from dataplatform_tests.contracts.strategies import contracts
 from opendata.wire.digest import canonical_json
 
@@ -108,12 +107,6 @@ def test_fields_answer_to_their_names() -> None:
 def test_a_contract_may_leave_the_columns_open() -> None:
     made = Contract(primary_key=("date",), rules=())
     assert made.field_names == ()
-
-
-@pytest.mark.parametrize("kind", KINDS_NOT_AVAILABLE)
-def test_a_kind_that_is_not_there_yet_is_refused_and_not_skipped(kind: str) -> None:
-    [message] = problems(rules=[{"kind": kind, "field": "y10"}]).values()
-    assert f"{kind!r} are not available in this version" in message
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pyarrow as pa
 import pytest
@@ -25,7 +26,10 @@ WIDENING = """
     null -> int64                              list<int32> -> list<int64>
     fixed_size_list<int8>[3] -> list<int16>    list<string> -> large_list<string>
     struct<a: int32> -> struct<a: int64>       struct<a: int32> -> struct<b: string, a: int32>
-    map<string, int32> -> map<string, int64>
+    map<string, int32> -> map<string, int64>  map<int32, string> -> map<int64, string>
+    list<struct<a: int32>> -> list<struct<a: int64, b: string>>
+    struct<a: struct<b: float32>> -> struct<a: struct<b: float64>>
+    map<struct<a: int32>, string> -> map<struct<a: int64>, string>
 """
 NARROWING_OR_OTHER = """
     int64 -> int32       int64 -> float64      int32 -> float32      uint64 -> int64
@@ -42,6 +46,8 @@ NARROWING_OR_OTHER = """
     struct<a: int32> -> struct<b: int32>       struct<a: int32 not null> -> struct<a: int32>
     struct<a: int32> -> struct<a: int32, b: int8 not null>
     map<string, int64> -> map<int32, int64>    string -> list<string>
+    map<struct<a: int32>, string> -> map<struct<a: int32, b: int8>, string>
+    list<struct<a: int64>> -> list<struct<a: int32>>
 """
 
 
@@ -68,6 +74,46 @@ def test_every_old_value_is_a_new_one(pair: str) -> None:
 @pytest.mark.parametrize("pair", pairs(NARROWING_OR_OTHER))
 def test_some_old_value_would_be_lost_or_changed(pair: str) -> None:
     assert not widens(pair)
+
+
+# What the specification of Iceberg allows a column's type to become, and what it does not; the
+# last word of each line is ours.
+ICEBERG = """
+    int -> long                      int32 -> int64                                v1  yes
+    float -> double                  float32 -> float64                            v1  yes
+    decimal(P,S) -> decimal(P',S)    decimal128(9,2) -> decimal128(18,2)           v1  yes
+    decimal(P,S) -> decimal(P,S')    decimal128(9,2) -> decimal128(9,3)            no  no
+    decimal(P',S) -> decimal(P,S)    decimal128(18,2) -> decimal128(9,2)           no  no
+    long -> int                      int64 -> int32                                no  no
+    double -> float                  float64 -> float32                            no  no
+    int -> string                    int32 -> string                               no  no
+    string -> binary                 string -> binary                              no  no
+    timestamp -> timestamptz         timestamp[us] -> timestamp[us,tz=UTC]         no  no
+    date -> timestamptz              date32 -> timestamp[us,tz=UTC]                no  no
+    unknown -> any                   null -> string                                v3  yes
+    date -> timestamp                date32 -> timestamp[us]                       v3  no
+    date -> timestamp_ns             date32 -> timestamp[ns]                       v3  no
+    int -> double                    int32 -> float64                              no  yes
+    int -> float                     int32 -> float32                              no  no
+    timestamp -> timestamp_ns        timestamp[us] -> timestamp[ns]                no  yes
+"""
+OURS_ALONE = {"int -> double", "timestamp -> timestamp_ns"}
+THEIRS_ALONE = {"date -> timestamp", "date -> timestamp_ns"}
+
+
+def iceberg_rules() -> list[tuple[str, str, str, str]]:
+    lines = (line.strip() for line in ICEBERG.strip().splitlines())
+    return [tuple(re.split(r"\s{2,}", line)) for line in lines]  # type: ignore[misc]
+
+
+@pytest.mark.requirement("S4-23")
+@pytest.mark.parametrize(("rule", "pair", "iceberg", "ours"), iceberg_rules())
+def test_the_published_promotions_of_iceberg_hold_but_for_those_named(
+    rule: str, pair: str, iceberg: str, ours: str
+) -> None:
+    assert widens(pair) == (ours == "yes")
+    agrees = (iceberg != "no") == (ours == "yes")
+    assert agrees == (rule not in OURS_ALONE | THEIRS_ALONE)
 
 
 @given(TYPES)

@@ -163,7 +163,26 @@ def test_a_provider_belongs_to_a_source() -> None:
         ("contract: {rules: [{field: a}]}", "7:20: `kind` is missing", None),
         ("contract: {rules: [range]}", "7:20: a mapping (key: value) is expected", None),
         ("contract: {rules: [{kind: range, field: a, mn: 3}]}", "7:44: unknown key `mn`", "`min`"),
-        ("contract: {rules: [{kind: dim_check}]}", "7:20: rules of kind 'dim_check' are not", None),
+        ("contract: {rules: [{kind: dim_check}]}", "7:20: dim_check is of one `field`", None),
+        ("contract: {rules: [{kind: dim_check, expression: a b, equals: m}]}", "7:50: 'a b'", None),
+        ("contract: {rules: [{kind: arrivaltime_dualform}]}", "7:20: a tolerance has to be", None),
+        ("contract: {rules: [{kind: arrivaltime_dualform, tol_Tarr: .nan}]}", "7:59: .nan", None),
+        ("contract: {rules: [{kind: monotonic, field: a, action: quarantine}]}", "7:56: mo", None),
+        ("contract: {rules: [{kind: not_null, field: a, action: drop}]}", "7:55: 'drop' is", None),
+        ("contract: {rules: [{kind: not_null, field: a, quarantine_max: 1}]}", "7:63: `quar", None),
+        ("contract: {rules: [{kind: referential, field: a}]}", "7:20: `references` is", None),
+        (
+            "contract: {rules: [{kind: referential, field: a, references: "
+            "{dataset: c/d, fields: [b], releese: 1.0.0}}]}",
+            "7:90: unknown key `releese`",
+            "did you mean `release`?",
+        ),
+        (
+            "contract: {rules: [{kind: referential, field: a, references: "
+            "{dataset: a/b, fields: [a]}}]}",
+            "7:72: a release cannot refer to itself",
+            None,
+        ),
         ("contract: {rules: [{kind: regex, field: a, pattern: '('}]}", "7:53: this is no", None),
         ("contract: {rules: [{kind: enum_set, field: a, values: [NO]}]}", "7:56: NO is", "NO"),
         ("quality: [{metric: fulness, min: 1}]", "7:20: 'fulness' is not among", None),
@@ -328,3 +347,57 @@ def test_any_value_in_any_section_is_read_or_told_about(section: str, value: str
     checked = check_definition("\n".join([*lines, f"{section}: {value}"]), "opendata.yaml")
     assert (checked.definition is None) == bool(checked.errors)
     assert all(finding.message for finding in checked.errors)
+
+
+COORDINATES = """\
+time: day
+contract:
+  fields:
+    - {name: day, type: date32}
+    - {name: country, type: string}
+    - {name: share, type: float64}
+    - {name: lon, type: float64}
+    - {name: lat, type: float64}
+  crs: {code: EPSG:4326, x: lon, y: lat}
+release:
+  indexes: [country, [country, day]]
+  index_window: 2
+"""
+
+
+@pytest.mark.requirement("S4-18", "S4-26", "S4-64")
+def test_indexes_and_the_reference_system_are_read() -> None:
+    definition = parse_definition(MINIMAL + COORDINATES, "opendata.yaml")
+    assert definition.release.indexes == (("country",), ("country", "day"))
+    assert definition.release.index_window == 2
+    assert definition.contract is not None
+    assert definition.contract.crs is not None
+    assert definition.contract.crs.columns == ("lon", "lat")
+    assert definition_from_json(definition_to_json(definition)) == definition
+
+
+@pytest.mark.requirement("S4-18", "S4-26")
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "sentence"),
+    [
+        ("[country, [country, day]]", "[county]", 11, "'county' is none of the contract's fields"),
+        ("[country, [country, day]]", "[[day, share]]", 11, "nobody looks up by float64"),
+        ("[country, [country, day]]", "[country, [country]]", 11, "stands here twice"),
+        ("[country, [country, day]]", "[[day, day]]", 11, "'day' is in the index twice"),
+        ("[country, [country, day]]", "[[]]", 11, ""),
+        ("index_window: 2", "index_window: -1", 12, ""),
+        ("EPSG:4326", "WGS84", 9, "write EPSG:4326"),
+        ("x: lon", "x: long", 9, "did you mean 'lon'"),
+        ("x: lon", "east: lon", 9, ""),
+        ("y: lat", "y: country", 9, "a coordinate is a number; 'country' is string"),
+    ],
+)
+def test_what_is_wrong_with_them_is_told_at_its_place(
+    right: str, wrong: str, line: int, sentence: str
+) -> None:
+    text = MINIMAL + COORDINATES
+    assert right in text
+    found = errors(text.replace(right, wrong))
+    assert found
+    assert found[0].line == line + MINIMAL.count("\n")
+    assert sentence in str(found[0])

@@ -112,8 +112,18 @@ def test_what_is_no_plain_yaml_is_refused_at_its_place(text: str | bytes, told: 
 def test_numbers_that_yaml_versions_read_differently_are_refused(word: str) -> None:
     [finding] = findings(f"a: {word}")
     assert "to some YAML readers" in finding.message
-    assert finding.hint == f'as text, write "{word}"'
+    assert finding.hint is not None
+    assert finding.hint.endswith(f'as text, write "{word}"')
     assert read(f'a: "{word}"').value == {"a": word}
+
+
+@pytest.mark.parametrize(
+    ("word", "number"), [("1e5", "1.0e5"), ("1E-6", "1.0e-6"), ("-2e+3", "-2.0e+3")]
+)
+def test_a_float_without_a_point_is_told_how_it_is_written(word: str, number: str) -> None:
+    [finding] = findings(f"a: {word}")
+    assert finding.hint == f'as a number, write {number}; as text, write "{word}"'
+    assert read(f"a: {number}").value == {"a": float(word)}
 
 
 def test_all_that_can_be_told_is_told_at_once() -> None:

@@ -50,8 +50,9 @@ def test_a_run_without_a_selection_is_of_all() -> None:
     assert asked_of(run()) is ALL
 
 
-def test_repair_is_of_none_because_it_goes_by_what_is_stored() -> None:
-    assert asked_of(run(job="repair")) == frozenset()
+@pytest.mark.parametrize("job", ["repair", "harden", "rollback"])
+def test_looking_after_releases_is_of_none_because_it_goes_by_what_is_stored(job: str) -> None:
+    assert asked_of(run(job=job)) == frozenset()
 
 
 @pytest.mark.parametrize("path", [["ns"], ["ns", "Broken_1a2b3c4d"], ["ns", "prices", "else"]])

@@ -169,8 +169,9 @@ def test_schedules_and_sensors_are_on_without_anybody_starting_them(room: Contro
     states = {s["name"]: s["scheduleState"]["status"] for s in repository["schedules"]}
     states |= {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
     by_the_platform = {
-        "repair_schedule", "derived_datasets", "published_elsewhere", "stale_runs",
-        "missed_retries", "failed_runs", "canceled_runs", "retention_schedule", "collect_schedule",
+        "repair_schedule", "harden_schedule", "retention_schedule", "collect_schedule",
+        "derived_datasets", "published_elsewhere", "stale_runs", "missed_retries", "failed_runs",
+        "canceled_runs",
     }  # fmt: skip
     assert by_the_platform | {"ns__prices__schedule", "ns__by_hand__schedule"} <= set(states)
     assert set(states.values()) == {"RUNNING"}

@@ -76,7 +76,7 @@ def test_all_tricky_ids_load_side_by_side(site: Site) -> None:
     defs = site.defs()
     dg.Definitions.validate_loadable(defs)
     assert len(list(defs.resolve_all_asset_specs())) == 3 * len(TRICKY)
-    assert len({schedule.name for schedule in defs.schedules or ()}) == len(TRICKY) + 1
+    assert len({schedule.name for schedule in defs.schedules or ()}) == len(TRICKY) + 2
 
 
 @pytest.mark.platform

@@ -19,7 +19,9 @@ from opendata.wire.ids import parse_dataset_id
 pytestmark = pytest.mark.platform
 
 NAMES = Names(parse_dataset_id(DATASET))
-OF_THE_PLATFORM = {"repair_schedule", "retention_schedule", "collect_schedule"}
+OF_THE_PLATFORM = {
+    "repair_schedule", "harden_schedule", "retention_schedule", "collect_schedule",
+}  # fmt: skip
 
 
 def schedules(site: Site) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataplatform.releases.differ import RowDiff
+from dataplatform.releases.differ import NO_OPTIONS, DiffOptions, RowDiff
 
 Row = tuple[Any, ...]
 
@@ -24,8 +24,10 @@ class FakeRowDiffer:
         *,
         keys: Sequence[str],
         columns: Sequence[str],
+        options: DiffOptions = NO_OPTIONS,
     ) -> RowDiff:
-        old, new = _rows(old_files, columns), _rows(new_files, columns)
+        former = [options.former.get(column, column) for column in columns]
+        old, new = _rows(old_files, former), _rows(new_files, columns)
         if not keys:
             added, removed = Counter(new) - Counter(old), Counter(old) - Counter(new)
             return RowDiff(added.total(), removed.total(), 0, keyed=False)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import pyarrow.parquet as pq
 
+from dataplatform.contracts.engine import NOTHING_PINNED, BrokenRows
 from dataplatform.contracts.model import Contract, ExpectationSpec, MetricThreshold
 from dataplatform.contracts.performance import LookUps, Pruning
 from dataplatform.contracts.profile import ColumnProfile, Profile
+from dataplatform.contracts.referential import Pinned
 from dataplatform.contracts.report import Finding, Report
 from dataplatform.contracts.rules import Severity
 from dataplatform.contracts.shard_facts import KnownShard
@@ -30,6 +33,7 @@ class FakeContractEngine:
         *,
         time: str | None,
         known: Sequence[KnownShard] = (),
+        pinned: Pinned = NOTHING_PINNED,
     ) -> tuple[Report, Profile]:
         profile = self.profile(files, contract, (), time=time)
         finding = Finding(
@@ -43,6 +47,11 @@ class FakeContractEngine:
         )
         report = Report(gate="contract", row_count=profile.row_count, findings=(finding,))
         return report, profile
+
+    def broken_rows(
+        self, files: Sequence[str], contract: Contract, *, pinned: Pinned = NOTHING_PINNED
+    ) -> AbstractContextManager[BrokenRows]:
+        raise AssertionError("a test of quarantine takes the real engine")
 
     def profile(
         self,

@@ -7,6 +7,8 @@ Run this only to add an example of something new.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace as dataclass_replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,30 +16,37 @@ from typing import Any
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
-from dataplatform.releases.candidate import SourceBytes, read_candidate, stage_candidate
+from dataplatform.releases.candidate import Candidate, SourceBytes, read_candidate, stage_candidate
 from dataplatform.releases.gate import gate_candidate
 from dataplatform.releases.metadata import build_entry, build_metadata
 from dataplatform.releases.pins import Pin
 from dataplatform.releases.validate import validate_candidate
 from dataplatform_tests.releases.building import Bench, make_bench
+from opendata.reading.marks import mark_statement
+from opendata.reading.resolve import Release
+from opendata.reading.signature import Countersignature, countersigned_statement
 from opendata.stores.memory import MemoryStore
 from opendata.wire import keys
 from opendata.wire.catalogue import Catalogue, Health, RunOutcome
-from opendata.wire.codec import Wire, read_json, replace
+from opendata.wire.codec import Wire, read_json, read_wire, replace
 from opendata.wire.collection import (
     CollectionJournal,
     CollectionMark,
     CollectionRecord,
     UnnamedObject,
 )
-from opendata.wire.digest import canonical_json, prefixed
+from opendata.wire.digest import canonical_json, digest_of, prefixed
 from opendata.wire.ids import parse_dataset_id
 from opendata.wire.manifest import read_manifest
+from opendata.wire.marks import Mark, new_mark
 from opendata.wire.pointer import Pointer, PointerKind, next_pointer
 
 FOLDER = Path(__file__).parent
 KEY_SEED = bytes(range(32))
+SIGNED = "manifest-signed-v2.json"
+"""As releases are signed now; `manifest-signed.json` was signed by the statement before."""
 SECTIONS: Mapping[str, Any] = {
     "time": "day",
     "topics": ["rates", "macro"],
@@ -172,6 +181,39 @@ def golden_index() -> Catalogue:
     return Catalogue(generated_at="2026-02-02T06:00:01Z", datasets=(entry,))
 
 
+def golden_marks() -> dict[str, Mark]:
+    """A release that was made hard early, and one that a rollback withdrew and somebody signed."""
+    first = ("tests/rates", "1.0.0", "0" * 64)
+    second = ("tests/rates", "1.0.1", "1" * 64)
+    signer = golden_signer()
+    hard = new_mark(
+        first,
+        "hard",
+        at=datetime(2026, 2, 1, 6, tzinfo=UTC),
+        by="od freeze (ada)",
+        generation=1,
+        cause="early",
+        reason="cited in a paper",
+    )
+    yank = new_mark(
+        second,
+        "yank",
+        at=datetime(2026, 2, 1, 7, 30, tzinfo=UTC),
+        by="od rollback (ada)",
+        generation=3,
+        reason="June is there twice",
+        moved_to="1.0.0",
+    )
+    signed = replace(yank, signature=signer.sign(mark_statement(yank)), signed_by=signer.key_id)
+    return {"mark-hard": hard, "mark-yank-signed": signed}
+
+
+def write_marks() -> None:
+    """Write what was said of releases later."""
+    for name, mark in golden_marks().items():
+        (FOLDER / f"{name}.json").write_bytes(mark.to_bytes())
+
+
 def write_derived() -> None:
     """Write what is made of the first release."""
     pointer, _, rollback = golden_commits()
@@ -180,6 +222,55 @@ def write_derived() -> None:
     (FOLDER / "health.json").write_bytes(golden_health().to_bytes())
     (FOLDER / "metadata.json").write_bytes(golden_metadata())
     (FOLDER / "index.json").write_bytes(golden_index().to_bytes())
+
+
+def write_quarantine_example() -> None:
+    """Write the candidate and the manifest of a release that has rows in quarantine."""
+    with TemporaryDirectory() as folder:
+        store = MemoryStore()
+        bench = golden_bench(store, Path(folder), signed=False)
+        rule = {"kind": "not_null", "fields": ["rate"], "action": "quarantine"}
+        contract = SECTIONS["contract"] | {"rules": [rule | {"quarantine_max": 1}]}
+        bench = bench.declared(**{**SECTIONS, "contract": contract})
+        bench = dataclass_replace(
+            bench, ports=dataclass_replace(bench.ports, engine=DuckDBContractEngine())
+        )
+        digest = bench.stage(golden_table())
+        manifest = bench.freeze(digest).release.stored_bytes
+        candidate = store.get(keys.candidate_key(bench.dataset, digest)).data
+        (FOLDER / "manifest-quarantined.json").write_bytes(manifest)
+        (FOLDER / "candidate-quarantined.json").write_bytes(candidate)
+
+
+def frozen_golden(store: MemoryStore, folder: Path, *, signed: bool) -> Release:
+    """The golden candidate with its golden verdicts, frozen as it was then."""
+    bench = golden_bench(store, folder, signed=signed)
+    candidate = read_wire(Candidate, golden("candidate.json"), "candidate.json")
+    digest = stage_candidate(store, candidate)
+    assert digest == digest_of(golden("candidate.json"))
+    assert read_candidate(store, bench.dataset, digest) == candidate
+    for gate in ("contract", "quality"):
+        verdict = golden(f"verdict-{gate}{'-signed' if signed else ''}.json")
+        store.put(keys.verdict_key(bench.dataset, digest, gate), verdict)
+    for _ in range(3):  # looks at the clock that build and gates had taken
+        bench.ports.now()
+    return bench.freeze(digest).release
+
+
+def write_signed() -> None:
+    """Write the first release as it is signed now."""
+    with TemporaryDirectory() as folder:
+        frozen = frozen_golden(MemoryStore(), Path(folder), signed=True)
+        (FOLDER / SIGNED).write_bytes(frozen.stored_bytes)
+
+
+def write_countersignature() -> None:
+    """Write the signature of one more key on the signed release; here it is the same key."""
+    release = read_manifest(golden(SIGNED), SIGNED)
+    at, signer = "2026-03-01T00:00:00Z", golden_signer()
+    envelope = signer.sign(countersigned_statement(release, at))
+    document = Countersignature(signature=envelope, signed_by=signer.key_id, signed_at=at)
+    (FOLDER / "countersignature.json").write_bytes(document.to_bytes())
 
 
 def golden_collection() -> dict[str, Wire]:
@@ -214,5 +305,9 @@ def write_collection() -> None:
 
 if __name__ == "__main__":
     write_examples()
+    write_signed()
+    write_countersignature()
     write_derived()
+    write_marks()
+    write_quarantine_example()
     write_collection()

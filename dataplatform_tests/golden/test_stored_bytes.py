@@ -8,29 +8,40 @@ from pathlib import Path
 
 import pytest
 
-from dataplatform.releases.candidate import Candidate, read_candidate, stage_candidate
+from dataplatform.releases.candidate import Candidate
 from dataplatform.releases.pins import Pin
 from dataplatform.releases.verdict import Verdict
 from dataplatform_tests.golden.examples import (
+    SIGNED,
+    frozen_golden,
     golden,
-    golden_bench,
     golden_collection,
     golden_commits,
     golden_health,
     golden_index,
+    golden_marks,
     golden_metadata,
     golden_signer,
 )
-from opendata.reading.signature import Trusted, verdict_statement, verify_envelope, verify_release
+from opendata.reading.marks import verify_mark
+from opendata.reading.signature import (
+    Countersignature,
+    Trusted,
+    countersigned_statement,
+    verdict_statement,
+    verify_envelope,
+    verify_release,
+)
 from opendata.stores.memory import MemoryStore
-from opendata.wire import keys
 from opendata.wire.catalogue import read_catalogue, read_health
 from opendata.wire.chunks import read_chunk_list
 from opendata.wire.codec import Wire, read_wire
 from opendata.wire.collection import CollectionJournal, CollectionMark, CollectionRecord
-from opendata.wire.digest import digest_of, parse_digest
+from opendata.wire.compatibility import read_matrix
+from opendata.wire.digest import parse_digest
 from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import Manifest, read_manifest
+from opendata.wire.marks import read_mark_bytes
 from opendata.wire.pointer import read_pointer
 
 
@@ -41,16 +52,23 @@ def read_as(kind: type[Wire]) -> Callable[[bytes, str], Wire]:
 STORED: dict[str, Callable[[bytes, str], Wire]] = {
     "manifest.json": read_manifest,
     "manifest-signed.json": read_manifest,
+    "manifest-quarantined.json": read_manifest,
+    SIGNED: read_manifest,
+    "countersignature.json": read_as(Countersignature),
     "latest.json": read_pointer,
     "commit-rollback.json": read_pointer,
     "chunks.json": read_chunk_list,
     "candidate.json": read_as(Candidate),
+    "candidate-quarantined.json": read_as(Candidate),
     "verdict-contract.json": read_as(Verdict),
     "verdict-contract-signed.json": read_as(Verdict),
     "verdict-quality.json": read_as(Verdict),
     "verdict-quality-signed.json": read_as(Verdict),
+    "mark-hard.json": read_mark_bytes,
+    "mark-yank-signed.json": read_mark_bytes,
     "health.json": read_health,
     "index.json": read_catalogue,
+    "compatibility.json": read_matrix,
     "collection-mark.json": read_as(CollectionMark),
     "collection-journal.json": read_as(CollectionJournal),
     "collection-record.json": read_as(CollectionRecord),
@@ -138,9 +156,13 @@ def test_the_hash_covers_everything_but_freeze_and_integrity() -> None:
 @pytest.mark.requirement("S4-48", "S4-73", "S4-74")
 def test_the_golden_signature_still_holds() -> None:
     signer = golden_signer()
-    signed = manifest("manifest-signed.json")
-    assert verify_release(signed, signer.trust()) is Trusted.SIGNATURE
-    assert signed.integrity.signed_by == signer.key_id
+    for name in ("manifest-signed.json", SIGNED):
+        signed = manifest(name)
+        assert verify_release(signed, signer.trust()) is Trusted.SIGNATURE
+        assert signed.integrity.signed_by == signer.key_id
+    countersigned = read_wire(Countersignature, golden("countersignature.json"), "countersignature")
+    statement = countersigned_statement(signed, countersigned.signed_at)
+    assert verify_envelope(countersigned.signature, statement, signer.trust(), "it")
     for gate in ("contract", "quality"):
         verdict = read_wire(Verdict, golden(f"verdict-{gate}-signed.json"), gate)
         candidate = parse_digest(verdict.decision.candidate)
@@ -153,19 +175,8 @@ def test_the_golden_signature_still_holds() -> None:
 def test_freezing_the_golden_candidate_gives_the_golden_manifest(
     tmp_path: Path, signed: bool
 ) -> None:
-    suffix, store = "-signed" if signed else "", MemoryStore()
-    bench = golden_bench(store, tmp_path, signed=signed)
-    candidate = read_wire(Candidate, golden("candidate.json"), "candidate.json")
-    digest = stage_candidate(store, candidate)
-    assert digest == digest_of(golden("candidate.json"))
-    assert read_candidate(store, bench.dataset, digest) == candidate
-    for gate in ("contract", "quality"):
-        verdict = golden(f"verdict-{gate}{suffix}.json")
-        store.put(keys.verdict_key(bench.dataset, digest, gate), verdict)
-    for _ in range(3):  # looks at the clock that build and gates had taken
-        bench.ports.now()
-    frozen = bench.freeze(digest).release
-    assert frozen.stored_bytes == golden(f"manifest{suffix}.json")
+    frozen = frozen_golden(MemoryStore(), tmp_path, signed=signed)
+    assert frozen.stored_bytes == golden(SIGNED if signed else "manifest.json")
 
 
 @pytest.mark.requirement("B1")
@@ -232,3 +243,11 @@ def test_no_flipped_bit_in_a_manifest_s_body_goes_unseen() -> None:
         flipped = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
         with pytest.raises(Corrupt):
             read_manifest(flipped, "manifest.json")
+
+
+@pytest.mark.requirement("S4-53", "S4-55")
+def test_marks_are_what_they_always_were() -> None:
+    for name, mark in golden_marks().items():
+        assert golden(f"{name}.json") == mark.to_bytes()
+    signed = read_mark_bytes(golden("mark-yank-signed.json"), "mark-yank-signed.json")
+    verify_mark(signed, golden_signer().trust())

@@ -28,6 +28,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 TUTORIAL = ROOT / "docs/getting-started/publish-your-first-data-set.md"
+REPRODUCE = ROOT / "docs/guides/reproduce.md"
 SOURCES = {
     "world-airports": cut("airports-20260208.csv"),
     "ecb-euro-reference-rates": zipped(),
@@ -109,6 +110,23 @@ def test_the_guide_on_pushing_runs_as_shown() -> None:
     assert od.dataset("me/garden").schema.names == ["date", "rain", "snow"]
 
 
+@pytest.mark.requirement("S4-53", "S4-54", "S4-55", "S2-110")
+@pytest.mark.filterwarnings("ignore:the release is unsigned")
+@pytest.mark.usefixtures("folder")
+def test_the_guide_on_freezing_and_rolling_back_runs_as_shown() -> None:
+    names = run_python(ROOT / "docs/guides/freeze-and-rollback.md")
+    assert names["states"]["1.1.0"] == "current"
+
+
+@pytest.mark.requirement("S4-11", "S4-44", "S2-110")
+@pytest.mark.filterwarnings("ignore:the release is unsigned")
+@pytest.mark.usefixtures("folder")
+def test_the_guide_on_arrival_times_shows_a_table_that_passes() -> None:
+    names = run_python(ROOT / "docs/guides/arrival-time.md")
+    assert names["release"].version == "1.0.0"
+    assert od.dataset("me/arrival").release.manifest.row_count == 101
+
+
 @pytest.mark.requirement("S4-89", "S2-110")
 @pytest.mark.filterwarnings("ignore:the release is unsigned")
 @pytest.mark.usefixtures("folder")
@@ -119,9 +137,10 @@ def test_the_guide_on_retention_runs_as_shown() -> None:
 
 
 @pytest.mark.requirement("S1-54", "S1-67", "S2-110")
-def test_the_tutorial_on_publishing_runs_as_typed_and_says_what_it_shows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [TUTORIAL, REPRODUCE], ids=lambda page: page.stem)
+def test_a_page_runs_as_typed_and_says_what_it_shows(page: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    for block in blocks(TUTORIAL):
+    for block in blocks(page):
         if block.file is not None:
             (tmp_path / block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "bash":

@@ -47,7 +47,7 @@ def test_the_chain_is_walked_from_the_newest_commit_to_the_first(bench: Bench) -
     commits = list(walk_history(bench.store, bench.dataset))
     assert [commit.generation for commit in commits] == [3, 2, 1]
     assert [commit.release for commit in commits] == ["1.0.0", "1.0.1", "1.0.0"]
-    assert [commit.kind for commit in commits] == ["rollback", "publish", "publish"]
+    assert [commit.kind for commit in commits] == ["rollback", "hotfix", "publish"]
     for number, commit in enumerate(reversed(commits), 1):
         assert commit_at(bench.store, bench.dataset, number, head(bench)) == commit
     assert commit_at(bench.store, bench.dataset, 4, head(bench)) is None

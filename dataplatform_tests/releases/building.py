@@ -14,10 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
+from dataplatform.adapters.crs.pyproj import ProjSystems
 from dataplatform.adapters.query_probe.reading import ReadingProbe
 from dataplatform.adapters.segments.parquet import ParquetSegments
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
-from dataplatform.adapters.units.pint import same_dimension
+from dataplatform.adapters.units.pint import PintUnits
 from dataplatform.adapters.workbench.session import LocalWorkbench
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.releases.build import Built, build_from_batches
@@ -148,7 +149,8 @@ def make_bench(
         expectations=NoExpectations(),
         differ=FakeRowDiffer(),
         shard_path=partial(_path_in, store, cache),
-        same_dimension=same_dimension,
+        reference_systems=ProjSystems(),
+        units=PintUnits(),
         probe=ReadingProbe(store, cache),
         segments=ParquetSegments(),
         now=FakeClock(),

@@ -42,7 +42,7 @@ def test_a_data_set_has_moved_until_its_generation_was_seen(bench: Bench) -> Non
 def test_who_sees_a_data_set_for_the_first_time_is_told_its_present(bench: Bench) -> None:
     for value in (1.0, 2.0, 3.0):
         bench.release(rates(value))
-    assert told(bench, None) == [(3, "publish", "1.0.2")]
+    assert told(bench, None) == [(3, "hotfix", "1.0.2")]
 
 
 def test_moves_are_told_in_the_order_in_which_they_happened(bench: Bench) -> None:
@@ -50,7 +50,7 @@ def test_moves_are_told_in_the_order_in_which_they_happened(bench: Bench) -> Non
     bench.release(rates(2.0))
     move_back(bench.ports, bench.dataset, parse_version("1.0.0"))
     derive_copies(bench.ports, bench.dataset)
-    assert told(bench, seen) == [(2, "publish", "1.0.1"), (3, "rollback", "1.0.0")]
+    assert told(bench, seen) == [(2, "hotfix", "1.0.1"), (3, "rollback", "1.0.0")]
 
 
 def test_who_has_seen_the_present_is_told_nothing(bench: Bench) -> None:

@@ -20,7 +20,7 @@ from opendata.cli.commands import (
     load_command,
     platform_is_installed,
 )
-from opendata.cli.failures import UnknownCommand, report_failure
+from opendata.cli.failures import UnknownCommand, report_failure, warnings_as_sentences
 
 PROGRAM = "od"
 COMPLETE_VARIABLE = "_OD_COMPLETE"
@@ -75,9 +75,10 @@ class LazyGroup(click.Group):
         given = list(sys.argv[1:] if args is None else args)
         _write_anything()
         try:
-            code = super().main(
-                given, prog_name or PROGRAM, complete_var or COMPLETE_VARIABLE, False, **extra
-            )
+            with warnings_as_sentences():
+                code = super().main(
+                    given, prog_name or PROGRAM, complete_var or COMPLETE_VARIABLE, False, **extra
+                )
         except Exception as error:  # noqa: BLE001 - the one place where all errors end
             code = report_failure(error, as_json="--json" in given)
         sys.exit(code if isinstance(code, int) else 0)

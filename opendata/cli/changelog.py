@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import dataset_argument
-from opendata.cli.releases import row_changes
-from opendata.wire.words import counted
+from opendata.wire.changes import bullet, changed_words, release_changes
 
 if TYPE_CHECKING:
     from opendata.reading.listing import ReleaseInfo
     from opendata.wire.manifest import Manifest
-
-_CHANGES: Final = {
-    "Fields_add": "column {field} added",
-    "Fields_drop": "column {field} dropped",
-    "Type_change": "type of {field}: {old} → {new}",
-    "Unit_change": "unit of {field}: {old} → {new}",
-    "Constraint_change": "{constraint} of {field}: {old} → {new}",
-}
 
 
 @click.command()
@@ -47,6 +37,7 @@ def changelog(out: Output, dataset: str) -> None:
 
 
 def _entry(manifest: Manifest, previous: Manifest | None, release: ReleaseInfo) -> dict[str, Any]:
+    about = changed_words(previous, manifest) if previous else []
     return {
         "release": manifest.release,
         "schema_version": manifest.versioning.schema_version,
@@ -57,16 +48,14 @@ def _entry(manifest: Manifest, previous: Manifest | None, release: ReleaseInfo) 
         "frozen_at": manifest.freeze.frozen_at,
         "notes": manifest.versioning.notes,
         "row_count": manifest.row_count,
-        "about": changed_words(previous, manifest) if previous else [],
+        "about": about,
+        "told": [*release_changes(manifest, about), *map(_returned, release.rolled_back_at)],
         **manifest.changelog.to_json(),
     }
 
 
-def changed_words(before: Manifest, after: Manifest) -> list[str]:
-    """Which of the fields that tell about a data set read otherwise than in the release before."""
-    old = {**before.dataset, **before.definition, "README": before.readme}
-    new = {**after.dataset, **after.definition, "README": after.readme}
-    return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+def _returned(moment: str) -> str:
+    return f"made the current release again by a rollback, {moment[:10]}"
 
 
 def _show(out: Output, entries: list[dict[str, Any]]) -> None:
@@ -74,37 +63,6 @@ def _show(out: Output, entries: list[dict[str, Any]]) -> None:
         day = str(entry["published_at"] or entry["frozen_at"])[:10]
         state = "" if entry["state"] in ("published", "current") else f" ({entry['state']})"
         out.line(f"## {entry['release']} – {day}{state}", bold=True)
-        for change in _changes(entry):
-            out.line(f"- {change}")
+        for told in entry["told"]:
+            out.line(bullet(told))
         out.line()
-
-
-def _changes(entry: dict[str, Any]) -> Iterator[str]:
-    if entry["breaking"]:
-        yield "BREAKING: readers of the release before may have to change"
-    yield from schema_changes(entry["diff_S"])
-    if entry["prev_release"] is None:
-        yield f"first release: {counted(entry['row_count'], 'row')}"
-    else:
-        yield from _later_changes(entry)
-    if entry["notes"]:
-        yield str(entry["notes"])
-    for moment in entry["rolled_back_at"]:
-        yield f"made the current release again by a rollback, {str(moment)[:10]}"
-
-
-def _later_changes(entry: dict[str, Any]) -> Iterator[str]:
-    rows = row_changes(entry["diff_R"])
-    yield f"rows: {rows or 'unchanged'}"
-    if entry["about"]:
-        yield f"changed: {', '.join(entry['about'])}"
-    elif not rows and not any(entry["diff_S"].values()) and not entry["breaking"]:
-        yield "released by force: nothing changed"
-
-
-def schema_changes(diff: dict[str, Any]) -> Iterator[str]:
-    """The changes of a schema, one sentence each."""
-    for kind, sentence in _CHANGES.items():
-        for change in diff.get(kind) or ():
-            words = {"constraint": "constraint", "old": None, "new": None, **change}
-            yield sentence.format_map(words)

@@ -34,15 +34,22 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "info": CommandEntry("Show what there is to know of a data set", "opendata.cli.info:info"),
         "preview": CommandEntry("Show the first rows", "opendata.cli.preview:preview"),
         "load": CommandEntry("Read rows: show, count, save them", "opendata.cli.load:load"),
+        "quarantine": CommandEntry(
+            "Show the rows that rules took out", "opendata.cli.quarantine:quarantine"
+        ),
         "releases": CommandEntry(
             "List the releases of a data set", "opendata.cli.releases:releases"
         ),
         "changelog": CommandEntry(
             "Tell what each release changed", "opendata.cli.changelog:changelog"
         ),
+        "compat": CommandEntry(
+            "Tell who can read what, and through which adapters", "opendata.cli.compat:compat"
+        ),
         "verify": CommandEntry(
             "Hash everything again and name damage", "opendata.cli.verify:verify"
         ),
+        "trace": CommandEntry("Show what a release was made of", "opendata.cli.trace:trace"),
     },
     "Publish data": {
         "init": CommandEntry("Write the files of a new data set"),
@@ -52,10 +59,14 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
     },
     "Look after releases": {
         "diff": CommandEntry("Compare two releases"),
+        "freeze": CommandEntry("Show whether releases are soft or hard; make them hard"),
+        "patch": CommandEntry("Correct rows or fields of the current release"),
         "rollback": CommandEntry("Make an earlier release the current one again"),
+        "yank": CommandEntry("Withdraw a release, or take that back"),
         "repair": CommandEntry("Finish what a crash left behind"),
         "registry": CommandEntry("Add to the catalogue, or rebuild it"),
-        "key": CommandEntry("Make the key that signs releases"),
+        "key": CommandEntry("Make, list, rotate and revoke the keys that sign releases"),
+        "reproduce": CommandEntry("Build a release again from what it was made of"),
     },
     "Set up": {
         "demo": CommandEntry("Produce, block, publish and load real data sets, end to end"),

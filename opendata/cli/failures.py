@@ -12,8 +12,11 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -62,6 +65,29 @@ def report_failure(error: BaseException, *, as_json: bool) -> int:
         traceback.print_exception(error, file=sys.stderr)
     _complain(told.message, told.hint)
     return told.exit_code
+
+
+@contextmanager
+def warnings_as_sentences() -> Iterator[None]:
+    """Show what the SDK warns of as a sentence on standard error, without a line of its code."""
+    with warnings.catch_warnings():
+        shown_otherwise = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if category.__module__.partition(".")[0] == "opendata":
+                click.echo(f"{click.style('warning:', fg='yellow')} {clean(message)}", err=True)
+            else:
+                shown_otherwise(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
 
 
 def _interrupted(error: BaseException) -> int:

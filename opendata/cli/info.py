@@ -70,7 +70,23 @@ def _facts(facts: dict[str, Any], manifest: Manifest) -> Iterator[tuple[str, obj
     yield "coverage", _card.coverage_of(manifest)
     yield "rows", f"{manifest.row_count:,}"
     yield "size", f"{human_bytes(manifest.size_bytes)} in {counted(len(manifest.files), 'shard')}"
+    if aside := manifest.quarantined:
+        by_rule = ", ".join(f"{rule}: {rows:,}" for rule, rows in aside.rules.items())
+        yield "quarantine", f"{counted(aside.file.row_count, 'row')} ({by_rule})"
     yield "updated", facts.get("updated_at")
     yield "health", _card.health_of(facts)
+    yield "freeze", _freeze(facts["freeze"])
     yield "signature", _card.signature_of(manifest)
     yield "digest", f"sha256:{manifest.integrity.hash_sha256}"
+    yield "content", manifest.integrity.content_hash
+
+
+def _freeze(facts: dict[str, Any]) -> str:
+    """Soft or hard, since or until when, and whether it was withdrawn."""
+    state, yanked = facts.get("state", facts["mode"]), facts.get("yanked")
+    moment = facts.get("until") if state == "soft" else facts.get("since")
+    told = f"{state}, {'until' if state == 'soft' else 'since'} {moment}" if moment else str(state)
+    if yanked is None:
+        return told
+    why = f": {yanked['reason']}" if yanked["reason"] else ""
+    return f"{told}; withdrawn {yanked['at']} by {yanked['by']}{why}"

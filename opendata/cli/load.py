@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from opendata._dataset import Dataset
+    from opendata.wire.manifest import Manifest
 
 SHOWN_ROWS = 10
 SMALL_HEAD_ROWS = 1_000
@@ -40,6 +41,9 @@ STANDARD_OUTPUT = Path("-")
     "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     help="Save to a file; - is standard output."
 )  # fmt: skip
+@click.option("--partition", metavar="NAME", help="One logical shard: 2024-03, undated.")
+@click.option("--reader", metavar="SCHEMA", help="As code written for this schema version gets "
+              "them, such as 1.3; all else is in its words.")  # fmt: skip
 @click.option("-n", "--head", type=click.IntRange(min=0), help="Only the first rows.")
 @with_output
 def load(
@@ -51,6 +55,8 @@ def load(
     filters: tuple[str, ...],
     format: str | None,
     output: Path | None,
+    partition: str | None,
+    reader: str | None,
     head: int | None,
 ) -> None:
     """Read rows of a data set; only what is asked for is fetched, and every byte is verified.
@@ -66,20 +72,23 @@ def load(
     output = None if output == STANDARD_OUTPUT else output
     chosen = _format(out, format, output)
     dataset = Dataset(reference)
-    names = split_columns(columns, dataset.schema.names)
+    words, schema, usual = _words(dataset, reader)
+    names = split_columns(columns, schema.names) or usual
     batches = dataset.batches(
         batch_size=max(1, head) if head is not None and head < SMALL_HEAD_ROWS else None,
         start=start,
         end=end,
         columns=names,
-        filters=parse_filters(filters, dataset.release.manifest, dataset.schema),
+        filters=parse_filters(filters, words, schema),
+        partition=partition,
+        reader=reader,
     )
     rows = batches if head is None else _first(batches, head)
     with _bar(out, dataset, chosen, output), closing(batches):
         if chosen == "table":
             seen = _seen(rows, SHOWN_ROWS if head is None else head)
         else:
-            count = save(rows, _chosen_schema(dataset, names), chosen, output)
+            count = save(rows, _chosen_schema(words, schema, names), chosen, output)
     if chosen == "table":
         _show(out, *seen)
     elif output is not None:
@@ -149,13 +158,24 @@ def _show(out: Output, names: list[str], shown: list[list[object]], count: int) 
     out.note(f"{counted(len(shown), 'row')} × {counted(len(names), 'column')}{rest}")
 
 
-def _chosen_schema(dataset: Dataset, columns: list[str] | None) -> pa.Schema:
+def _words(dataset: Dataset, reader: str | None) -> tuple[Manifest, pa.Schema, list[str] | None]:
+    """The release that says what things are called, their types, and the usual columns."""
+    from opendata.reading.release_schema import release_schema
+    from opendata.wire.bridges import in_words_of
+
+    manifest = dataset.release.manifest
+    if reader is None:
+        return manifest, release_schema(manifest), None
+    known = dataset.known_to(reader)
+    words = in_words_of(known, manifest)
+    return words, release_schema(words), [field.name for field in known.schema]
+
+
+def _chosen_schema(words: Manifest, schema: pa.Schema, columns: list[str] | None) -> pa.Schema:
     import pyarrow as pa
 
     from opendata.reading.query import resolve_column
 
     if columns is None:
-        return dataset.schema
-    manifest = dataset.release.manifest
-    names = [resolve_column(manifest, name) for name in columns]
-    return pa.schema([dataset.schema.field(name) for name in names])
+        return schema
+    return pa.schema([schema.field(resolve_column(words, name)) for name in columns])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,21 +22,36 @@ def releases(out: Output, dataset: str) -> None:
     from opendata._dataset import Dataset
 
     found = Dataset(dataset).releases
-    out.result(
-        [release.to_json() for release in found],
-        lambda: out.table(
-            ["release", "state", "published", "rows", "size", "changes", "breaking", "signed"],
+
+    def show() -> None:
+        out.table(
+            ["release", "state", "freeze", "published", "rows", "size", "changes", "breaking",
+             "signed"],
             [_row(release) for release in found],
-        ),
-        (release.release for release in found),
+        )  # fmt: skip
+        for release in found:
+            if release.yanked:
+                out.note(f"{release.release} was withdrawn {_withdrawal(release.yanked)}")
+
+    out.result(
+        [release.to_json() for release in found], show, (release.release for release in found)
     )
 
 
-def _row(release: ReleaseInfo) -> list[object]:
+def _withdrawal(yanked: dict[str, Any]) -> str:
+    """When, by whom, why and to where."""
+    told = f"{yanked['at'][:19]} by {yanked['by']}"
+    if yanked["reason"]:
+        told += f": {yanked['reason']}"
+    return f"{told}; readers were sent to {yanked['moved_to']}" if yanked["moved_to"] else told
 
+
+def _row(release: ReleaseInfo) -> list[object]:
+    is_soft = release.freeze == "soft"
     return [
         release.release,
         release.state,
+        f"soft until {(release.observation_until or '')[:10]}" if is_soft else "hard",
         (release.published_at or "")[:19],
         release.row_count,
         human_bytes(release.size_bytes),

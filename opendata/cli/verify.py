@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import complete_reference
-from opendata.wire.errors import InvalidInput, NotFound, Rejected
+from opendata.cli.targets import named_releases
+from opendata.wire.errors import NotFound, Rejected
 from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
@@ -30,36 +30,14 @@ def verify(out: Output, reference: str | None, everything: bool) -> int:
     """Check digests and, where OPENDATA_TRUST is set, signatures; ends with 6 on damage."""
     from opendata._settings import Settings
 
-    if reference is None and not everything:
-        raise InvalidInput("which data set?", hint="od verify NS/NAME, or od verify --all")
+    usage = "od verify NS/NAME, or od verify --all"
     settings = Settings.from_environment()
     reader = settings.reader()
-    targets = list(_targets(reader, reference, everything))
+    targets = list(named_releases(reader, reference, everything=everything, usage=usage))
     found = [_verify(out, settings, reader, target) for target in targets]
     damaged = [f"{damage.object}" for one in found for damage in one.damaged]
     out.result([one.to_json() for one in found], lambda: _show(out, found), damaged)
     return Rejected.exit_code if damaged else 0
-
-
-def _targets(reader: ObjectReader, reference: str | None, everything: bool) -> Iterator[Reference]:
-    from opendata.reading.catalogue import explain_unknown, load_catalogue
-    from opendata.reading.listing import list_releases
-    from opendata.wire.ids import Reference, parse_reference
-    from opendata.wire.version import parse_version
-
-    if reference is not None and not everything:
-        yield parse_reference(reference)
-        return
-    named = [reference] if reference else [one.id for one in load_catalogue(reader).datasets]
-    for dataset in (parse_reference(name).id for name in named):
-        try:
-            releases = list_releases(reader, dataset)
-        except NotFound as error:
-            raise explain_unknown(reader, dataset, error) from error
-        yield Reference(dataset)
-        for release in releases:
-            if release.state != "current":
-                yield Reference(dataset, parse_version(release.release))
 
 
 def _verify(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any, Literal
 
-from opendata.reading.selection import select
+import pyarrow as pa
+
+from opendata.reading.selection import Selection, select
 from opendata.reading.shard import Access
-from opendata.reading.table import whole_table
+from opendata.reading.table import adapted_table, whole_table
 from opendata.wire.errors import InvalidInput
 from opendata.wire.manifest import Manifest
 
@@ -23,31 +25,64 @@ def check_format(name: str) -> None:
         )
 
 
-def read_frame(access: Access, manifest: Manifest, format: Format, **asked: Any) -> Any:
+def read_frame(
+    access: Access,
+    manifest: Manifest,
+    format: Format,
+    *,
+    reader: Manifest | None = None,
+    **asked: Any,
+) -> Any:
     """The rows and columns asked for as a frame; `asked` is what `select` takes.
 
-    Dates become datetime64 in pandas, so that they compare, resample and plot.
+    Dates become datetime64 in pandas, so that they compare, resample and plot. With a `reader`,
+    the release whose schema it knows, the frame is as that reader expects it.
 
     Raises:
         NotFound, InvalidInput: for a wrong column, interval or filter, or a missing library.
+        Rejected: if the reader cannot read the release.
         Corrupt: naming the object, if any byte differs from its digest.
     """
     check_format(format)
     started = time.perf_counter()
-    selection = select(access, manifest, **asked)
+    if reader is None:
+        frame = _frame_of(select(access, manifest, **asked), format)
+    else:
+        from opendata.reading.adapting import select_as
+
+        selection, adapter = select_as(access, reader, manifest, **asked)
+        if adapter is None:
+            frame = _frame_of(selection, format)
+        else:
+            frame = _from_table(adapted_table(selection, adapter), format)
+    access.stats.seconds = time.perf_counter() - started
+    return frame
+
+
+def _frame_of(selection: Selection, format: Format) -> Any:
     if format == "arrow":
-        frame: Any = whole_table(selection)
-    elif format == "polars":
+        return whole_table(selection)
+    if format == "polars":
         _require_polars()
         from opendata.reading.polars_frame import polars_frame
 
-        frame = polars_frame(selection)
-    else:
-        from opendata.reading.pandas_frame import pandas_frame
+        return polars_frame(selection)
+    from opendata.reading.pandas_frame import pandas_frame
 
-        frame = pandas_frame(selection)
-    access.stats.seconds = time.perf_counter() - started
-    return frame
+    return pandas_frame(selection)
+
+
+def _from_table(table: pa.Table, format: Format) -> Any:
+    if format == "arrow":
+        return table
+    if format == "polars":
+        _require_polars()
+        from opendata.reading.polars_frame import polars_from_arrow
+
+        return polars_from_arrow(table)
+    from opendata.reading.pandas_frame import pandas_from_arrow
+
+    return pandas_from_arrow(table)
 
 
 def _require_polars() -> None:

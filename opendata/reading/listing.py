@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from opendata.reading.history import walk_history
+from opendata.reading.marks import is_hard, standing_yank, yank_facts, yank_marks
 from opendata.reading.resolve import Release, read_release
+from opendata.stores.parallel import in_parallel
 from opendata.stores.port import ObjectReader, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import read_json
@@ -33,15 +36,22 @@ class ReleaseInfo:
     signed_by: str | None
     rolled_back_at: tuple[str, ...] = ()
     """When a rollback made it the current one again, newest first."""
+    freeze: str = "hard"
+    """`soft` while its observation window is open, `hard` afterwards, or from the beginning."""
+    observation_until: str | None = None
+    yanked: dict[str, Any] | None = None
+    """When it was withdrawn, by whom, why, and where readers were sent."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name."""
         return asdict(self)
 
 
-def list_releases(reader: ObjectReader, dataset: DatasetId) -> list[ReleaseInfo]:
-    """All releases, newest first; with those that were frozen and never published where the
-    store can be listed.
+def list_releases(
+    reader: ObjectReader, dataset: DatasetId, now: datetime | None = None
+) -> list[ReleaseInfo]:
+    """All releases, newest first, as they stand `now`; with those that were frozen and never
+    published where the store can be listed.
 
     Raises:
         NotFound: if the data set was never published.
@@ -58,12 +68,18 @@ def list_releases(reader: ObjectReader, dataset: DatasetId) -> list[ReleaseInfo]
     versions = set(published) | set(_frozen_versions(reader, dataset))
     if not versions:
         raise NotFound(f"{dataset} was never published in {reader.url}", code="unknown_dataset")
+    asked_at = now or datetime.now(UTC)
+    ordered = sorted(versions, reverse=True)
+    found = in_parallel(lambda version: _info(reader, dataset, version, asked_at), ordered)
     return [
         replace(
-            _info(reader, dataset, version, current, published.get(version)),
+            info,
+            state=_state(info, published_at, current),
+            published_at=published_at,
             rolled_back_at=tuple(returned.get(version, ())),
         )
-        for version in sorted(versions, reverse=True)
+        for version, info in zip(ordered, found, strict=True)
+        for published_at in (published.get(version),)
     ]
 
 
@@ -88,6 +104,11 @@ def read_info(reader: ObjectReader, release: Release) -> dict[str, Any]:
         "columns": [column.to_json() for column in manifest.schema],
         "time_column": manifest.time_column,
         "updated_at": manifest.freeze.frozen_at,
+        "signature": {
+            "hash_sha256": manifest.integrity.hash_sha256,
+            "signed_by": manifest.integrity.signed_by,
+            "signed_at": manifest.integrity.signed_at,
+        },
     }
 
 
@@ -123,23 +144,23 @@ def _frozen_versions(reader: ObjectReader, dataset: DatasetId) -> list[Version]:
     return [parse_version(name) for name in names if is_version(name)]
 
 
-def _info(
-    reader: ObjectReader,
-    dataset: DatasetId,
-    version: Version,
-    current: str | None,
-    published_at: str | None,
-) -> ReleaseInfo:
+def _state(info: ReleaseInfo, published_at: str | None, current: str | None) -> str:
+    """What is current is that, even if a killed rollback has not lifted its withdrawal yet."""
+    if info.release == current:
+        return "current"
+    if info.yanked is not None:
+        return "yanked"
+    return "published" if published_at else "frozen"
+
+
+def _info(reader: ObjectReader, dataset: DatasetId, version: Version, now: datetime) -> ReleaseInfo:
+    """What manifest and marks tell of a release."""
     manifest = read_release(reader, dataset, version).manifest
-    state = "published" if published_at else "frozen"
-    if str(version) == current:
-        state = "current"
-    elif reader.stat(keys.mark_key(dataset, version, "yank")) is not None:
-        state = "yanked"
+    yanked = standing_yank(yank_marks(reader, dataset, version))
     return ReleaseInfo(
         release=str(version),
-        state=state,
-        published_at=published_at,
+        state="frozen",
+        published_at=None,
         frozen_at=manifest.freeze.frozen_at,
         row_count=manifest.row_count,
         size_bytes=manifest.size_bytes,
@@ -147,4 +168,7 @@ def _info(
         changes={k: v for k, v in manifest.changelog.diff_R.items() if k != "samples"},
         content_hash=manifest.integrity.content_hash,
         signed_by=manifest.integrity.signed_by,
+        freeze="hard" if is_hard(reader, manifest, now) else "soft",
+        observation_until=manifest.freeze.observation_until,
+        yanked=yank_facts(yanked),
     )

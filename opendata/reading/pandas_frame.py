@@ -39,10 +39,10 @@ def pandas_frame(selection: Selection) -> pd.DataFrame:
         sources = list(found)
     names = selection.query.columns
     if any(source.plan.unsure for source in sources) or len(set(names)) < len(names):
-        return _through_arrow(
+        return pandas_from_arrow(
             pa.concat_tables([selection.nothing(), *tables_of(selection, sources)])
         )
-    looks = _through_arrow(selection.nothing()).dtypes
+    looks = pandas_from_arrow(selection.nothing()).dtypes
     filled = {
         name: looks[name]
         for name in names
@@ -54,7 +54,8 @@ def pandas_frame(selection: Selection) -> pd.DataFrame:
     return _assembled(selection, parts, filled)
 
 
-def _through_arrow(table: pa.Table) -> pd.DataFrame:
+def pandas_from_arrow(table: pa.Table) -> pd.DataFrame:
+    """A table as a frame; it is used up."""
     return table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
 
 
@@ -94,7 +95,7 @@ def _assembled(
     }
     if len(columns) < len(selection.query.columns):
         others = [name for name in selection.query.columns if name not in columns]
-        rest = _through_arrow(pa.concat_tables([selection.nothing().select(others), *kept]))
+        rest = pandas_from_arrow(pa.concat_tables([selection.nothing().select(others), *kept]))
         columns |= {name: rest[name] for name in others}
     ordered = {name: columns[name] for name in selection.query.columns}
     return pd.DataFrame(ordered, index=pd.RangeIndex(count), copy=False)

@@ -60,15 +60,24 @@ def polars_frame(selection: Selection) -> pl.DataFrame:
     kinds = {field.name: _polars_type(field.type) for field in selection.wanted}
     alike = {name: kind for name, kind in kinds.items() if kind is not None}
     if len(alike) < len(names):  # a type that is read differently
-        table = pa.concat_tables([selection.nothing(), *_all_tables(selection)])
-        frame = pl.from_arrow(_in_named_zones(table))
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return polars_from_arrow(pa.concat_tables([selection.nothing(), *_all_tables(selection)]))
     schema = pl.Schema(alike)
     parts = list(_parts(selection, schema))
     if len(parts) == 1:
         return parts[0]
     return pl.concat(parts, rechunk=False) if parts else pl.DataFrame(schema=schema)
+
+
+def polars_from_arrow(table: pa.Table) -> pl.DataFrame:
+    """A table as a frame.
+
+    Raises:
+        InvalidInput: if a column is in it twice.
+    """
+    _refuse_twice(table.column_names)
+    frame = pl.from_arrow(_in_named_zones(table))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def _all_tables(selection: Selection) -> Iterator[pa.Table]:

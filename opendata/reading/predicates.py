@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -50,12 +50,30 @@ _UNCOMPARABLE = (
 )
 
 
+class Lens(Protocol):
+    """How stored columns look to who asks, where that is not as they are stored."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The stored columns that it looks at."""
+        ...
+
+    def values(self, table: pa.Table) -> pa.ChunkedArray:
+        """The values as the asker knows them."""
+        ...
+
+    def bound(self, text: str) -> Ordinal:
+        """A stored bound's ordinal among them; asked only where their order is the stored one."""
+        ...
+
+
 @dataclass(frozen=True)
 class Predicate:
     """One comparison of a column of type `kind`.
 
     `ordinals` are its values as bounds compare them, or None where bounds cannot tell;
-    `matches_null` says whether rows without a value satisfy it, `mask` which values do.
+    `matches_null` says whether rows without a value satisfy it, `mask` which values do. Seen
+    through a `lens`, `kind` and all values are the asker's; `column` stays the stored one.
     """
 
     column: str
@@ -64,11 +82,23 @@ class Predicate:
     ordinals: tuple[Ordinal, ...] | None
     mask: Mask
     matches_null: bool = False
+    lens: Lens | None = None
 
     @cached_property
     def decode(self) -> Decode:
         """From a stored bound of the column to its ordinal."""
-        return bound_decoder(self.kind)
+        return bound_decoder(self.kind) if self.lens is None else self.lens.bound
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The stored columns that it takes."""
+        return (self.column,) if self.lens is None else self.lens.columns
+
+    def keeps(self, table: pa.Table) -> Any:
+        """Which rows of a table satisfy it, as a mask."""
+        if self.lens is None:
+            return self.mask(table.column(self.column))
+        return self.mask(self.lens.values(table))
 
 
 def compare(column: str, kind: pa.DataType, operator: str, value: Any) -> Predicate:

@@ -6,7 +6,7 @@ is an error about words and not about bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -42,7 +42,7 @@ class BoundQuery:
         if not all(self.alternatives):
             return table
         masks = [
-            combined([one.mask(table.column(one.column)) for one in conjunction], "and_kleene")
+            combined([one.keeps(table) for one in conjunction], "and_kleene")
             for conjunction in self.alternatives
         ]
         return table.filter(combined(masks, "or_kleene"))
@@ -63,6 +63,34 @@ def bind_query(
         NotFound: for a column that does not exist, with did-you-mean.
         InvalidInput: for an interval without a time column, an empty interval, a bad filter.
     """
+    chosen = chosen_columns(columns, schema.names)
+    wanted = tuple(resolve_column(manifest, name) for name in chosen or schema.names)
+    interval = bind_interval(manifest, schema, start, end)
+    alternatives = tuple(
+        tuple(_predicate(manifest, schema, item) for item in conjunction) + interval
+        for conjunction in conjunctions(filters)
+    )
+    return bound_query(schema, wanted, alternatives)
+
+
+def bound_query(
+    schema: pa.Schema,
+    wanted: tuple[str, ...],
+    alternatives: tuple[tuple[Predicate, ...], ...],
+) -> BoundQuery:
+    """A query from stored columns and comparisons of them."""
+    filtered = {name for part in alternatives for predicate in part for name in predicate.columns}
+    ordered = tuple(name for name in schema.names if name in wanted)
+    needed = tuple(name for name in schema.names if name in filtered or name in wanted)
+    return BoundQuery(wanted, ordered, needed, alternatives)
+
+
+def chosen_columns(columns: Iterable[str] | None, names: Sequence[str]) -> list[str] | None:
+    """The columns that were asked for, as a list; None for all of `names`.
+
+    Raises:
+        InvalidInput: if that is no list of columns, or an empty one.
+    """
     if isinstance(columns, str):
         raise InvalidInput(
             f"columns={columns!r} is no list of columns", hint=f"write columns=[{columns!r}]"
@@ -74,18 +102,9 @@ def bind_query(
         raise InvalidInput(
             "columns=[] asks for rows without any column",
             code="no_columns",
-            hint=f"leave it out for all of them, or choose from: {', '.join(schema.names)}",
+            hint=f"leave it out for all of them, or choose from: {', '.join(names)}",
         )
-    wanted = tuple(resolve_column(manifest, name) for name in chosen or schema.names)
-    interval = _interval(manifest, schema, start, end)
-    alternatives = tuple(
-        tuple(_predicate(manifest, schema, item) for item in conjunction) + interval
-        for conjunction in _conjunctions(filters)
-    )
-    filtered = {predicate.column for part in alternatives for predicate in part}
-    ordered = tuple(name for name in schema.names if name in wanted)
-    needed = tuple(name for name in schema.names if name in filtered or name in wanted)
-    return BoundQuery(wanted, ordered, needed, alternatives)
+    return chosen
 
 
 def resolve_column(manifest: Manifest, name: str) -> str:
@@ -109,9 +128,14 @@ def resolve_column(manifest: Manifest, name: str) -> str:
     )
 
 
-def _interval(
+def bind_interval(
     manifest: Manifest, schema: pa.Schema, start: Moment | None, end: Moment | None
 ) -> tuple[Predicate, ...]:
+    """The comparisons of the time column that an interval means.
+
+    Raises:
+        InvalidInput: if there is no time column, or the interval is empty.
+    """
     if start is None and end is None:
         return ()
     time = manifest.time_column
@@ -142,7 +166,12 @@ def _is_reversed(start: Moment, end: Moment) -> bool:
     return first > time_ordinal(finest, end, is_end=True)
 
 
-def _conjunctions(filters: Iterable[Any] | None) -> list[list[Filter]]:
+def conjunctions(filters: Iterable[Any] | None) -> list[list[Filter]]:
+    """Filters as alternatives, each a list of comparisons that all must hold.
+
+    Raises:
+        InvalidInput: if that is no list of comparisons.
+    """
     if filters is not None and (
         isinstance(filters, str | Mapping) or not isinstance(filters, Iterable)
     ):
@@ -158,13 +187,23 @@ def _conjunctions(filters: Iterable[Any] | None) -> list[list[Filter]]:
 
 
 def _predicate(manifest: Manifest, schema: pa.Schema, item: Any) -> Predicate:
+    name, operator, value = read_filter(item)
+    column = resolve_column(manifest, name)
+    return compare(column, schema.field(column).type, operator, value)
+
+
+def read_filter(item: Any) -> Filter:
+    """Column, operator and value of one comparison.
+
+    Raises:
+        InvalidInput: if it is written otherwise.
+    """
     if isinstance(item, list | tuple) and len(item) == 2 and item[1] in NULL_TESTS:
         item = (*item, None)
     if not isinstance(item, list | tuple) or len(item) != 3:
         raise _no_filter(item)
     name, operator, value = item
-    column = resolve_column(manifest, name)
-    return compare(column, schema.field(column).type, operator, value)
+    return name, operator, value
 
 
 def _no_filter(item: Any) -> InvalidInput:

@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 
 from opendata.reading.ahead import in_order, worker_count
+from opendata.reading.key_index import Groups, look_up
+from opendata.reading.partitions import named_shard
 from opendata.reading.prune import may_match
 from opendata.reading.query import BoundQuery, Moment, bind_query
 from opendata.reading.release_schema import release_schema
@@ -31,13 +33,17 @@ STREAMED_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Selection:
-    """A query that is bound to a release, and the workers that answer it."""
+    """A query that is bound to a release, and the workers that answer it.
+
+    `groups` are the row groups that an index leaves of each shard, where one was of use.
+    """
 
     access: Access
     query: BoundQuery
     schema: pa.Schema
     entries: tuple[FileEntry, ...]
     workers: int
+    groups: Groups | None = None
 
     @property
     def wanted(self) -> pa.Schema:
@@ -50,7 +56,11 @@ class Selection:
 
     def sources(self, *, eager: bool = True) -> Generator[ShardSource, None, None]:
         """The shards that take part, in order; their chunk lists are read ahead."""
-        tasks = (partial(plan_shard, self.access, entry, self.query) for entry in self.entries)
+        groups = self.groups or {}
+        tasks = (
+            partial(plan_shard, self.access, entry, self.query, groups.get(entry.name))
+            for entry in self.entries
+        )
         with closing(in_order(tasks, workers=self.workers, eager=eager)) as plans:
             for plan in plans:
                 if plan is not None:
@@ -65,22 +75,39 @@ def select(
     start: Moment | None = None,
     end: Moment | None = None,
     filters: Iterable[Any] | None = None,
+    partition: str | None = None,
 ) -> Selection:
-    """Bind a query and leave out the shards that the manifest's statistics rule out.
+    """Bind a query and leave out the shards that statistics or an index rule out.
+
+    `partition` is the name of the one shard that is meant.
 
     Raises:
-        NotFound, InvalidInput: for a wrong column, interval or filter; nothing was fetched then.
+        NotFound, InvalidInput: for a wrong column, interval, filter or shard; nothing was fetched
+            then.
     """
     schema = release_schema(manifest)
     query = bind_query(manifest, schema, columns=columns, start=start, end=end, filters=filters)
-    entries = tuple(
-        entry for entry in manifest.files if may_match(query, entry.stats, entry.row_count)
-    )
+    files = manifest.files if partition is None else named_shard(manifest, partition)
+    return selection_of(access, manifest, schema, query, files)
+
+
+def selection_of(
+    access: Access,
+    manifest: Manifest,
+    schema: pa.Schema,
+    query: BoundQuery,
+    files: Sequence[FileEntry],
+) -> Selection:
+    """The shards among `files` that may answer a query; the others count as skipped."""
+    entries = tuple(entry for entry in files if may_match(query, entry.stats, entry.row_count))
+    groups = look_up(access, manifest, query, schema, entries)
+    if groups is not None:
+        entries = tuple(entry for entry in entries if entry.name in groups)
     access.stats.bytes_total = manifest.size_bytes
     access.stats.add(shards_skipped=len(manifest.files) - len(entries))
     access.stats.expect(sum(entry.size_bytes for entry in entries))
     is_remote = bool(entries) and access.reader.local_path(entries[0].path) is None
-    return Selection(access, query, schema, entries, worker_count(remote=is_remote))
+    return Selection(access, query, schema, entries, worker_count(remote=is_remote), groups)
 
 
 def portions(source: ShardSource, max_bytes: int, max_rows: int) -> Iterator[Portion]:

@@ -49,8 +49,13 @@ class ShardPlan:
     columns: tuple[str, ...]
 
 
-def plan_shard(access: Access, entry: FileEntry, query: BoundQuery) -> ShardPlan | None:
+def plan_shard(
+    access: Access, entry: FileEntry, query: BoundQuery, only: frozenset[int] | None = None
+) -> ShardPlan | None:
     """What the query needs of a shard; None if statistics rule all of it out.
+
+    Args:
+        only: The row groups that an index has left, where one was asked.
 
     Raises:
         Corrupt: naming the object, if the chunk list is damaged or of another file.
@@ -59,7 +64,7 @@ def plan_shard(access: Access, entry: FileEntry, query: BoundQuery) -> ShardPlan
     groups = tuple(
         index
         for index, group in enumerate(chunks.row_groups)
-        if may_match(query, group.stats, group.row_count)
+        if (only is None or index in only) and may_match(query, group.stats, group.row_count)
     )
     skipped = len(chunks.row_groups) - len(groups)
     access.stats.add(row_groups_read=len(groups), row_groups_skipped=skipped)

@@ -19,8 +19,10 @@ class ReadStats:
 
     `bytes_read` are those of the release's shards that the answer was made of, wherever they lay;
     `bytes_total` is the whole release. `requests` went to the store; `cache_hits` did not have to.
+    `indexes_read` are those that told where the asked keys are.
     The row groups of a skipped shard are not counted: its chunk list is never read. `verified`
-    is what was checked beyond digests (`signature`), or that these were all (`digests`).
+    is what was checked beyond digests (`signature`), or that these were all (`digests`). Of a read
+    through another schema version, `compatibility` is the verdict and `adapters` are those used.
     """
 
     shards_read: int = 0
@@ -31,9 +33,12 @@ class ReadStats:
     bytes_total: int = 0
     requests: int = 0
     cache_hits: int = 0
+    indexes_read: int = 0
     seconds: float = 0.0
     verified: str = "digests"
     offline: bool = False
+    compatibility: str | None = None
+    adapters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,11 +78,14 @@ class ReadStats:
     def __str__(self) -> str:
         shards = self.shards_read + self.shards_skipped
         groups = self.row_groups_read + self.row_groups_skipped
+        found = "by an index, " if self.indexes_read else ""
         return (
             f"read {self.shards_read} of {shards} shards, {self.row_groups_read} of {groups} row "
-            f"groups, {human_bytes(self.bytes_read)} of {human_bytes(self.bytes_total)} in "
+            f"groups, {found}{human_bytes(self.bytes_read)} of {human_bytes(self.bytes_total)} in "
             f"{counted(self.requests, 'request')}, {self.seconds:.2f} s; "
-            f"verified by {self.verified}" + ("; offline, from the cache" if self.offline else "")
+            f"verified by {self.verified}"
+            + ("; offline, from the cache" if self.offline else "")
+            + (f"; adapted by {', '.join(self.adapters)}" if self.adapters else "")
         )
 
 

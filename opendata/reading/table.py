@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
@@ -25,13 +25,20 @@ from opendata.reading.source import ShardSource
 from opendata.wire.errors import InvalidInput
 from opendata.wire.manifest import Manifest
 
+if TYPE_CHECKING:
+    from opendata.reading.adapting import Adapter
+
 ASKED_BYTES_MAX: Final = 1 << 30
 """What the rows of a batch count for at most, however many were asked for: an Arrow array of texts
 ends at 2 GiB."""
 
 
-def read_table(access: Access, manifest: Manifest, **asked: Any) -> pa.Table:
+def read_table(
+    access: Access, manifest: Manifest, *, reader: Manifest | None = None, **asked: Any
+) -> pa.Table:
     """The rows and columns asked for, in the release's order; `asked` is what `select` takes.
+
+    With a `reader`, the release whose schema it knows, they are as that reader expects them.
 
     Rows whose time is null are part of it only when no interval is asked. Costs are counted in
     `access.stats`.
@@ -41,8 +48,13 @@ def read_table(access: Access, manifest: Manifest, **asked: Any) -> pa.Table:
         Corrupt: naming the object, if any byte differs from its digest.
     """
     started = time.perf_counter()
-    selection = select(access, manifest, **asked)
-    table = whole_table(selection)
+    if reader is None:
+        table = whole_table(select(access, manifest, **asked))
+    else:
+        from opendata.reading.adapting import select_as
+
+        selection, adapter = select_as(access, reader, manifest, **asked)
+        table = adapted_table(selection, adapter) if adapter else whole_table(selection)
     access.stats.seconds = time.perf_counter() - started
     return table
 
@@ -52,6 +64,13 @@ def whole_table(selection: Selection) -> pa.Table:
     with closing(selection.sources()) as sources:
         tables = list(tables_of(selection, sources))
     return pa.concat_tables(tables) if tables else selection.nothing()
+
+
+def adapted_table(selection: Selection, adapter: Adapter) -> pa.Table:
+    """All rows of a selection as another schema version has them; adapted piece by piece."""
+    with closing(selection.sources()) as sources:
+        pieces = [adapter.adapt(piece) for piece in tables_of(selection, sources)]
+    return pa.concat_tables([adapter.nothing(), *pieces])
 
 
 def tables_of(
@@ -68,12 +87,19 @@ def tables_of(
 
 
 def read_batches(
-    access: Access, manifest: Manifest, *, batch_size: int | None = None, **asked: Any
+    access: Access,
+    manifest: Manifest,
+    *,
+    batch_size: int | None = None,
+    reader: Manifest | None = None,
+    **asked: Any,
 ) -> Generator[pa.RecordBatch, None, None]:
     """The same rows in batches of `batch_size` (the last may be shorter), in bounded memory.
 
     A batch that would count for more than `ASKED_BYTES_MAX` is shorter too. Without `batch_size` it
     has as many rows as a row group, whose bytes are bounded by those of a block.
+
+    With a `reader`, the release whose schema it knows, rows are as that reader expects them.
 
     Held at once are a few decoded row groups and the compressed bytes of those that follow. The
     first rows are read alone; the more are taken, the more are read ahead.
@@ -83,7 +109,22 @@ def read_batches(
     """
     if batch_size is not None and batch_size < 1:
         raise InvalidInput(f"a batch has at least 1 row, not {batch_size}")
-    return _stream(select(access, manifest, **asked), batch_size)
+    if reader is None:
+        return _stream(select(access, manifest, **asked), batch_size)
+    from opendata.reading.adapting import select_as
+
+    selection, adapter = select_as(access, reader, manifest, **asked)
+    stream = _stream(selection, batch_size)
+    return stream if adapter is None else _adapted(stream, adapter)
+
+
+def _adapted(
+    batches: Generator[pa.RecordBatch, None, None], adapter: Adapter
+) -> Generator[pa.RecordBatch, None, None]:
+    with closing(batches):
+        for batch in batches:
+            adapted = adapter.adapt(pa.Table.from_batches([batch])).combine_chunks()
+            yield from adapted.to_batches()
 
 
 def _stream(selection: Selection, batch_size: int | None) -> Generator[pa.RecordBatch, None, None]:

@@ -52,9 +52,19 @@ def release_key(dataset: DatasetId, version: Version) -> str:
     return f"{release_prefix(dataset)}{version}.json"
 
 
+def mark_prefix(dataset: DatasetId) -> str:
+    """The marks of one data set's releases."""
+    return f"{dataset_prefix(dataset)}marks/"
+
+
 def mark_key(dataset: DatasetId, version: Version, mark: str) -> str:
-    """What happened to a release after it was frozen: `hard` or `yank`."""
-    return f"{dataset_prefix(dataset)}marks/{version}.{mark}.json"
+    """What happened to a release after it was frozen: `hard`, `yank`, `unyank`; see `marks`."""
+    return f"{mark_prefix(dataset)}{version}.{mark}.json"
+
+
+def countersignature_key(dataset: DatasetId, version: Version, keyid: str) -> str:
+    """The signature of a further key on a frozen release; put-if-absent."""
+    return mark_key(dataset, version, f"{keyid}.sig")
 
 
 def pin_key(dataset: DatasetId, candidate: str) -> str:
@@ -95,6 +105,21 @@ def metadata_key(dataset: DatasetId) -> str:
 def readme_key(dataset: DatasetId) -> str:
     """Derived: the current release's README."""
     return f"{dataset_prefix(dataset)}README.md"
+
+
+def compatibility_key(dataset: DatasetId) -> str:
+    """Derived: which reader can read which release, and how (S4-50)."""
+    return f"{dataset_prefix(dataset)}compatibility.json"
+
+
+def changelog_key(dataset: DatasetId) -> str:
+    """Derived: what every release changed, for people (S4-51)."""
+    return f"{dataset_prefix(dataset)}CHANGELOG.md"
+
+
+def migration_key(dataset: DatasetId) -> str:
+    """Derived: what readers of an earlier schema do to move on (S4-51)."""
+    return f"{dataset_prefix(dataset)}MIGRATION.md"
 
 
 def health_key(dataset: DatasetId) -> str:

@@ -52,9 +52,11 @@ class FieldEntry(Wire):
 
 
 class IndexEntry(Wire):
-    """A secondary index of a release: which shards hold which values of `keys` (S4-18, S4-47).
+    """A secondary index of a release: which row groups of which shards hold which values of `keys`
+    (S4-18, S4-47).
 
-    `path` is the key of its object. `until` is set where it is written beside its successor for
+    `path` is the key of its object, a Parquet file sorted by `keys`, and `chunks` that of its chunk
+    list, as a shard has one. `until` is set where it is written beside its successor for
     readers that know only this one (S4-64): the first schema version that will be without it.
     """
 
@@ -63,7 +65,30 @@ class IndexEntry(Wire):
     sha256: str
     size_bytes: int
     row_count: int
+    chunks: str
     until: str | None = None
+
+
+class Quarantined(Wire):
+    """The rows that rules took out of a release: their file, and how many each rule took.
+
+    A row that breaks two rules is counted by both, so `file.row_count` may be less than their sum.
+    """
+
+    file: FileEntry
+    rules: dict[str, int]
+
+
+class PromiseEntry(Wire):
+    """What an earlier schema version of the same major promised (S4-13, S4-14): its contract.
+
+    `release` is the last release that had this schema version when it was superseded; `contract` is
+    the key of the contract's canonical JSON.
+    """
+
+    schema_version: str
+    release: str
+    contract: str
 
 
 class Versioning(Wire):
@@ -113,16 +138,36 @@ class Adapters(Wire):
     routing_rules: tuple[Any, ...] = ()
 
 
+class Break(Wire):
+    """What the release of a new major broke (S4-57, S4-59): one sentence per breaking change.
+
+    `bridged` are those that an adapter leads over, with the adapter's name; `reasons` the others,
+    because of which readers of an earlier major are refused from here on.
+    """
+
+    schema_version: str
+    reasons: tuple[str, ...] = ()
+    bridged: dict[str, str] = {}
+
+
 class Manifest(Wire):
     """One frozen release. See the module's charter for what its hash covers.
 
     `dataset` holds the producer's own fields (title, licence, source, …), `definition` the
-    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview` and `quarantine` (rows
-    that a rule took out, as Parquet) are object keys. `transforms` are the corrections that lead
-    from a former unit or reference to the present one (S4-62).
+    platform sections of its `opendata.yaml`; `reports`, `readme`, `preview`, `quarantine` (rows
+    that a rule took out, as Parquet) and `patch` (the operations that made it out of the release
+    before it, as JSON) are object keys. `transforms` are the corrections that lead from a former
+    unit or reference to the present one (S4-62). `quarantined` tells what a reader of the
+    quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept` are
+    the objects that hold what the release was made of, for `od reproduce`: the producer's files and
+    fetched sources, whose digests stand in the trace. `breaks` tell of every major that the
+    schema went through, oldest first.
     """
 
-    ADDED_LATER = ("indexes", "transforms", "quarantine")
+    ADDED_LATER = (
+        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch",
+        "breaks",
+    )  # fmt: skip
 
     id: str
     files: tuple[FileEntry, ...]
@@ -147,6 +192,11 @@ class Manifest(Wire):
     indexes: tuple[IndexEntry, ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
     quarantine: str | None = None
+    quarantined: Quarantined | None = None
+    promises: tuple[PromiseEntry, ...] = ()
+    kept: tuple[str, ...] = ()
+    patch: str | None = None
+    breaks: tuple[Break, ...] = ()
     format: str = MANIFEST_FORMAT
 
     @property
@@ -171,10 +221,18 @@ decoder_of(Manifest)
 
 def named_objects(manifest: Manifest) -> list[str]:
     """The keys of all objects that a manifest names beside its files and their chunk lists."""
+    indexes = [key for index in manifest.indexes for key in (index.path, index.chunks)]
+    promises = [promise.contract for promise in manifest.promises]
+    return [*read_objects(manifest), *indexes, *promises, *manifest.kept]
+
+
+def read_objects(manifest: Manifest) -> list[str]:
+    """Those of them that readers of the release are shown; the others make reading faster, or are
+    for the next release and for reproducing this one."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
-    single = (manifest.readme, manifest.preview, manifest.quarantine)
-    indexes = [index.path for index in manifest.indexes]
-    return [*reports, *indexes, *(key for key in single if key is not None)]
+    aside = manifest.quarantined.file.chunks if manifest.quarantined else None
+    single = (manifest.readme, manifest.preview, manifest.quarantine, aside, manifest.patch)
+    return [*reports, *(key for key in single if key is not None)]
 
 
 def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:

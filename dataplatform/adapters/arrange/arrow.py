@@ -17,12 +17,12 @@ from typing import Final
 
 import pyarrow as pa
 
-from dataplatform.adapters.arrange.cut import runs_of_one_shard, shard_ordinals
+from dataplatform.adapters.arrange.cut import runs_of_one_shard
 from dataplatform.adapters.arrange.runs import external_sort
 from dataplatform.adapters.arrange.sort_keys import sort_keys
 from dataplatform.adapters.arrange.spool import Spool, open_spool
 from dataplatform.adapters.arrange.travel import arrive, depart, travel_schema
-from dataplatform.releases.arranging import SHARDS, Shards, shard_name
+from dataplatform.releases.arranging import SHARDS, Shards, shard_name, shard_ordinals
 from opendata.reading.blocks import rechunk
 from opendata.reading.bounds import is_time_type
 from opendata.wire.errors import InvalidInput

@@ -1,6 +1,7 @@
-"""Cutting rows by time: which shard a time belongs to, and a batch in pieces of one shard each.
+"""Cutting rows by time: a batch in pieces of one shard each.
 
-Here belong the numbers of shards. What they are called stands with the port.
+Here belongs the cut of batches. The numbers of shards, and what they are called, stand with the
+port.
 """
 
 from __future__ import annotations
@@ -10,19 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-
-def shard_ordinals(times: pa.Array, shard: str) -> pa.Array:
-    """Times as numbers yyyymmdd in UTC, with zeros for what is not cut by."""
-    if pa.types.is_timestamp(times.type) and times.type.tz is not None:
-        times = times.cast(pa.int64()).cast(pa.timestamp(times.type.unit))
-    ordinal = pc.multiply(pc.year(times), 10_000)
-    if shard != "year":
-        ordinal = pc.add(ordinal, pc.multiply(pc.month(times), 100))
-    if shard == "day":
-        ordinal = pc.add(ordinal, pc.day(times))
-    return ordinal.cast(pa.int64())
+from dataplatform.releases.arranging import shard_ordinals
 
 
 def runs_of_one_shard(

@@ -51,12 +51,12 @@ class ByShard:
     counts: tuple[tuple[int, int], ...]
     told_apart: frozenset[tuple[str, ...]]
 
-    def kept_in(self, profile: Profile, contract: Contract) -> Profile:
+    def kept_in(self, profile: Profile, measured_under: str) -> Profile:
         """The profile with the shards' facts; one shard alone has nothing that could stay."""
         if len(self.shards) < 2:
             return profile
         return with_fields(
-            profile, sharded=ShardedFacts(contract=contract.digest, shards=self.shards)
+            profile, sharded=ShardedFacts(contract=measured_under, shards=self.shards)
         )
 
 

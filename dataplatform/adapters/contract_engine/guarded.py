@@ -8,12 +8,14 @@ system bounds the process and `user_rules` ends it. It sees no environment but i
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TextIO
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dataplatform.adapters.contract_engine.one_pass import Answer, Question, ask
 from dataplatform.adapters.contract_engine.user_sql import (
@@ -37,15 +39,22 @@ HEADROOM_BYTES: Final = 1 << 30
 
 
 class UserRule(Wire):
-    """One rule of the contract that is SQL: an expression, or a query."""
+    """One rule of the contract that is SQL: an expression, or a query.
+
+    Where no more rows than `places_max` break an expression, their places are written down too.
+    """
 
     at: int
     is_query: bool
     sql: str
+    places_max: int = 0
 
 
 class Job(Wire):
-    """What to read, what to ask, and how much that may cost. `identity` names a row."""
+    """What to read, what to ask, and how much that may cost. `identity` names a row.
+
+    `places` is the folder for the places of rows that break expressions, see `place_file`.
+    """
 
     files: tuple[str, ...]
     data_sql: str
@@ -57,6 +66,7 @@ class Job(Wire):
     threads: int
     seconds: float
     spill_folder: str | None
+    places: str | None = None
 
 
 class Outcome(Wire):
@@ -109,6 +119,11 @@ def _check_boolean(session: Session, sql: str) -> None:
         )
 
 
+def place_file(folder: str, at: int) -> str:
+    """Where the places (`#file`, `#row`) of the rows that break a rule are written."""
+    return os.path.join(folder, f"{at}.parquet")
+
+
 def _question(sql: str) -> Question:
     return Question(
         {
@@ -142,6 +157,9 @@ def _counted(
         sql = f"SELECT {shown} FROM {job.rows_sql} WHERE NOT ({rule.sql}\n) LIMIT {SAMPLES_MAX}"
         try:
             samples = session.rows(sql)
+            if job.places and answer["failing"] <= rule.places_max:
+                broken = f'SELECT "#file", "#row" FROM {job.rows_sql} WHERE NOT ({rule.sql}\n)'
+                pq.write_table(session.table(broken), place_file(job.places, rule.at))
         except OpenDataError as error:
             return _failed(rule, error)
     return Outcome(

@@ -47,6 +47,11 @@ def _condition(session: Session, table: Table, rule: CrossFieldRule) -> RowRule 
             return None
     except OpenDataError:
         return None  # it is told where all SQL of a contract is judged
+    return expression_rule(rule, fields)
+
+
+def expression_rule(rule: CrossFieldRule, fields: tuple[str, ...]) -> RowRule:
+    """An expression as a condition over its fields."""
     return RowRule(
         label=rule.label,
         fields=fields,

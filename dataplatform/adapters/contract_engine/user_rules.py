@@ -11,10 +11,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
-from dataplatform.adapters.contract_engine.guarded import Job, Outcome, UserRule
+from dataplatform.adapters.contract_engine.guarded import Job, Outcome, UserRule, place_file
 from dataplatform.adapters.duckdb.session import Limits
 from dataplatform.adapters.duckdb.table import Table
 from dataplatform.contracts.model import CrossFieldRule, CustomRule
@@ -41,11 +41,32 @@ def user_findings(
     return [finding_of(table, rule, outcomes[at], rows) for at, rule in enumerate(rules)]
 
 
+def broken_places(
+    table: Table, rules: Mapping[int, CrossFieldRule], rows: int, limits: Limits, folder: str
+) -> Iterator[tuple[int, Outcome, str]]:
+    """For each rule that takes rows out: its position, how the rows fared, and a file of places.
+
+    A rule that could not be judged, or finds more rows than it may take, is not among them.
+    """
+    asked = [
+        UserRule(at=at, is_query=False, sql=rule.expr, places_max=rule.may_take_out(rows))
+        for at, rule in rules.items()
+    ]
+    for outcome in _outcomes(table, asked, table.place, limits, folder) if asked else ():
+        path = place_file(folder, outcome.at)
+        if outcome.error is None and os.path.exists(path):
+            yield outcome.at, outcome, path
+
+
 def _outcomes(
-    table: Table, rules: Sequence[UserRule], identity: Sequence[str], limits: Limits
+    table: Table,
+    rules: Sequence[UserRule],
+    identity: Sequence[str],
+    limits: Limits,
+    places: str | None = None,
 ) -> Iterator[Outcome]:
     answered: set[int] = set()
-    job = _job(table, rules, identity, limits)
+    job = _job(table, rules, identity, limits, places)
     reason = ""
     with tempfile.TemporaryFile() as errors, _Evaluation(job, errors) as evaluation:
         for outcome in evaluation.outcomes():
@@ -59,7 +80,7 @@ def _outcomes(
         return
     # Which of several rules ended the process shows when each has one of its own.
     for rule in left:
-        yield from _outcomes(table, [rule], identity, limits)
+        yield from _outcomes(table, [rule], identity, limits, places)
 
 
 class _Evaluation:
@@ -117,7 +138,13 @@ class _Evaluation:
         self._process.kill()
 
 
-def _job(table: Table, rules: Sequence[UserRule], identity: Sequence[str], limits: Limits) -> Job:
+def _job(
+    table: Table,
+    rules: Sequence[UserRule],
+    identity: Sequence[str],
+    limits: Limits,
+    places: str | None,
+) -> Job:
     return Job(
         files=table.files,
         data_sql=table.data_sql,
@@ -129,6 +156,7 @@ def _job(table: Table, rules: Sequence[UserRule], identity: Sequence[str], limit
         threads=limits.threads,
         seconds=limits.statement_seconds,
         spill_folder=limits.spill_folder,
+        places=places,
     )
 
 

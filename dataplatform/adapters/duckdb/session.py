@@ -48,8 +48,11 @@ class Session:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """All rows of a small result as Python values by column name."""
-        table = self._run(sql, parameters, lambda cursor: cursor.to_arrow_table())
-        return rows_of(table)
+        return rows_of(self.table(sql, parameters))
+
+    def table(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """All rows of a result in Arrow's own form, for results that are not small."""
+        return self._run(sql, parameters, lambda cursor: cursor.to_arrow_table())
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
         """The one row of an aggregate."""

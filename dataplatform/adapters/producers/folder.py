@@ -109,6 +109,7 @@ def load_producer(folder: Path) -> Producer:
         readme=_read_if_there(folder / README, README_MAX_BYTES),
         warnings=checked.warnings,
         placeholders=checked.placeholders,
+        files=(main, text),
     )
 
 

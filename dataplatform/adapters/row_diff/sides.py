@@ -1,100 +1,195 @@
-"""The two sides of a diff: which columns both have, and how their values are compared.
+"""The two sides of a diff: which columns they share, and in which SQL these are compared.
 
-Here belongs opening both sides so that neither is read less exactly than the other. Joining them
-belongs to `duckdb`.
+Here belongs opening both sides so that neither is read less exactly than the other, and pairing
+their columns. What makes two values the same stands in `values`; joining belongs to `keyed` and
+`multiset`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from dataplatform.adapters.duckdb.table import Table, exact_type, open_table
 from dataplatform.adapters.duckdb.text import name
-from dataplatform.contracts.schema_fit import fits
+from dataplatform.adapters.row_diff.tolerance import within
+from dataplatform.adapters.row_diff.values import (
+    NotComparable,
+    Spelling,
+    Stored,
+    as_it_is,
+    spelling,
+)
 from dataplatform.contracts.values import is_number
+from dataplatform.releases.differ import DiffOptions
+from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput, NotFound
+
+SideName = Literal["old", "new"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that both sides have: its name on each, and the common form of its values."""
+
+    old: str
+    new: str
+    old_form: Spelling = as_it_is
+    new_form: Spelling = as_it_is
+    tolerance: float | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether both sides compare as they are."""
+        return self.old_form is as_it_is and self.new_form is as_it_is
+
+    def name_on(self, side: SideName) -> str:
+        """What the side calls it."""
+        return self.old if side == "old" else self.new
+
+    def form_on(self, side: SideName) -> str:
+        """The SQL of the side's values in the common form."""
+        form = self.old_form if side == "old" else self.new_form
+        return form(name(self.name_on(side)))
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides and the columns that both have: `keys`, and the `columns` beside them."""
+    """Both sides, the keys, the columns beside them, and why others are left out."""
 
     old: Table
     new: Table
-    keys: tuple[str, ...]
-    columns: tuple[str, ...]
+    keys: tuple[Column, ...]
+    columns: tuple[Column, ...]
+    not_compared: Mapping[str, str]
 
-    def same(self, column: str) -> str:
-        """A condition that holds where both sides have the same value, or neither has one."""
-        old, new = self._compared(column)
-        return f"{old} IS NOT DISTINCT FROM {new}"
+    def table(self, side: SideName) -> Table:
+        """The rows of one side."""
+        return self.old if side == "old" else self.new
 
-    def equal(self, column: str) -> str:
-        """The same for a key, which is never null; joins are hashed only on plain equality."""
-        old, new = self._compared(column)
-        return f"{old} = {new}"
+    def cell(self, side: SideName, column: Column, value: Any) -> Any:
+        """A fetched value of one side as JSON."""
+        return self.table(side).json_cell(column.name_on(side), value)
 
-    def as_compared(self, side: str, column: str) -> str:
-        """The column of one side (`old`, `new`) in the form that both sides share."""
-        old, new = self._compared(column)
-        return old if side == "old" else new
-
-    def _compared(self, column: str) -> tuple[str, str]:
-        old, new = f"old.{name(column)}", f"new.{name(column)}"
-        if _comparable(self.old.type_of(column), self.new.type_of(column)):
-            return old, new
-        return f"CAST({old} AS VARCHAR)", f"CAST({new} AS VARCHAR)"
+    def within(self, column: Column, old: str, new: str) -> str | None:
+        """The condition under which two different numbers are the same but for its tolerance."""
+        if column.tolerance is None:
+            return None
+        kinds = self.old.type_of(column.old), self.new.type_of(column.new)
+        return within(column.tolerance, (old, kinds[0]), (new, kinds[1]))
 
 
 def open_sides(
-    old_files: Sequence[str], new_files: Sequence[str], keys: Sequence[str], columns: Sequence[str]
+    old_files: Sequence[str],
+    new_files: Sequence[str],
+    keys: Sequence[str],
+    columns: Sequence[str],
+    options: DiffOptions,
 ) -> Sides:
-    """Open both sides.
+    """Open both sides and pair their columns.
 
     Raises:
         NotFound: where a side lacks a key.
-        InvalidInput: where a column cannot be compared, or no column is common to both.
+        InvalidInput: where keys cannot be compared, no column is common to both, or a tolerance
+            is asked of what is no number.
     """
-    old, new = open_table(old_files, "old_rows"), open_table(new_files, "new_rows")
-    for side, table in (("old", old), ("new", new)):
-        missing = [key for key in keys if key not in table.schema.names]
-        if missing:
-            raise NotFound(f"the {side} rows have no key {missing[0]!r}", code="no_such_column")
-    common = [c for c in columns if c in old.schema.names and c in new.schema.names]
-    for column in (*keys, *common):
-        why = old.unreadable.get(column) or new.unreadable.get(column)
-        if why:
-            raise InvalidInput(f"column {column!r} cannot be compared: {why}")
-    old, new = _exactly(old, new)
-    rest = tuple(column for column in common if column not in keys)
-    if not keys and not rest:
-        raise InvalidInput("the two sides have no column in common", code="nothing_to_compare")
-    return Sides(old, new, tuple(keys), rest)
-
-
-def _exactly(old: Table, new: Table) -> tuple[Table, Table]:
-    """Both sides with every column that one of them needs exact read the same way."""
-    needed = {*old.inexact, *old.through_arrow, *new.inexact, *new.through_arrow}
-    shared = {
-        column: exact_type(old.type_of(column))
-        for column in needed
-        if column in old.schema.names
-        and column in new.schema.names
-        and exact_type(old.type_of(column)) == exact_type(new.type_of(column))
-    }
-    alone = [{c: exact_type(side.type_of(c)) for c in side.inexact} for side in (old, new)]
-    return (
-        replace(old, through_arrow={**alone[0], **old.through_arrow, **shared}, inexact={}),
-        replace(new, through_arrow={**alone[1], **new.through_arrow, **shared}, inexact={}),
+    old = _exactly(open_table(old_files, "old_rows"))
+    new = _exactly(open_table(new_files, "new_rows"))
+    named = {key: options.former.get(key, key) for key in keys}
+    _require_keys(old, named.values(), "old")
+    _require_keys(new, named, "new")
+    beside = [c for c in columns if c not in named]
+    found = dict(_paired(old, new, [*keys, *beside], options))
+    left_out = {name: pair for name, pair in found.items() if isinstance(pair, str)}
+    if wrong := [key for key in keys if key in left_out]:
+        raise InvalidInput(f"the key {wrong[0]!r} cannot be compared: {left_out[wrong[0]]}")
+    compared = {name: pair for name, pair in found.items() if isinstance(pair, Column)}
+    if not compared:
+        raise InvalidInput(
+            "the two sides have no column in common that can be compared",
+            code="nothing_to_compare",
+            details={"columns_not_compared": left_out},
+        )
+    return Sides(
+        old,
+        new,
+        keys=tuple(compared[key] for key in keys),
+        columns=tuple(column for name, column in compared.items() if name not in named),
+        not_compared=left_out,
     )
 
 
-def _comparable(old: pa.DataType, new: pa.DataType) -> bool:
-    """Whether the engine compares the two types by value; otherwise their texts are."""
-    if fits(old, new) or (is_number(old) and is_number(new)):
-        return True
-    dated = [pa.types.is_date(kind) or pa.types.is_timestamp(kind) for kind in (old, new)]
-    return all(dated)
+def _require_keys(table: Table, keys: Any, side: str) -> None:
+    missing = [key for key in keys if key not in table.schema.names]
+    if missing:
+        raise NotFound(f"the {side} rows have no key {missing[0]!r}", code="no_such_column")
+
+
+def _paired(
+    old: Table, new: Table, columns: Sequence[str], options: DiffOptions
+) -> Iterator[tuple[str, Column | str]]:
+    """Every column that both sides have, or why it cannot be compared."""
+    for column in columns:
+        before = options.former.get(column, column)
+        if before not in old.schema.names or column not in new.schema.names:
+            continue
+        why = old.unreadable.get(before) or new.unreadable.get(column)
+        if why:
+            yield column, why
+            continue
+        sides = _stored(old, before), _stored(new, column)
+        try:
+            forms = spelling(*sides), spelling(*reversed(sides))
+        except NotComparable as reason:
+            yield column, str(reason)
+            continue
+        tolerance = options.tolerances.get(column)
+        if tolerance is not None:
+            _require_numbers(column, sides)
+        yield column, Column(before, column, *forms, tolerance)
+
+
+def _require_numbers(column: str, sides: Sequence[Stored]) -> None:
+    for kind in (side.kind for side in sides):
+        if not is_number(kind) and not pa.types.is_null(kind):
+            raise InvalidInput(
+                f"no tolerance for {column!r}: {type_name(kind)} is no number",
+                code="no_tolerance",
+                hint="leave it out, or name a column of numbers",
+            )
+
+
+def _stored(table: Table, column: str) -> Stored:
+    kind = table.type_of(column)
+    return Stored(kind, table.through_arrow.get(column) == exact_type(kind))
+
+
+def _exactly(table: Table) -> Table:
+    """The side with every column read through Arrow that the engine would round.
+
+    All of its rows are read that way then, so what the engine knows from Parquet only is given to
+    it as Parquet would: durations as counts, narrow decimals as such.
+    """
+    needed = {c: exact_type(table.type_of(c)) for c in table.inexact} | dict(table.through_arrow)
+    if not needed:
+        return table
+    others = dict(_as_parquet(table, [c for c in table.columns if c not in needed]))
+    return replace(table, through_arrow={**others, **needed}, inexact={})
+
+
+def _as_parquet(table: Table, columns: Sequence[str]) -> Iterator[tuple[str, pa.DataType]]:
+    for column in columns:
+        kind, stored = table.type_of(column), table.schema.field(column).type
+        if pa.types.is_duration(kind):
+            yield column, pa.int64()
+        elif pa.types.is_decimal(kind):
+            yield column, pa.decimal128(kind.precision, kind.scale)
+        elif pa.types.is_float16(kind):
+            yield column, pa.float32()
+        elif pa.types.is_time64(kind):
+            yield column, pa.time64("us")
+        elif stored != kind:
+            yield column, kind

@@ -6,6 +6,7 @@ How bytes are fetched is the fetcher's business.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from dataplatform.datasets.fetching import SourceFetcher, SourceRequest
-from dataplatform.datasets.producing import FetchedSource, ProduceRequest, ReleaseInput
+from dataplatform.datasets.producing import (
+    FetchedFile,
+    FetchedSource,
+    ProduceRequest,
+    ReleaseInput,
+)
 from dataplatform.errors import FailureClass, failure_class_of
+from opendata.wire.digest import parse_digest
 from opendata.wire.errors import OpenDataError
 
 Message = Mapping[str, Any]
@@ -39,8 +46,17 @@ class FetchDesk:
         self._stopped = stopped
         self._deadline = time.monotonic() + request.timeout_seconds
         self._count = 0
-        self.sources: list[FetchedSource] = []
+        self._files: list[FetchedFile] = []
         folder.mkdir()
+
+    @property
+    def sources(self) -> tuple[FetchedSource, ...]:
+        """What was fetched, in order."""
+        return tuple(file.source for file in self._files)
+
+    def untouched(self) -> list[FetchedFile]:
+        """The fetched files that still hold what came: main.py may do with them as it likes."""
+        return [file for file in self._files if _is_as_fetched(file)]
 
     def answer(self, question: Message) -> Message:
         """Fetch; an error is an answer too."""
@@ -54,7 +70,7 @@ class FetchDesk:
         record = FetchedSource(
             request.public_url, found.sha256, found.size_bytes, found.fetched_at, found.mirrored
         )
-        self.sources.append(record)
+        self._files.append(FetchedFile(record, found.path))
         return {
             "url": self._redact(found.url),
             "status": found.status,
@@ -73,6 +89,15 @@ class FetchDesk:
             html=bool(question.get("html")),
             mirror=self._request.mirror,
         )
+
+
+def _is_as_fetched(file: FetchedFile) -> bool:
+    try:
+        with open(file.path, "rb") as opened:
+            now = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return False
+    return now == parse_digest(file.source.sha256)
 
 
 class ReleaseDesk:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -130,13 +131,15 @@ class _Run:
             last_lines=self._log.last_lines,
         )
         self._raise_error_of(ending)
-        tools = dict(talk.reports["done"]["tools"])
+        if self._request.keep is not None:
+            self._request.keep(self._fetches.untouched())
+        tools = {**talk.reports["done"]["tools"], "opendata": version("opendata")}
         if environment.digest:
             tools["environment"] = environment.digest
         schema = stream.schema
         if schema is None:  # a table without rows, by the names of its columns
             schema = pa.schema([(name, pa.null()) for name in talk.reports["done"]["columns"]])
-        return ProduceOutcome(schema, stream.row_count, tuple(self._fetches.sources), tools)
+        return ProduceOutcome(schema, stream.row_count, self._fetches.sources, tools)
 
     @contextmanager
     def _attended(self, process: ProducerProcess, talk: Conversation) -> Iterator[None]:

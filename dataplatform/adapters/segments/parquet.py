@@ -6,7 +6,7 @@ and what goes over all rows is asked of the engine, which spills.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from dataplatform.adapters.duckdb.session import Limits, Session, locked_session
 from dataplatform.adapters.duckdb.table import Table, open_table
 from dataplatform.adapters.duckdb.text import name
 from dataplatform.adapters.query_probe.keys import keys_of
+from dataplatform.adapters.segments.keys import keys_by_group, rows_naming
 from dataplatform.adapters.workbench.distinct import DistinctCounts
 from dataplatform.adapters.workbench.statistics import column_stats, merge_stats
 from dataplatform.contracts.performance import Pruning
@@ -60,6 +61,16 @@ class ParquetSegments:
             order=order,
             pruning={key: _pruning(table, segments, per_file, key).rate for key in keys},
         )
+
+    def keys_by_group(self, path: str, keys: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        """Each row group's keys; see the port."""
+        return keys_by_group(path, keys)
+
+    def rows_naming(
+        self, path: str, column: str, values: Collection[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows by the values of a text column; see the port."""
+        return rows_naming(path, column, values)
 
 
 def _check_keys(table: Table, keys: Sequence[str]) -> None:

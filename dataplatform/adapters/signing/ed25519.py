@@ -17,19 +17,25 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from opendata.reading.signature import PAYLOAD_TYPE, TrustRoot
+from opendata.reading.signature import PAYLOAD_TYPE
+from opendata.reading.trust import Reason, TrustRoot
 from opendata.wire.errors import Denied
 
 KEY_HINT = "OPENDATA_SIGNING_KEY is env:NAME or file:PATH of an ed25519 private key in PEM"
 
 
 class Ed25519Signer:
-    """Signs with one private key that lives in this object and nowhere else."""
+    """Signs with one private key that lives in this object and nowhere else.
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    Args:
+        trusted: Keys that count beside this one: former ones, and those of other publishers.
+    """
+
+    def __init__(self, key: Ed25519PrivateKey, trusted: TrustRoot | None = None) -> None:
         from securesystemslib.signer import CryptoSigner
 
         self._signer = CryptoSigner(key)
+        self._trusted = trusted or TrustRoot({})
 
     @property
     def key_id(self) -> str:
@@ -46,30 +52,50 @@ class Ed25519Signer:
         return document
 
     def trust(self) -> TrustRoot:
-        """The trust root that accepts exactly this key."""
-        return TrustRoot({self.key_id: self._signer.public_key})
+        """The trust root that accepts this key, and the others that were given."""
+        return self._trusted.with_key(self.key_id, self._signer.public_key)
+
+    def public_entry(self) -> dict[str, Any]:
+        """The public key as it stands in a trust file."""
+        entry: dict[str, Any] = self._signer.public_key.to_dict()
+        return entry
 
     def trust_file(self) -> str:
-        """The text of a trust file with this key, for `OPENDATA_TRUST`."""
-        public = self._signer.public_key
-        return json.dumps({"keys": {public.keyid: public.to_dict()}}, indent=2) + "\n"
+        """The text of a trust file with this key alone, for `OPENDATA_TRUST`."""
+        return json.dumps({"keys": {self.key_id: self.public_entry()}}, indent=2) + "\n"
 
 
-def open_signer(reference: str | None, environ: Mapping[str, str]) -> Ed25519Signer | None:
+def open_signer(
+    reference: str | None, environ: Mapping[str, str], trusted: TrustRoot | None = None
+) -> Ed25519Signer | None:
     """The signer that a key reference names; None without a reference.
 
     Raises:
-        Denied: if the key is missing, readable by others, or no ed25519 key.
+        Denied: if the key is missing, readable by others, no ed25519 key, or out of use by what
+            the trust file says: nobody who has that file would accept what it signs.
     """
     if not reference:
         return None
+    signer = Ed25519Signer(_private_key(reference, environ), trusted)
+    revoked = trusted.rules_of(signer.key_id).revoked if trusted else None
+    if revoked is not None:
+        what = "compromised" if revoked.reason is Reason.COMPROMISED else "rotated out"
+        raise Denied(
+            f"the signing key {signer.key_id[:12]}… is {what}, says the trust file",
+            code="key_not_accepted",
+            hint="set OPENDATA_SIGNING_KEY to the key that follows it; od key create makes one",
+        )
+    return signer
+
+
+def _private_key(reference: str, environ: Mapping[str, str]) -> Ed25519PrivateKey:
     kind, _, place = reference.partition(":")
     if kind == "env" and place:
         if place not in environ:
             raise Denied(f"the signing key's variable {place} is not set", hint=KEY_HINT)
-        return Ed25519Signer(_parse(environ[place].encode(), f"the variable {place}"))
+        return _parse(environ[place].encode(), f"the variable {place}")
     if kind == "file" and place:
-        return Ed25519Signer(_parse(_read_private(Path(place)), place))
+        return _parse(_read_private(Path(place)), place)
     raise Denied("the signing key reference is malformed", code="bad_key_reference", hint=KEY_HINT)
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataplatform.adapters.processes.folders import living_folder
+from dataplatform.adapters.workbench.inserting import Inserts
 from dataplatform.adapters.workbench.lanes import Lanes
 from dataplatform.adapters.workbench.ordered import OrderedShards
 from dataplatform.adapters.workbench.shard_writer import (
@@ -81,6 +82,8 @@ class LocalWorkSession:
         self._lanes = Lanes()
         self._target: Target | None = None
         self._ordered: OrderedShards | None = None
+        self._inserts: Inserts | None = None
+        self._kept = 0
         self._sorted_files: list[str] = []
         self._unsorted = Blocks()
         self._spool: pq.ParquetWriter | None = None
@@ -97,7 +100,16 @@ class LocalWorkSession:
         self._target = Target(arrangement, reuse, self._lanes, self._group_rows, self._group_bytes)
         self._ordered = OrderedShards(self._folder, self._target)
 
+    def insert(self, rows: pa.RecordBatch) -> None:
+        """Keep rows that go among those that will be received."""
+        assert self._target is not None  # their order is known after `begin`
+        self._inserts = Inserts(rows, self._target.arrangement.order_by)
+
     def receive(self, batch: pa.RecordBatch) -> None:
+        """Take the next batch, and before its end what goes there."""
+        self._receive(self._inserts.among(batch) if self._inserts else batch)
+
+    def _receive(self, batch: pa.RecordBatch) -> None:
         """Write what lies in order; from the first batch on that does not, spool for the sort."""
         if self._ordered is not None:
             if self._ordered.take(batch):
@@ -112,6 +124,8 @@ class LocalWorkSession:
 
     def shards(self) -> Iterator[WrittenShard]:
         """Yield one shard after the other; their files live as long as the session."""
+        if self._inserts is not None:
+            self._receive(self._inserts.rest())
         if self._ordered is not None:
             yield from self._ordered.finish()
             return
@@ -139,12 +153,29 @@ class LocalWorkSession:
         if before is not None:
             yield before.result()
 
+    def rows(
+        self, path: str, columns: Sequence[str] | None, groups: Sequence[int] | None
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Rows of an earlier shard, each with the number of its row group."""
+        with pq.ParquetFile(path) as file:
+            wanted = None if columns is None else list(columns)
+            for index in range(file.num_row_groups) if groups is None else groups:
+                for batch in file.read_row_group(index, wanted).to_batches():
+                    yield index, batch
+
     def rows_outside(self, path: str, interval: Interval) -> Iterator[pa.RecordBatch]:
         """The rows of an earlier shard that the interval does not replace, by row group."""
         with pq.ParquetFile(path) as file:
             for index in range(file.num_row_groups):
                 for batch in file.read_row_group(index).to_batches():
                     yield interval.outside(batch)
+
+    def keep(self, rows: Sequence[pa.RecordBatch], schema: pa.Schema) -> str:
+        """A Parquet file of rows that are at hand."""
+        self._kept += 1
+        path = str(self._folder / f"kept-{self._kept}.parquet")
+        pq.write_table(pa.Table.from_batches(rows, schema), path, compression="lz4")
+        return path
 
     def head(self, path: str) -> pa.RecordBatch:
         """The rows of the first row group that a preview may want."""

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataplatform.adapters.contract_engine import duckdb, scan
+from dataplatform.adapters.contract_engine import judge as judging
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
 from dataplatform.adapters.duckdb.dictionaries import few_valued_columns
 from dataplatform.contracts.model import Contract
@@ -57,7 +58,7 @@ def test_a_plain_expression_finds_what_the_guarded_process_finds(
 ) -> None:
     rule = {"kind": "cross_field", "expr": expression}
     with monkeypatch.context() as patch:
-        patch.setattr(duckdb, "user_findings", _no_process)
+        patch.setattr(judging, "user_findings", _no_process)
         [plain] = judged_by(tmp_path, ROWS, rule)
     monkeypatch.setattr(duckdb, "plain_rules", lambda *_: {})
     [guarded] = judged_by(tmp_path, ROWS, rule)
@@ -68,7 +69,7 @@ def test_a_plain_expression_finds_what_the_guarded_process_finds(
 def test_whatever_else_an_expression_holds_goes_to_the_guarded_process(
     tmp_path: Path, expression: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duckdb, "user_findings", _no_process)
+    monkeypatch.setattr(judging, "user_findings", _no_process)
     with pytest.raises(AssertionError, match="a process was asked"):
         judged_by(tmp_path, ROWS, {"kind": "cross_field", "expr": expression})
 

@@ -60,7 +60,7 @@ def test_anything_that_speaks_arrow_is_a_result(bench: Bench, ending: str) -> No
     assert (outcome.schema, outcome.row_count) == (ROWS.schema, 3)
     assert outcome.schema.metadata is None
     assert outcome.tools["pyarrow"] == pa.__version__
-    assert set(outcome.tools) == {"python", "pyarrow"}
+    assert set(outcome.tools) == {"python", "pyarrow", "opendata"}
 
 
 def test_paths_may_be_relative_to_the_working_folder(

@@ -1,0 +1,1 @@
+"""The port of reference systems, a file per technology."""
