@@ -35,7 +35,7 @@ READS_AT_ONCE: Final = 8
 _DIGEST: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _DOCUMENTS: Final = (".json", ".yaml", ".yml")
 # Made from what is read anyway, and made anew where they are damaged.
-_DERIVED: Final = frozenset({"manifest.json", "metadata.json", "health.json"})
+_DERIVED: Final = frozenset({"manifest.json", "metadata.json", "health.json", "compatibility.json"})
 
 
 @dataclass(frozen=True)
