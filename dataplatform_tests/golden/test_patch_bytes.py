@@ -16,7 +16,7 @@ from dataplatform_tests.golden.examples import golden
 from dataplatform_tests.releases.patching import delete, no_files, upsert
 from opendata.wire.digest import canonical_json
 
-pytestmark = [pytest.mark.platform, pytest.mark.requirement("S4-9", "P67-3")]
+pytestmark = [pytest.mark.platform, pytest.mark.requirement("S4-9")]
 
 SCHEMA = pa.schema(
     {

@@ -222,7 +222,7 @@ def test_a_patch_never_overwrites_what_was_published_meanwhile(bench: Bench) -> 
         prepared(bench, [upsert("2026-02-03", rate=-1.5)], base="1.0.0")
 
 
-@pytest.mark.requirement("P67-3", "S4-9")
+@pytest.mark.requirement("S4-9")
 def test_the_patch_is_kept_and_the_trace_says_of_what_it_made_what(bench: Bench) -> None:
     base = bench.current
     patch(bench, [upsert("2026-02-03", rate=-1.5)], notes="Revised by the source")
@@ -237,7 +237,7 @@ def test_the_patch_is_kept_and_the_trace_says_of_what_it_made_what(bench: Bench)
     assert '"records":[{"day":"2026-02-03","rate":-1.5}]' in kept
 
 
-@pytest.mark.requirement("P67-3", "S4-9")
+@pytest.mark.requirement("S4-9")
 def test_the_kept_patch_applied_to_its_base_gives_the_same_content_again(bench: Bench) -> None:
     base = bench.read()
     add = {"op": "ADD_FIELD", "name": "seen", "type": "timestamp[ns]", "nullable": True}
