@@ -107,35 +107,6 @@ class Dataset:
 
         return release_schema(self.release.manifest)
 
-    @property
-    def quarantined_rows(self) -> int:
-        """How many rows the release's rules took out of it."""
-        aside = self.release.manifest.quarantined
-        return aside.file.row_count if aside else 0
-
-    @property
-    def quarantine(self) -> pa.Table:
-        """The rows that rules took out, with `#rule` and `#reason`; verified as all rows are."""
-        import pyarrow as pa
-
-        return pa.Table.from_batches(self.quarantine_batches(), self.quarantine_schema)
-
-    @property
-    def quarantine_schema(self) -> pa.Schema:
-        """The columns of `quarantine`."""
-        from opendata.reading.quarantine import quarantine_manifest
-        from opendata.reading.release_schema import release_schema
-
-        return release_schema(quarantine_manifest(self.release.manifest))
-
-    def quarantine_batches(self) -> Generator[pa.RecordBatch, None, None]:
-        """The same rows in Arrow batches, a few row groups in memory at a time."""
-        from opendata.reading.quarantine import quarantine_manifest
-        from opendata.reading.table import read_batches
-
-        yield from read_batches(self._access(), quarantine_manifest(self.release.manifest))
-        self._note_outcome()
-
     def known_to(self, reader: str) -> Manifest:
         """The newest release whose schema version a reader knows.
 
@@ -166,6 +137,35 @@ class Dataset:
         from opendata.reading.matrix import read_compatibility
 
         return read_compatibility(self._reader, self.release, reader)
+
+    @property
+    def quarantined_rows(self) -> int:
+        """How many rows the release's rules took out of it."""
+        aside = self.release.manifest.quarantined
+        return aside.file.row_count if aside else 0
+
+    @property
+    def quarantine(self) -> pa.Table:
+        """The rows that rules took out, with `#rule` and `#reason`; verified as all rows are."""
+        import pyarrow as pa
+
+        return pa.Table.from_batches(self.quarantine_batches(), self.quarantine_schema)
+
+    @property
+    def quarantine_schema(self) -> pa.Schema:
+        """The columns of `quarantine`."""
+        from opendata.reading.quarantine import quarantine_manifest
+        from opendata.reading.release_schema import release_schema
+
+        return release_schema(quarantine_manifest(self.release.manifest))
+
+    def quarantine_batches(self) -> Generator[pa.RecordBatch, None, None]:
+        """The same rows in Arrow batches, a few row groups in memory at a time."""
+        from opendata.reading.quarantine import quarantine_manifest
+        from opendata.reading.table import read_batches
+
+        yield from read_batches(self._access(), quarantine_manifest(self.release.manifest))
+        self._note_outcome()
 
     def load(
         self,

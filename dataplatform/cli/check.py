@@ -11,6 +11,7 @@ import click
 
 from dataplatform.adapters.producers.folder import DEFINITION, MAIN, load_producer, shown
 from dataplatform.cli.completing import complete_producer
+from dataplatform.cli.contract_check import contract_findings
 from dataplatform.cli.main_file import check_main
 from dataplatform.cli.place import find_settings, producer_folder
 from dataplatform.errors import InvalidDefinition, SourceFinding
@@ -60,7 +61,11 @@ def check_producer(folder: Path) -> CheckedProducer:
     errors: tuple[SourceFinding, ...] = ()
     warnings: tuple[SourceFinding, ...] = ()
     try:
-        warnings = load_producer(folder).warnings
+        producer = load_producer(folder)
+        found = list(contract_findings(producer.definition, folder / DEFINITION))
+        errors = tuple(finding for finding, blocks in found if blocks)
+        told = (finding for finding, blocks in found if not blocks)
+        warnings = (*producer.warnings, *told)
     except InvalidDefinition as error:
         errors = error.findings
     main = folder / MAIN

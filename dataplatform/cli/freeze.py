@@ -8,7 +8,7 @@ import click
 
 from opendata.cli.output import Output, with_output
 from opendata.cli.references import complete_reference
-from opendata.wire.errors import InvalidInput
+from opendata.wire.errors import InvalidInput, OpenDataError
 
 if TYPE_CHECKING:
     from dataplatform.releases.harden import Hardened
@@ -34,7 +34,7 @@ def freeze(
     due: bool,
     reason: str | None,
     dry_run: bool,
-) -> None:
+) -> int:
     """Show how releases are frozen: soft (under observation, until when) or hard.
 
     \b
@@ -53,11 +53,12 @@ def freeze(
         raise InvalidInput("--reason goes with --hard", hint="od freeze --help")
     ports = from_settings(find_settings()).ports
     if due:
-        _harden_due(out, ports, _named(reference, version), dry_run)
-    elif hard:
+        return _harden_due(out, ports, _named(reference, version), dry_run)
+    if hard:
         _harden(out, ports, _named(reference, version), reason, dry_run)
     else:
         _list(out, ports, _named(reference, version))
+    return 0
 
 
 def _named(reference: str | None, version: str | None) -> str | None:
@@ -101,7 +102,8 @@ def _show(out: Output, done: Hardened, dry_run: bool) -> None:
         out.note(f"its line {line} is closed: while it is current, the next release is a minor")
 
 
-def _harden_due(out: Output, ports: ReleasePorts, reference: str | None, dry_run: bool) -> None:
+def _harden_due(out: Output, ports: ReleasePorts, reference: str | None, dry_run: bool) -> int:
+    """Everything that is due; a data set that cannot be read keeps none of the others waiting."""
     from dataplatform.cli.acting import by_whom
     from dataplatform.releases.harden import harden_due
     from dataplatform.releases.index import published_ids
@@ -111,19 +113,27 @@ def _harden_due(out: Output, ports: ReleasePorts, reference: str | None, dry_run
         raise InvalidInput("--due is about all releases of a data set", hint="leave @VERSION out")
     datasets = [parse_dataset_id(reference)] if reference else published_ids(ports)
     done: list[str] = []
+    problems: list[OpenDataError] = []
     with out.progress("looking", len(datasets)) as advance:
         for dataset in datasets:
-            found = harden_due(ports, dataset, by=by_whom("od freeze"), dry_run=dry_run)
-            done += [f"{dataset}@{version}" for version in found]
+            try:
+                found = harden_due(ports, dataset, by=by_whom("od freeze"), dry_run=dry_run)
+                done += [f"{dataset}@{version}" for version in found]
+            except OpenDataError as error:
+                problems.append(error)
             advance(str(dataset))
 
     def show() -> None:
         for name in done:
             out.line(f"{'would be marked' if dry_run else 'marked'} hard: {name}")
-        if not done:
+        if not done and not problems:
             out.line("✓ nothing is due", fg="green")
 
-    out.result({"dry_run": dry_run, "datasets": len(datasets), "hard": done}, show, done)
+    for problem in problems:
+        out.warn(problem.message, problem.hint)
+    told = {"dry_run": dry_run, "datasets": len(datasets), "hard": done}
+    out.result(told | {"problems": [one.to_json() for one in problems]}, show, done)
+    return problems[0].exit_code if problems else 0
 
 
 def _list(out: Output, ports: ReleasePorts, reference: str | None) -> None:

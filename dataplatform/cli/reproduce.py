@@ -17,7 +17,7 @@ from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, 
 if TYPE_CHECKING:
     from dataplatform.adapters.sources.recorded import RecordedSources
     from dataplatform.datasets.producer import Producer
-    from dataplatform.releases.recipe import Recipe
+    from dataplatform.releases.recipe import Recipe, Way
     from dataplatform.releases.reproduce import Reproduction
     from dataplatform.releases.run import RunOptions
     from dataplatform.settings import Settings
@@ -37,7 +37,8 @@ def reproduce(out: Output, reference: str, run_anyway: bool, verbose: bool) -> i
 
     Nothing is written to the store. A producer's main.py runs as it was then, with the bytes that
     it fetched then; that is somebody's code, so a trusted key must have signed the release, or the
-    same files must lie in your own producers. Pushed and patched rows are read and hashed again.
+    same files must lie in your own producers. A patch is applied to its base again; pushed rows are
+    read and hashed again.
     """
     from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
     from dataplatform.cli.place import find_settings
@@ -51,19 +52,23 @@ def reproduce(out: Output, reference: str, run_anyway: bool, verbose: bool) -> i
     settings = find_settings()
     reader = open_reader(settings.store_url, environ=settings.environ)
     release = resolve(reader, parse_reference(reference))
-    if way_of(release.manifest) is Way.REBUILT:
+    way = way_of(release.manifest)
+    if way is Way.REBUILT:
         result = _rebuild(out, settings, reader, release, run_anyway=run_anyway)
     else:
-        result = _rehash(settings, release)
+        result = _without_producer(out, settings, release, way)
     out.result(result.to_json(), lambda: _show(out, result), [result.now])
     return 0 if result.reproduced else Rejected.exit_code
 
 
-def _rehash(settings: Settings, release: Release) -> Reproduction:
+def _without_producer(out: Output, settings: Settings, release: Release, way: Way) -> Reproduction:
     from dataplatform.cli.place import rehearsal
-    from dataplatform.releases.reproduce import rehash
+    from dataplatform.releases.recipe import Way
+    from dataplatform.releases.reproduce import rehash, repatch
 
     with rehearsal(settings) as platform:
+        if way is Way.PATCHED:
+            return repatch(platform.ports, release, out.log)
         return rehash(platform.ports, release)
 
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from dataplatform.contracts.evolve import Change, SchemaDiff
+from dataplatform.contracts.evolve import SchemaDiff
 from dataplatform.contracts.units import Units
 from dataplatform.releases.candidate import Candidate
 from dataplatform.releases.compare import Comparison
+from dataplatform.releases.reprojection import transform_steps
 from opendata.wire.manifest import Adapters, Break, Manifest
 from opendata.wire.version import parse_version
 
 Entry = Mapping[str, Any]
+_NAMES: Final = ("field", "x", "y")
+"""The parts of a transform that name columns."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ def _broken(current: Manifest, candidate: Candidate, change: Comparison) -> Brea
         adapter = one.adapter or ("projection" if one in change.schema.fields_add else None)
         if one.breaking and adapter:
             bridged[one.breaking] = adapter
-    for reason in change.breaking_reasons:
-        if reason not in told and _can_route(current, candidate, change):
-            bridged[reason] = "routing_rules"
+    if change.partition and _can_route(current, candidate, change):
+        for reason in change.breaking_reasons:
+            if reason not in told and reason not in change.older:
+                bridged[reason] = "routing_rules"
     schema = parse_version(current.versioning.schema_version).bumped(change.schema_bump)
     return Break(
         schema_version=str(schema),
@@ -112,8 +116,8 @@ def _converters(
     inherited: Mapping[str, Any] = before.adapters.unit_converters if before else {}
     converters = {renames.get(name, name): list(entries) for name, entries in inherited.items()}
     for one in schema.unit_change:
-        if one.adapter is None:
-            continue  # declared where there was none, or a break
+        if one.adapter != "unit_converters":
+            continue  # declared where there was none, a break, or it follows the coordinates
         step = _unit_entry(one.field, one.old, one.new, units)
         led = (_led_on(entry, step, units) for entry in converters.get(one.field, ()))
         former = [entry for entry in led if entry["from"] not in (one.new, one.old)]
@@ -142,47 +146,19 @@ def _led_on(entry: Entry, step: Entry, units: Units) -> dict[str, Any]:
 def _other_transforms(
     before: Manifest | None, schema: SchemaDiff, renames: Mapping[str, str], kept: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Corrections and reference systems: each step is kept, under the present names."""
+    """References, coordinates and orders: each step is kept, under the present names."""
     names = set(kept)
-    entries = [
-        {key: renames.get(value, value) if key in ("field", "x", "y") else value
-         for key, value in entry.items()}
+    inherited = [
+        {key: _renamed(value, renames) if key in _NAMES else value for key, value in entry.items()}
         for entry in (before.transforms if before else ())
         if entry.get("kind") != "unit"
-    ]  # fmt: skip
-    for one in schema.constraint_change:
-        if one.adapter is not None and (made := _transform(one, schema)) and made not in entries:
-            entries.append(made)
-    return [
-        entry
-        for entry in entries
-        if {value for key, value in entry.items() if key in ("field", "x", "y")} <= names
     ]
+    entries = [*inherited, *transform_steps(schema)]
+    return [one for one in entries if {one[key] for key in _NAMES if key in one} <= names]
 
 
-def _transform(change: Change, schema: SchemaDiff) -> dict[str, Any] | None:
-    old, new = change.old, change.new
-    if change.constraint == "corr_env":
-        facts = {"field": change.field, "from": old["ref_cond"], "to": new["ref_cond"]}
-        return {"kind": "corr_env", **facts, "corr_env": new["function"]}
-    if change.constraint == "crs":
-        facts = {"from": old["code"], "to": new["code"], "x": new["x"], "y": new["y"]}
-        return {"kind": "crs", **facts}
-    if change.constraint == "primary_key":
-        return {"kind": "order", "from": old, "to": new}
-    if change.constraint == "rule":
-        return _other_reference(new, schema)
-    return None
-
-
-def _other_reference(new: Entry, schema: SchemaDiff) -> dict[str, Any] | None:
-    """The step from the conditions that `c_ref` was taken under before (S4-83)."""
-    withdrawn = (one.old for one in schema.constraint_change if one.constraint == "rule")
-    former = next((old for old in withdrawn if old and old["kind"] == new["kind"]), None)
-    if former is None:
-        return None
-    conditions = {"from": {"c_ref": former["ref_cond"]}, "to": {"c_ref": new.get("ref_cond")}}
-    return {"kind": "corr_env", "field": new["c_ref"], **conditions, "corr_env": new["corr_env"]}
+def _renamed(name: str, renames: Mapping[str, str]) -> str:
+    return renames.get(name, name)
 
 
 def _routes(

@@ -100,7 +100,9 @@ class Comparison:
         if self.rows is None or not self.rows.is_empty or not self.content_changed:
             return None
         if self.rows.within_tolerance:
-            return f"{counted(self.rows.within_tolerance, 'row')} differ within their tolerance"
+            rows = self.rows.within_tolerance
+            differ = "differs within its" if rows == 1 else "differ within their"
+            return f"{counted(rows, 'row')} {differ} tolerance"
         if self.schema.changes or self.partition:
             return None
         return "every row has the same values, which are stored or arranged in another way"

@@ -84,8 +84,8 @@ def freeze_candidate(
     candidate = read_candidate(ports.store, dataset, digest)
     require_not_condemned(ports, candidate.to_bytes, f"this candidate of {dataset}")
     current = read_current(ports.store, dataset)
-    require_patched_base(candidate, current)
     before = current.manifest if current else None
+    require_patched_base(candidate, current)
     change = compare_candidate(ports, candidate, before)
     if current is not None and change.is_empty:
         if not force:

@@ -24,11 +24,12 @@ from opendata.wire.compatibility import (
     INCOMPATIBLE,
     Step,
     Verdict,
+    declared_floor,
     judge,
+    sentence,
     steps_between,
 )
 from opendata.wire.manifest import Manifest
-from opendata.wire.version import parse_version
 
 _NOT_FOR_READERS = ("added", "index")
 
@@ -47,8 +48,7 @@ def migration_guide(stored: Manifest, readers: Sequence[Manifest]) -> str | None
     earlier = sorted((r for r in readers if schema_version(r) < present), key=schema_version)
     if not earlier:
         return None
-    floor = stored.versioning.reader_min
-    least = parse_version(floor) if floor else None
+    least = declared_floor(stored)
     served = [one for one in earlier if least is None or schema_version(one) >= least]
     chapters = [_chapter(one, stored) for one in reversed(served)]
     return "\n".join([*_opening(stored, earlier, served), *(line for c in chapters for line in c)])
@@ -68,7 +68,7 @@ def _opening(
         dropped = [_short(one) for one in earlier if one not in served]
         yield (
             f"Schema {listed(dropped)} {'is' if len(dropped) == 1 else 'are'} no longer served: "
-            f"readers need {stored.versioning.reader_min} at least."
+            f"readers need {declared_floor(stored)} at least."
         )
         yield ""
 
@@ -126,6 +126,8 @@ def _advice(step: Step, reader: Manifest, stored: Manifest) -> str:
         return f"{what}, and an error that names the column if a value does not fit"
     if step.kind == "route":
         return _routed(step, reader, stored)
+    if step.kind == "order":
+        return sentence(step)
     if step.kind == "required":
         return f"`{step.field}` was added and always has a value; it is left out for you"
     return f"`{step.field}` is not in this release; every row has {step.new or 'null'}"

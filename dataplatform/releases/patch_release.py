@@ -59,6 +59,13 @@ def prepare_patch(
             hint=f"od run {dataset} --publish",
         )
     require_base(current, patch.head.base)
+    return prepare_patch_on(ports, current, patch, read_rows, preview_rows)
+
+
+def prepare_patch_on(
+    ports: ReleasePorts, current: Release, patch: Patch, read_rows: ReadRows, preview_rows: int
+) -> Patching:
+    """What a patch does to a given release. Raises InvalidInput as `prepare_patch`."""
     manifest = current.manifest
     contract = Contract.model_validate(manifest.contract)
     plan = plan_patch(patch, contract, manifest.time_column, ports.units, read_rows)

@@ -25,10 +25,11 @@ from opendata.wire.version import parse_version
 
 
 class Way(StrEnum):
-    """How a release is made again: by its producer, or, where rows were handed over, by hashing
-    the rows that it has."""
+    """How a release is made again: by its producer, by its patch, or, where rows were handed
+    over, by hashing the rows that it has."""
 
     REBUILT = "rebuilt"
+    PATCHED = "patched again"
     REHASHED = "rehashed"
 
 
@@ -62,14 +63,15 @@ class Recipe:
 
 
 def way_of(manifest: Manifest) -> Way:
-    """Whether a producer made the release, or its rows were handed over (pushed, patched).
+    """Whether a producer made the release, or a patch, or its rows were handed over.
 
     Raises:
         Corrupt: if the trace is not what its digest says.
     """
     require_sound_trace(manifest.trace, f"{manifest.id}@{manifest.release}")
-    method = manifest.trace["method"]
-    made = method["code"].get("main_sha256") and not method.get("patch")
+    if manifest.trace.get("patch"):
+        return Way.PATCHED
+    made = manifest.trace["method"]["code"].get("main_sha256")
     return Way.REBUILT if made else Way.REHASHED
 
 

@@ -69,12 +69,12 @@ def repair(ports: ReleasePorts, dataset: DatasetId) -> list[Finding]:
     wrong = {finding.object for finding in findings if finding.repairable}
     if keys.INDEX in wrong and (release := read_current(ports.store, dataset)) is not None:
         replace_entry(ports, entry_of(ports, release))
-    marks = {key for key in wrong if key.startswith(keys.mark_prefix(dataset))}
-    if marks:
-        settle_yanks(ports, dataset, by="od repair", every=True)
     told = set(announced_keys(dataset)) & wrong
     if keys.compatibility_key(dataset) in told:
         ports.store.delete(keys.compatibility_key(dataset))  # it is kept up by adding to it
+    marks = {key for key in wrong if key.startswith(keys.mark_prefix(dataset))}
+    if marks:
+        settle_yanks(ports, dataset, by="od repair", every=True)
     try:
         if wrong - marks - told - {keys.INDEX}:
             derive_copies(ports, dataset)

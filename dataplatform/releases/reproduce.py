@@ -10,20 +10,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from dataplatform.datasets.producer import Producer
 from dataplatform.releases.build import Log
+from dataplatform.releases.objects import read_object
+from dataplatform.releases.patch_build import patched_build
+from dataplatform.releases.patch_parse import read_patch
+from dataplatform.releases.patch_release import prepare_patch_on
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.recipe import Recipe, Way, read_standing
 from dataplatform.releases.run import RunOptions, build_on
 from opendata.reading.cache import Cache
 from opendata.reading.canonical_rows import combined_hash, content_hash
 from opendata.reading.release_schema import release_schema
-from opendata.reading.resolve import Release
+from opendata.reading.resolve import Release, read_release
 from opendata.reading.shard import Access
 from opendata.reading.stats import ReadStats
 from opendata.reading.table import read_batches
-from opendata.wire.codec import replace
+from opendata.wire.codec import read_json, replace
+from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import FileEntry, Manifest
+from opendata.wire.version import parse_version
 
 NOTHING = "nothing"
 
@@ -97,6 +105,32 @@ def rebuild(
     return _compared(release, Way.REBUILT, now, notes)
 
 
+def repatch(ports: ReleasePorts, release: Release, log: Log) -> Reproduction:
+    """Apply the kept patch to the release that it was made for, and compare what it makes.
+
+    `ports.store` should be an overlay.
+
+    Raises:
+        NotFound, Corrupt: if patch or base are gone, or another.
+    """
+    told = release.manifest.trace["patch"]
+    version, expected = parse_version(told["base"]), told["manifest_sha256"]
+    base = read_release(ports.store, release.id, version, expected_sha256=expected)
+    kept = read_json(read_object(ports.store, told["object"]), told["object"])
+    head = {name: kept[name] for name in ("version", "notes") if name in kept}
+    patch = read_patch({**head, "ops": kept["ops"]})
+    patching = prepare_patch_on(ports, base, patch, _unfolded, 0)
+    with patched_build(ports, patching, log) as build:
+        candidate = build.built.candidate
+        columns = tuple((f.name, f.type, f.unit) for f in candidate.schema)
+        now = Content(candidate.files, columns, candidate.content_hash)
+        return _compared(release, Way.PATCHED, now, [f"the patch was applied to {base.reference}"])
+
+
+def _unfolded(file: str, schema: pa.Schema) -> pa.Table:
+    raise Corrupt(f"a kept patch names the file {file}, but its rows should stand in it")
+
+
 def rehash(ports: ReleasePorts, release: Release) -> Reproduction:
     """Read the rows of a release again and hash them as they are ordered; nothing is run.
 
@@ -109,8 +143,7 @@ def rehash(ports: ReleasePorts, release: Release) -> Reproduction:
     )
     total = combined_hash((each.name, each.row_count, each.content_hash) for each in files)
     now = Content(files, _columns(manifest), total)
-    told = "patched" if manifest.trace["method"].get("patch") else "handed over"
-    note = f"its rows were {told} and no producer makes them: they were read and hashed again"
+    note = "its rows were handed over and no producer makes them: they were read and hashed again"
     return _compared(release, Way.REHASHED, now, [note])
 
 

@@ -28,8 +28,8 @@ def attach_provenance(
 ) -> dict[str, Any]:
     """The trace of a candidate that is about to be frozen.
 
-    `method.asked` (the interval that the run was asked for) and `method.patch` stand in it only
-    where there are any.
+    `method.asked` (the interval that the run was asked for) and `patch` stand in it only where
+    there are any.
     """
     method: dict[str, Any] = {
         "code": candidate.code,
@@ -38,8 +38,6 @@ def attach_provenance(
     }
     if candidate.asked:
         method["asked"] = candidate.asked
-    if candidate.patch:
-        method["patch"] = candidate.patch
     trace: dict[str, Any] = {
         "source": [source.to_json() for source in candidate.sources],
         "inputs": [release.to_json() for release in candidate.inputs],

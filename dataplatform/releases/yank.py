@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from dataplatform.releases.marks import generation_of, put_mark
+from dataplatform.releases.marks import put_mark
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.history import publishing_commit, walk_history
 from opendata.reading.marks import next_yank_name, standing_yank, yank_marks
@@ -82,7 +82,7 @@ def yank(
         kind,
         at=ports.now(),
         by=by,
-        generation=generation_of(ports, dataset),
+        generation=current.pointer.generation,
         reason=reason,
     )
     return _put_next(ports, dataset, mark)

@@ -95,6 +95,20 @@ def test_what_is_due_is_looked_for_in_all_data_sets(rates: str) -> None:
     assert "nothing is due" in od("freeze", "me/other", "--due").out
 
 
+def test_what_is_due_is_marked_although_another_data_set_is_damaged(
+    rates: str, project: Path
+) -> None:
+    opendata.push(RATES, "me/other", license="MIT", release={"freeze": "hard"})
+    manifest = project / ".opendata/store/datasets" / rates / "releases/1.0.0.json"
+    manifest.chmod(0o644)
+    manifest.write_text("{}")
+    answer = od("freeze", "--due", "--json")
+    assert answer.code == 6
+    assert answer.json["hard"] == ["me/other@1.0.0"]
+    assert f"datasets/{rates}/releases/1.0.0.json" in answer.json["problems"][0]["message"]
+    assert "warning:" in answer.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

@@ -268,3 +268,32 @@ def wait_for_pid(path: Path) -> int:
             return int(text)
         time.sleep(0.02)
     raise AssertionError("the producer never started")
+
+
+@pytest.mark.requirement("S4-43", "S4-11")
+def test_units_that_do_not_fit_are_seen_before_anything_runs(project: Path) -> None:
+    started()
+    text = (WEATHER / "opendata.yaml").read_text().partition("\ncontract:")[0]
+    contract = """
+contract:
+  fields:
+    - {name: date, type: date32}
+    - {name: way, type: float64, unit: km}
+    - {name: hours, type: float64, unit: hour}
+    - {name: T_arr, type: float64, unit: s}
+  rules:
+    - {kind: dim_check, expression: way / hours, equals: m/s}
+    - {kind: dim_check, expression: way * hours, equals: m/s}
+    - {kind: dim_check, field: way, dimension: "[time]", action: annotate_only}
+"""
+    (WEATHER / "opendata.yaml").write_text(text + contract)
+    answer = od("check", "me/weather", "--json")
+    assert answer.code == 2
+    [checked] = answer.json
+    assert [finding["message"] for finding in checked["errors"]] == [
+        "T_arr: arrival times that no rule with a tol_Tarr watches over",
+        "way * hours is [length] * [time], and m/s is [length] / [time]",
+    ]
+    lines = (WEATHER / "opendata.yaml").read_text().splitlines()
+    assert "way * hours" in lines[checked["errors"][1]["line"] - 1]
+    assert "way is [length], and [time]" in [f["message"] for f in checked["warnings"]]

@@ -260,3 +260,25 @@ def test_a_trace_is_shown_as_a_tree_and_as_a_graph() -> None:
     assert tree[0].startswith("artifact: me/rates@1.0.0 (sha256:")
     assert tree[1].startswith("└─ method: run ")
     assert od("trace", "me/nothing").code == 4
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_patch_is_applied_again_to_the_release_that_it_was_made_for(weather: Path) -> None:
+    published()
+    Path("patch.yaml").write_text(
+        "ops:\n"
+        "  - {op: UPSERT_RECORD, pk: {day: 2024-01-02}, values: {rain: 2.25}}\n"
+        "  - {op: DELETE_RECORD, pk: {day: 2024-02-01}}\n"
+        "  - {op: ADD_FIELD, name: note, type: string, nullable: true}\n"
+    )
+    done = od("patch", "me/weather", "patch.yaml", "--yes")
+    assert done.code == 0, done.err
+    shutil.rmtree("producers")
+    current = od("releases", "me/weather", "-q").out.split()[0].rpartition("@")[2]
+    answer = od("reproduce", f"me/weather@{current}", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["way"] == "patched again"
+    assert answer.json["now"] == manifest_of(current).integrity.content_hash
+    tree = od("trace", f"me/weather@{current}").out
+    assert "patch: patch of me/weather@1.0.0 (sha256:" in tree
+    assert "previous: me/weather@1.0.0" in tree

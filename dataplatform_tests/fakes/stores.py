@@ -238,11 +238,11 @@ class CrashingStore(WatchedStore):
             self._crash()
         if operation in WRITES:
             self.writes += 1
-            if self.writes == self._at_write and not self._die_after:
+            if self.writes >= self._at_write and not self._die_after:
                 self._crash()
 
     def after(self, operation: str, key: str) -> None:
-        if operation in WRITES and self.writes == self._at_write and self._die_after:
+        if operation in WRITES and self.writes >= self._at_write and self._die_after:
             self._crash()
 
     def _crash(self) -> None:

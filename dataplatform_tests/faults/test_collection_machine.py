@@ -83,6 +83,19 @@ class Collections(RuleBasedStateMachine):
         except OpenDataError:
             assert gone
 
+    @precondition(lambda self: self.is_published)
+    @rule(value=VALUES)
+    def release_what_was_staged_days_ago(self, value: int) -> None:
+        digest = self.bench.stage(rates(value))
+        self.let_days_pass_with_a_collection_each()
+        self._publish(self.bench, digest)
+
+    @rule()
+    def lose_what_is_staged(self) -> None:
+        """Somebody tidied up by hand: a frozen release does not depend on how it came about."""
+        for stat in [*self.bench.store.list(keys.STAGING)]:
+            self.bench.store.delete(stat.key)
+
     @rule(value=VALUES, at_write=st.integers(1, 14))
     def be_killed(self, value: int, at_write: int) -> None:
         dying = self.bench.on(CrashingStore(self.bench.store, at_write))
@@ -122,6 +135,13 @@ class Collections(RuleBasedStateMachine):
     def collect(self) -> None:
         with refused_for("collecting"):  # one was killed less than two hours ago
             self.yard.collect()
+
+    @precondition(lambda self: self.is_published)
+    @rule()
+    def let_days_pass_with_a_collection_each(self) -> None:
+        for _ in range(3):
+            self.yard.ageing.let_pass(hours=25)
+            self.collect()
 
     @precondition(lambda self: self.is_published)
     @rule(at_write=st.integers(2, 9))
@@ -168,7 +188,7 @@ class ManyCollections(Collections):
 
 TestCollections = pytest.mark.requirement("S4-89", "B2", "S4-8", "S4-55")(Collections.TestCase)
 TestCollections.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[*HealthCheck]
+    max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=[*HealthCheck]
 )
 TestManyCollections = pytest.mark.long(ManyCollections.TestCase)
 TestManyCollections.settings = settings(

@@ -21,6 +21,7 @@ from dataplatform.adapters.signing.ed25519 import Ed25519Signer
 from dataplatform.releases.candidate import Candidate, SourceBytes, read_candidate, stage_candidate
 from dataplatform.releases.gate import gate_candidate
 from dataplatform.releases.metadata import build_entry, build_metadata
+from dataplatform.releases.pins import Pin
 from dataplatform.releases.validate import validate_candidate
 from dataplatform_tests.releases.building import Bench, make_bench
 from opendata.reading.marks import mark_statement
@@ -29,8 +30,14 @@ from opendata.reading.signature import Countersignature, countersigned_statement
 from opendata.stores.memory import MemoryStore
 from opendata.wire import keys
 from opendata.wire.catalogue import Catalogue, Health, RunOutcome
-from opendata.wire.codec import read_json, read_wire, replace
-from opendata.wire.digest import canonical_json, digest_of
+from opendata.wire.codec import Wire, read_json, read_wire, replace
+from opendata.wire.collection import (
+    CollectionJournal,
+    CollectionMark,
+    CollectionRecord,
+    UnnamedObject,
+)
+from opendata.wire.digest import canonical_json, digest_of, prefixed
 from opendata.wire.ids import parse_dataset_id
 from opendata.wire.manifest import read_manifest
 from opendata.wire.marks import Mark, new_mark
@@ -266,6 +273,36 @@ def write_countersignature() -> None:
     (FOLDER / "countersignature.json").write_bytes(document.to_bytes())
 
 
+def golden_collection() -> dict[str, Wire]:
+    """What one collection stores, and a pin that keeps a candidate from the next."""
+    unnamed = UnnamedObject(digest="ab" * 32, size_bytes=12, modified_at="2026-01-01T00:00:00Z")
+    mark, collection = "20260131T060000Z-00000001", "20260201T060000Z-00000002"
+    return {
+        "collection-mark.json": CollectionMark(
+            id=mark,
+            at="2026-01-31T06:00:00Z",
+            manifests={"tests/rates": 2},
+            objects=(unnamed,),
+            left_out=1,
+        ),
+        "collection-journal.json": CollectionJournal(
+            id=collection, at="2026-02-01T06:00:00Z", mark=mark, objects=(unnamed,)
+        ),
+        "collection-record.json": CollectionRecord(
+            id=collection, at="2026-02-01T06:00:00Z", mark=mark, removed=(unnamed,), kept=1
+        ),
+        "pin.json": Pin(
+            candidate=prefixed("cd" * 32), pinned_at="2026-01-31T06:00:00Z", because="an audit"
+        ),
+    }
+
+
+def write_collection() -> None:
+    """Write what a collection stores."""
+    for name, value in golden_collection().items():
+        (FOLDER / name).write_bytes(value.to_bytes())
+
+
 if __name__ == "__main__":
     write_examples()
     write_signed()
@@ -273,3 +310,4 @@ if __name__ == "__main__":
     write_derived()
     write_marks()
     write_quarantine_example()
+    write_collection()

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from dataplatform.releases.candidate import Candidate
+from dataplatform.releases.pins import Pin
 from dataplatform.releases.verdict import Verdict
 from dataplatform_tests.golden.examples import (
     SIGNED,
     frozen_golden,
     golden,
+    golden_collection,
     golden_commits,
     golden_health,
     golden_index,
@@ -34,6 +36,7 @@ from opendata.stores.memory import MemoryStore
 from opendata.wire.catalogue import read_catalogue, read_health
 from opendata.wire.chunks import read_chunk_list
 from opendata.wire.codec import Wire, read_wire
+from opendata.wire.collection import CollectionJournal, CollectionMark, CollectionRecord
 from opendata.wire.compatibility import read_matrix
 from opendata.wire.digest import parse_digest
 from opendata.wire.errors import Corrupt
@@ -66,6 +69,10 @@ STORED: dict[str, Callable[[bytes, str], Wire]] = {
     "health.json": read_health,
     "index.json": read_catalogue,
     "compatibility.json": read_matrix,
+    "collection-mark.json": read_as(CollectionMark),
+    "collection-journal.json": read_as(CollectionJournal),
+    "collection-record.json": read_as(CollectionRecord),
+    "pin.json": read_as(Pin),
 }
 
 
@@ -205,6 +212,12 @@ def test_the_catalogue_is_what_it_always_was() -> None:
         "id", "title", "description", "topics", "license", "namespace", "release", "generation",
         "updated_at", "row_count", "size_bytes", "min_date", "max_date", "health",
     }  # fmt: skip
+
+
+@pytest.mark.requirement("B2", "S4-89")
+@pytest.mark.parametrize("name", golden_collection())
+def test_what_a_collection_stores_is_what_it_always_was(name: str) -> None:
+    assert golden_collection()[name].to_bytes() == golden(name)
 
 
 # --- damage --------------------------------------------------------------------------

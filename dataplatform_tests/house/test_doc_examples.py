@@ -127,6 +127,15 @@ def test_the_guide_on_arrival_times_shows_a_table_that_passes() -> None:
     assert od.dataset("me/arrival").release.manifest.row_count == 101
 
 
+@pytest.mark.requirement("S4-89", "S2-110")
+@pytest.mark.filterwarnings("ignore:the release is unsigned")
+@pytest.mark.usefixtures("folder")
+def test_the_guide_on_retention_runs_as_shown() -> None:
+    run_python(ROOT / "docs/guides/push-a-frame.md")
+    names = run_python(ROOT / "docs/guides/retention-and-collection.md")
+    assert names["found"]["expired"] == []
+
+
 @pytest.mark.requirement("S1-54", "S1-67", "S2-110")
 @pytest.mark.parametrize("page", [TUTORIAL, REPRODUCE], ids=lambda page: page.stem)
 def test_a_page_runs_as_typed_and_says_what_it_shows(page: Path, tmp_path: Path) -> None:

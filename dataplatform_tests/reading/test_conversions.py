@@ -19,11 +19,9 @@ import opendata as od
 from dataplatform.adapters.units.pint import straight_line
 from dataplatform_tests.reading.histories import DAY, History, days
 from opendata.reading import corrections
-from opendata.reading.cache import Cache
 from opendata.reading.conversions import in_type, in_unit, reprojected
-from opendata.reading.table import read_table
 from opendata.wire.bridges import CrsBridge, UnitBridge
-from opendata.wire.codec import replace
+from opendata.wire.compatibility import judge
 from opendata.wire.errors import InvalidInput, Rejected
 
 FEW = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=20)
@@ -165,40 +163,53 @@ def test_a_system_that_does_not_exist_is_bad_input() -> None:
         reprojected(column([1.0]), column([1.0]), CrsBridge("EPSG:1", "EPSG:4326", "x", "y"))
 
 
-def places(history: History) -> pa.Table:
-    """Publish places in degrees, then in metres; returns them in degrees."""
+@pytest.fixture
+def places(tmp_path: Path) -> History:
+    """Places along a line, in degrees, then under other names in metres."""
     lon, lat = np.linspace(-170, 170, 90), np.linspace(-80, 80, 90)
-    degrees = {"lon": pa.array(lon), "lat": pa.array(lat)}
-    fields = [{"name": name, "type": "float64"} for name in degrees]
-    history.release(degrees, *fields)
     x, y = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True).transform(lon, lat)
-    metres = {"lon": pa.array(x), "lat": pa.array(y), "note": pa.array(["n"] * 90)}
-    history.release(metres, *fields, {"name": "note", "type": "string"})
-    return pa.table({"day": days(90), **degrees})
+    history = History(tmp_path)
+    for names, values, unit, code in (
+        (("lon", "lat"), (lon, lat), "degree", "EPSG:4326"),
+        (("x", "y"), (x, y), "m", "EPSG:3857"),
+    ):
+        former = zip(names, ("lon", "lat"), strict=True)
+        fields = [
+            {"name": name, "type": "float64", "unit": unit, "aliases": [old] if old != name else []}
+            for name, old in former
+        ]
+        history.bench = history.bench.declared(
+            time="day",
+            release={"shard": "month"},
+            contract={
+                "primary_key": ["day"],
+                "fields": [DAY, *fields],
+                "crs": {"code": code, "x": names[0], "y": names[1]},
+            },
+        )
+        columns = dict(zip(names, map(pa.array, values), strict=True))
+        history.bench.release(pa.table({"day": days(90), **columns}))
+    return history
 
 
 @pytest.mark.requirement("S4-26", "S4-59")
-def test_an_old_reader_asks_and_gets_in_its_own_coordinates(tmp_path: Path) -> None:
-    history = History(tmp_path)
-    degrees = places(history)
-    crs = {"kind": "crs", "from": "EPSG:4326", "to": "EPSG:3857", "x": "lon", "y": "lat"}
-    stored = replace(history.bench.current.manifest, transforms=(crs,))
-    known = history.known_to("1.0")
-
-    def read(**asked: Any) -> pa.Table:
-        access = history.library.access(history.bench.store, Cache(None))
-        return read_table(access, stored, reader=known, **asked)
-
-    table = read()
-    for name in ("lon", "lat"):
-        assert table.column(name).to_pylist() == pytest.approx(degrees.column(name).to_pylist())
-    north = read(columns=["lat"], filters=[("lat", ">", 60.0)])
-    assert north.column("lat").to_pylist() == pytest.approx(
-        [one for one in degrees.column("lat").to_pylist() if one > 60]
+def test_an_old_reader_asks_and_gets_in_its_own_coordinates(places: History) -> None:
+    lon, lat = np.linspace(-170, 170, 90), np.linspace(-80, 80, 90)
+    table = places.read("1.0")
+    assert table.schema.names == ["day", "lon", "lat"]
+    assert places.stats.adapters == ("fields_alias", "crs")
+    assert table.column("lon").to_pylist() == pytest.approx(list(lon))
+    assert table.column("lat").to_pylist() == pytest.approx(list(lat))
+    north = places.read("1.0", columns=["lat"], filters=[("lat", ">", 60.0)])
+    assert north.column("lat").to_pylist() == pytest.approx([one for one in lat if one > 60])
+    corner = places.read("1.0", columns=["day"], filters=[("lon", ">", 0.0), ("lat", "<", 10.0)])
+    assert corner.num_rows == sum(
+        1 for one, two in zip(lon, lat, strict=True) if one > 0 > two - 10
     )
-    pairs = zip(degrees.column("lon").to_pylist(), degrees.column("lat").to_pylist(), strict=True)
-    corner = read(columns=["day"], filters=[("lon", ">", 0.0), ("lat", "<", 10.0)])
-    assert corner.num_rows == sum(1 for lon, lat in pairs if lon > 0 and lat < 10)
+
+
+def test_a_column_beside_the_coordinates_is_read_without_them(places: History) -> None:
+    assert places.read("1.0", columns=["day"]).num_rows == 90
 
 
 # --- corrections to reference conditions ------------------------------------------------
@@ -305,3 +316,58 @@ def test_the_key_is_named_where_it_changed(tmp_path: Path) -> None:
     history.bench.release(pa.table({"day": days(1), **columns}))
     with pytest.raises(Rejected, match=r"primary key changed from \(day\) to \(day, place\)"):
         history.read("1.0")
+
+
+# --- arrival times -----------------------------------------------------------------------
+
+
+@pytest.mark.requirement("S4-83")
+def test_arrival_times_under_another_reference_are_restored_with_what_was_computed_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corrections, "_registered", {})
+    names = ("ell", "n_eff", "c_ref", "T_arr_factored", "T_arr_general", "delta_form")
+    fields = [
+        {"name": "pid", "type": "string"}, *({"name": one, "type": "float64"} for one in names)
+    ]  # fmt: skip
+    history = History(tmp_path)
+    for reference, speed_of_light in (("vacuum", 2.0), ("air", 1.0)):
+        rule = {"kind": "arrivaltime_dualform", "tol_Tarr": 1e-6, "ref_cond": reference}
+        history.bench = history.bench.declared(
+            time="day",
+            release={"shard": "month"},
+            contract={
+                "primary_key": ["day"],
+                "fields": [DAY, *fields],
+                "rules": [{**rule, "corr_env": "air_index"}],
+            },
+        )
+        values = {"ell": 1.0, "n_eff": 1.0, "c_ref": speed_of_light, "delta_form": 0.0}
+        values |= dict.fromkeys(("T_arr_factored", "T_arr_general"), 1 / speed_of_light)
+        columns = {name: pa.array([values[name]]) for name in names}
+        history.bench.release(pa.table({"day": days(1), "pid": pa.array(["p"]), **columns}))
+
+    def air_index(values: Any, given: Any, wanted: Any) -> Any:
+        assert (given["ref_cond"], wanted["ref_cond"]) == ("air", "vacuum")
+        return values * 2 if given["quantity"] == "c_ref" else values / 2
+
+    od.register_correction("air_index", air_index)
+    row = history.read("1.0").to_pylist()[0]
+    assert (row["c_ref"], row["T_arr_factored"], row["T_arr_general"]) == (2.0, 0.5, 0.5)
+    assert (row["ell"], row["n_eff"], row["pid"]) == (1.0, 1.0, "p")
+    assert history.stats.adapters == ("corr_env",)
+
+
+@pytest.mark.requirement("S4-21")
+def test_another_order_of_the_rows_is_told_and_needs_no_adapter(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for key in (["day", "place"], ["place", "day"]):
+        history.bench = history.bench.declared(
+            time="day",
+            release={"shard": "month"},
+            contract={"primary_key": key, "fields": [DAY, {"name": "place", "type": "string"}]},
+        )
+        history.bench.release(pa.table({"day": days(2), "place": pa.array(["b", "a"])}))
+    verdict = judge(history.known_to("1.0"), history.bench.current.manifest)
+    assert verdict.verdict == "compatible"
+    assert verdict.reasons == ("rows are sorted by place, day, where they were by day, place",)

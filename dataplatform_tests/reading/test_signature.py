@@ -29,10 +29,11 @@ from opendata.reading.signature import (
 )
 from opendata.reading.trust import KeyRules, Reason, Revocation, TrustRoot
 from opendata.stores.memory import MemoryStore
+from opendata.stores.port import Blob
 from opendata.wire import keys
 from opendata.wire.codec import replace
-from opendata.wire.errors import Denied
-from opendata.wire.manifest import IndexEntry, Manifest, named_objects, read_manifest
+from opendata.wire.errors import Denied, Unavailable
+from opendata.wire.manifest import Manifest, named_objects, read_manifest
 
 pytestmark = pytest.mark.requirement("S4-2", "S4-48", "S4-73", "S4-74", "S4-75", "S4-94")
 OLD, NEW, THIRD = 1, 2, 3
@@ -90,8 +91,7 @@ def test_a_release_of_the_former_statement_still_verifies() -> None:
 
 
 def test_the_former_statement_does_not_do_for_what_came_after_it(manifest: Manifest) -> None:
-    index = IndexEntry(keys=("rate",), path="x", sha256="a" * 64, size_bytes=1, row_count=1)
-    newer = replace(manifest, indexes=(index,))
+    newer = replace(manifest, kept=(manifest.files[0].path,))
     statement = release_statement_v1(newer, newer.freeze.to_json(), newer.integrity.hash_sha256)
     integrity = replace(newer.integrity, signature=signer(OLD).sign(statement))
     with pytest.raises(Denied, match="over other contents"):
@@ -243,6 +243,37 @@ def test_a_countersignature_is_for_one_release_by_one_key(bench: Bench) -> None:
     assert needs_signature(bench.store, new, second)
     assert countersign(bench.ports, new, second).added
     assert verify_release(second.manifest, trusting(NEW), bench.store) is Trusted.SIGNATURE
+
+
+def test_a_store_that_does_not_answer_is_no_missing_signature(bench: Bench) -> None:
+    release = bench.publish(rates(1)).release
+    countersign(bench.ports, signer(NEW, trusting(OLD)), release)
+
+    class Silent(MemoryStore):
+        def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+            if signer(THIRD).key_id in key:
+                raise Unavailable("no answer", code="store_unreachable")
+            return bench.store.get(key, max_bytes=max_bytes)
+
+    trust = trusting(OLD, NEW, THIRD, old=revoked(Reason.COMPROMISED))
+    assert verify_release(release.manifest, trust, Silent()) is Trusted.SIGNATURE
+    with pytest.raises(Unavailable):
+        verify_release(release.manifest, with_changes(trust, threshold=2), Silent())
+    nobody_else = trusting(OLD, THIRD, old=revoked(Reason.COMPROMISED))
+    with pytest.raises(Unavailable):
+        verify_release(release.manifest, nobody_else, Silent())
+
+
+def test_the_usual_read_asks_for_no_countersignature(bench: Bench) -> None:
+    class Untouched(MemoryStore):
+        def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+            raise AssertionError(f"{key} was asked for")
+
+    manifest = bench.publish(rates(1)).release.manifest
+    assert verify_release(manifest, trusting(OLD, NEW), Untouched()) is Trusted.SIGNATURE
+    lost = trusting(OLD, NEW, old=revoked(Reason.COMPROMISED), new=revoked(Reason.COMPROMISED))
+    with pytest.raises(Denied):  # nor for that of a key that could not count
+        verify_release(manifest, lost, Untouched())
 
 
 def test_two_must_sign_where_the_trust_file_asks_for_two(bench: Bench) -> None:

@@ -123,3 +123,23 @@ def test_one_key_under_two_ids_is_one_signer() -> None:
     assert len(root.distinct(["a" * 64, "b" * 64])) == 1
     with pytest.raises(Denied):  # and can never be the two who must sign
         TrustRoot.from_json(json.dumps({**twice, "threshold": 2}), "trust.json")
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (KeyRules(), True),
+        (KeyRules(not_before=AFTER), True),
+        (KeyRules(not_after=BEFORE), False),
+        (KeyRules(not_after=NOON), True),
+        (KeyRules(datasets=("you/*",)), False),
+        (revoked(Reason.ROTATED), True),
+        (revoked(Reason.COMPROMISED), False),
+        (KeyRules(revoked=Revocation(BEFORE, Reason.ROTATED)), False),
+        (KeyRules(not_before=AFTER, not_after=BEFORE), False),
+    ],
+)
+def test_which_keys_could_have_signed_since_a_release_was_frozen(
+    rules: KeyRules, expected: bool
+) -> None:
+    assert rules.may_still_sign("me/rates", NOON) is expected

@@ -26,7 +26,7 @@ from opendata.reading.marks import (
     yank_warning,
 )
 from opendata.reading.resolve import read_release
-from opendata.reading.signature import TrustRoot
+from opendata.reading.trust import KeyRules, TrustRoot
 from opendata.stores.port import Blob
 from opendata.wire import keys
 from opendata.wire.codec import replace as changed
@@ -167,6 +167,7 @@ def test_a_mark_is_signed_with_the_publisher_s_key(library: Library, tmp_path: P
         (changed(mark, release="1.0.1"), signer.trust()),
         (changed(mark, manifest_sha256="0" * 64), signer.trust()),
         (changed(mark, signature=None), signer.trust()),
+        (mark, TrustRoot(signer.trust().keys, {signer.key_id: KeyRules(datasets=("other/*",))})),
         (changed(mark, signed_by=other.key_id), signer.trust()),
     ]
     for said, trust in wrong:

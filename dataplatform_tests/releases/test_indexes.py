@@ -14,6 +14,7 @@ import pytest
 
 from dataplatform.releases.index_change import diff_indexes
 from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.publish import move_back
 from dataplatform_tests.releases.building import Bench, make_bench
 from opendata.reading.key_index import ROW_GROUP, SHARD
 from opendata.reading.type_names import type_name
@@ -158,6 +159,14 @@ def test_an_index_that_was_lost_is_made_from_the_shards(bench: Bench) -> None:
     away = bench.on(bench.store)  # without the files that the bench had at hand
     manifest = held(away, ["country"]).publish(towns(moved=5)).release.manifest
     assert held_by(bench, index_of(manifest, "country")) == expected(bench, ("country",))
+
+
+@pytest.mark.requirement("S4-55")
+def test_a_damaged_index_keeps_nobody_from_going_back(bench: Bench) -> None:
+    first = held(bench, ["country"]).publish(towns()).release
+    held(bench, ["country"]).publish(towns(moved=5))
+    bench.store.put(index_of(first.manifest, "country").path, b"damaged")
+    assert move_back(bench.ports, bench.dataset, first.version).pointer.release == "1.0.0"
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,8 @@ def combined_hash(shards: Iterable[tuple[str, int, str]]) -> str:
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
     combined = column.combine_chunks()
     if isinstance(combined, pa.ChunkedArray):
         return pa.concat_arrays(combined.chunks)

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from opendata.reading.corrections import registered_correction
 from opendata.reading.type_names import type_name
-from opendata.wire.bridges import CorrectionBridge, CrsBridge, UnitBridge
+from opendata.wire.bridges import CrsBridge, UnitBridge
 from opendata.wire.errors import InvalidInput, OpenDataError, Rejected
+from opendata.wire.references import CorrectionBridge
 
 WHOLE_TO = 1e-9
 """How far from a whole number a converted value may lie, relatively, that was one before."""

@@ -152,7 +152,7 @@ def _recorded(manifest: Manifest) -> Iterator[Node]:
     method = trace["method"]
     code = method["code"]
     previous = manifest.versioning.prev_release
-    if previous and (method.get("asked") or method.get("patch")):
+    if previous and (method.get("asked") or trace.get("patch")):
         # Rows outside of what was asked for, or patched, are the predecessor's.
         label = f"{manifest.id}@{previous}"
         yield Node(label, "previous", label)
@@ -160,9 +160,10 @@ def _recorded(manifest: Manifest) -> Iterator[Node]:
         if code.get(name):
             facts = {"repo": code.get("repo"), "commit": code.get("commit")}
             yield Node(prefixed(str(code[name])), "code", label, facts)
-    if patch := method.get("patch"):
-        digest = str(patch).rpartition("/")[2]
-        yield Node(prefixed(digest), "patch", "patch")
+    if patch := trace.get("patch"):
+        facts = {name: patch[name] for name in ("object", "ops") if name in patch}
+        label = f"patch of {manifest.id}@{patch['base']}"
+        yield Node(patch["sha256"], "patch", label, facts)
     if tools := method.get("tools"):
         label = ", ".join(f"{name} {version[:12]}" for name, version in tools.items())
         yield Node(prefixed(json_digest(tools)), "tools", label, dict(tools))

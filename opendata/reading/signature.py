@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -19,7 +20,7 @@ from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.codec import Wire, decoder_of, read_wire
 from opendata.wire.digest import canonical_json, is_digest
-from opendata.wire.errors import Corrupt, Denied, InvalidInput, NotFound
+from opendata.wire.errors import Corrupt, Denied, InvalidInput, NotFound, Unavailable
 from opendata.wire.ids import parse_dataset_id
 from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.manifest import Manifest, named_objects
@@ -130,11 +131,7 @@ def require_accepted(
     Raises:
         Denied: if the key was not valid then, is for other data sets, or was revoked.
     """
-    try:
-        at = parse_instant(signed_at or "")
-    except InvalidInput as error:
-        raise Denied(f"the signature of {what} has no time", code="signature_mismatch") from error
-    objection = trust.rules_of(keyid).objection(dataset, at)
+    objection = trust.rules_of(keyid).objection(dataset, _instant(signed_at, what))
     if objection is not None:
         raise Denied(
             f"the signature of {what} does not count: the key {keyid[:12]}… {objection}",
@@ -172,11 +169,15 @@ def verify_release(
         if denied.code not in _CURABLE:
             raise
         problem = denied
+    unknown: Unavailable | None = None
     if len(signers) < needed and reader is not None:
-        signers |= _countersigners(manifest, trust, reader)
+        more, unknown = _countersigners(manifest, trust, reader)
+        signers |= more
     signers = trust.distinct(signers)
     if len(signers) >= needed:
         return Trusted.SIGNATURE
+    if unknown is not None:
+        raise unknown  # perhaps there are enough: nobody could say
     raise problem if problem is not None and not signers else _too_few(manifest, signers, needed)
 
 
@@ -184,8 +185,8 @@ def _own_signer(manifest: Manifest, trust: TrustRoot) -> str:
     integrity, freeze = manifest.integrity, manifest.freeze.to_json()
     hashed, what = integrity.hash_sha256, f"{manifest.id}@{manifest.release}"
     statements = [release_statement(manifest, freeze, hashed, integrity.signed_at)]
-    names_newer = manifest.indexes or manifest.quarantine or manifest.kept
-    if not names_newer:  # what names such objects was never signed by the former statement
+    is_newer = any(getattr(manifest, name) for name in manifest.ADDED_LATER)
+    if not is_newer:  # what says such things was never signed by the former statement
         statements.append(release_statement_v1(manifest, freeze, hashed))
     keyid = verify_envelope(integrity.signature, statements, trust, what)
     if keyid != integrity.signed_by:
@@ -197,17 +198,29 @@ def _own_signer(manifest: Manifest, trust: TrustRoot) -> str:
     return keyid
 
 
-def _countersigners(manifest: Manifest, trust: TrustRoot, reader: ObjectReader) -> set[str]:
-    """The trusted keys that have signed this release after it was frozen.
+def _countersigners(
+    manifest: Manifest, trust: TrustRoot, reader: ObjectReader
+) -> tuple[set[str], Unavailable | None]:
+    """The trusted keys that have signed this release after it was frozen, as far as can be seen.
 
-    They are asked for by name: a public address lists nothing.
+    They are asked for by name: a public address lists nothing. Keys that could not count anyway
+    are not asked for.
     """
-    asked = [keyid for keyid in trust.keys if is_digest(keyid)]
+    frozen_at = _instant(manifest.freeze.frozen_at, manifest.id)
+    asked = [
+        keyid
+        for keyid in trust.keys
+        if is_digest(keyid) and trust.rules_of(keyid).may_still_sign(manifest.id, frozen_at)
+    ]
     found = in_parallel(lambda keyid: _countersigned(manifest, trust, reader, keyid), asked)
-    return {keyid for keyid, holds in zip(asked, found, strict=True) if holds}
+    answers = dict(zip(asked, found, strict=True))
+    silent = next((each for each in answers.values() if isinstance(each, Unavailable)), None)
+    return {keyid for keyid, holds in answers.items() if holds is True}, silent
 
 
-def _countersigned(manifest: Manifest, trust: TrustRoot, reader: ObjectReader, keyid: str) -> bool:
+def _countersigned(
+    manifest: Manifest, trust: TrustRoot, reader: ObjectReader, keyid: str
+) -> bool | Unavailable:
     dataset, version = parse_dataset_id(manifest.id), parse_version(manifest.release)
     key = keys.countersignature_key(dataset, version, keyid)
     try:
@@ -218,6 +231,8 @@ def _countersigned(manifest: Manifest, trust: TrustRoot, reader: ObjectReader, k
         require_accepted(trust, signed_by, manifest.id, found.signed_at, key)
     except (NotFound, Denied, Corrupt):
         return False
+    except Unavailable as silent:
+        return silent
     return signed_by == keyid
 
 
@@ -225,6 +240,13 @@ def countersigned_statement(manifest: Manifest, signed_at: str) -> bytes:
     """What a further key signs of a frozen release."""
     freeze = manifest.freeze.to_json()
     return release_statement(manifest, freeze, manifest.integrity.hash_sha256, signed_at)
+
+
+def _instant(text: str | None, what: str) -> datetime:
+    try:
+        return parse_instant(text or "")
+    except InvalidInput as error:
+        raise Denied(f"the signature of {what} has no time", code="signature_mismatch") from error
 
 
 def _too_few(manifest: Manifest, signers: set[str], needed: int) -> Denied:

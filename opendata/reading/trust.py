@@ -64,6 +64,12 @@ class KeyRules:
             return f"was not valid after {format_instant(self.not_after)}"
         return self._revocation_objection(signed_at)
 
+    def may_still_sign(self, dataset: str, frozen_at: datetime) -> bool:
+        """Whether a signature from then on, at some time, could count for that data set."""
+        last = [end for end in (self.not_after, self.revoked and self.revoked.at) if end]
+        at = min([max(frozen_at, self.not_before or frozen_at), *last])
+        return at >= frozen_at and self.objection(dataset, at) is None
+
     def _revocation_objection(self, signed_at: datetime) -> str | None:
         if self.revoked is None:
             return None

@@ -8,13 +8,14 @@ enough, and in which words that is told, belongs in `compatibility`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from opendata.wire.codec import replace
 from opendata.wire.manifest import FieldEntry, Manifest
+from opendata.wire.references import CorrectionBridge, correction_between, promise_of
 from opendata.wire.version import Version, parse_version
 
 
@@ -26,18 +27,6 @@ class UnitBridge:
     wanted: str
     factor: Fraction | None
     offset: Fraction | None
-
-
-@dataclass(frozen=True)
-class CorrectionBridge:
-    """`corr_env(x; RefCond)`: from the conditions that stored values refer to, to others (S4-62).
-
-    `function` is a name under which the reader has registered what computes it.
-    """
-
-    function: str
-    stored: Mapping[str, Any]
-    wanted: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -114,12 +103,15 @@ def bridge_between(reader: Manifest, stored: Manifest) -> Bridge:
     them in its own.
     """
     problems: list[str] = []
-    columns = tuple(_columns(reader, stored, problems))
-    sources = {one.name: one.source for one in columns}
+    found = ((field.name, answering(field, reader, stored)) for field in reader.schema)
+    sources = {name: source.name if source else None for name, source in found}
+    coordinates = tuple(_coordinates(reader, stored, sources))
+    moved = {name for system in coordinates for name in (system.x, system.y)}
+    columns = tuple(_columns(reader, stored, moved, problems))
     time = sources.get(reader.time_column or "")
     return Bridge(
         columns,
-        tuple(_coordinates(reader, stored, sources)),
+        coordinates,
         _route(reader, stored, time, problems),
         time,
         (*problems, *_key_problem(reader, stored, sources)),
@@ -152,11 +144,13 @@ def answering(field: FieldEntry, reader: Manifest, stored: Manifest) -> FieldEnt
     return next((found for name in names if name and (found := stored.field(name))), None)
 
 
-def _columns(reader: Manifest, stored: Manifest, problems: list[str]) -> Iterator[ColumnBridge]:
+def _columns(
+    reader: Manifest, stored: Manifest, moved: Container[str], problems: list[str]
+) -> Iterator[ColumnBridge]:
     for field in reader.schema:
         source = answering(field, reader, stored)
         if source is None:
-            promise = _promise(reader, field.name)
+            promise = promise_of(reader, field.name)
             if not field.nullable and promise.get("default") is None:
                 problems.append(
                     f"{field.name!r} is required by readers of "
@@ -169,15 +163,10 @@ def _columns(reader: Manifest, stored: Manifest, problems: list[str]) -> Iterato
             field.type,
             source.name,
             source.type,
-            _unit(field, source, reader, stored, problems),
-            _correction(field, source, reader, stored, problems),
+            # Coordinates are in the unit of their reference system.
+            None if source.name in moved else _unit(field, source, reader, stored, problems),
+            correction_between(field, source, reader, stored, problems),
         )
-
-
-def _promise(manifest: Manifest, name: str) -> Mapping[str, Any]:
-    """What the contract says of a field."""
-    fields: list[dict[str, Any]] = manifest.contract.get("fields") or []
-    return next((field for field in fields if field.get("name") == name), {})
 
 
 def _unit(
@@ -212,26 +201,6 @@ def _line(
         return None, None
     factor, offset = Fraction(entry["factor"]), Fraction(entry["offset"])
     return (factor, offset) if is_forward else (1 / factor, -offset / factor)
-
-
-def _correction(
-    field: FieldEntry,
-    source: FieldEntry,
-    reader: Manifest,
-    stored: Manifest,
-    problems: list[str],
-) -> CorrectionBridge | None:
-    wanted = _promise(reader, field.name).get("corr_env")
-    given = _promise(stored, source.name).get("corr_env")
-    if wanted is None or wanted == given:
-        return None
-    if given is None or given["function"] != wanted["function"]:
-        problems.append(
-            f"{field.name!r} is no longer restored by {wanted['function']} to the conditions that "
-            "readers know"
-        )
-        return None
-    return CorrectionBridge(given["function"], given["ref_cond"], wanted["ref_cond"])
 
 
 def _coordinates(

@@ -56,10 +56,10 @@ def schema_changes(diff: Mapping[str, Any]) -> Iterator[str]:
 
 
 def index_changes(diff: Mapping[str, Any]) -> Iterator[str]:
-    """The changes of secondary indexes (`diff_I`), one fragment each."""
+    """The changes of secondary indexes (`diff_I`); one made anew concerns nobody."""
     for kind, what in (("Index_add", "was added"), ("Index_drop", "was dropped")):
         for index in diff.get(kind) or ():
-            yield f"the index on {_keys(index)} {what}"
+            yield f"the index by {_keys(index)} {what}"
 
 
 def row_changes(diff: Mapping[str, Any]) -> str:
@@ -113,8 +113,9 @@ def _breaking(manifest: Manifest) -> Iterator[str]:
 def _later(manifest: Manifest, about: Sequence[str]) -> Iterator[str]:
     change = manifest.changelog
     rows = row_changes(change.diff_R)
-    yield rows or "the rows are unchanged"
-    is_told = any((*change.diff_S.values(), *change.diff_I.values())) or change.breaking
+    yield rows or change.diff_R.get("unseen") or "the rows are unchanged"
+    blocks = (*change.diff_S.values(), *change.diff_I.values())
+    is_told = any(blocks) or change.breaking
     # What a changed schema changes in the definition has been told already.
     revised = [name for name in about if not (is_told and name in ("contract", "release"))]
     if revised:
@@ -190,6 +191,10 @@ def _rule(name: str, old: Any, new: Any) -> str:
     return f"a rule was added: {name}" if old is None else f"the rule {name} was withdrawn"
 
 
+def _floor(_: str, old: Any, new: Any) -> str:
+    return f"readers need schema {new} at least; they needed {old} before"
+
+
 def _crs(_: str, old: Any, new: Any) -> str:
     codes = [one.get("code") if isinstance(one, Mapping) else None for one in (old, new)]
     if codes[1] is None:
@@ -222,6 +227,7 @@ _CONSTRAINTS: Final[Mapping[str, Callable[[str, Any, Any], str]]] = {
     "aliases": _aliases,
     "order": lambda name, old, new: "the columns stand in another order",
     "rule": _rule,
+    "reader_min": _floor,
     "crs": _crs,
     "corr_env": _correction,
 }

@@ -32,7 +32,7 @@ from opendata.wire.changes import conditions, in_unit
 from opendata.wire.codec import Wire, decoder_of, read_wire
 from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import Manifest
-from opendata.wire.version import parse_version
+from opendata.wire.version import Version, parse_version
 
 COMPATIBLE: Final = "compatible"
 WITH_ADAPTER: Final = "compatible_with_adapter"
@@ -128,12 +128,22 @@ def judge(reader: Manifest, stored: Manifest, bridge: Bridge | None = None) -> V
 
 
 def _refusals(reader: Manifest, stored: Manifest, bridge: Bridge) -> Iterator[str]:
-    known, floor = schema_version(reader), stored.versioning.reader_min
-    if floor is not None and known < parse_version(floor):
+    known, floor = schema_version(reader), declared_floor(stored)
+    if floor is not None and known < floor:
         yield f"readers need schema {floor} at least (reader_min), and this one knows {known}"
     broken = tuple(_broken(reader, stored))
     # What a release broke was said when it was frozen; the two schemas alone know less.
     yield from broken or bridge.problems
+
+
+def declared_floor(stored: Manifest) -> Version | None:
+    """The `reader_min` that the publisher declared, below which nobody is served.
+
+    Without a declaration the manifest names the first schema of its major: whoever is older takes
+    adapters, where they lead so far.
+    """
+    declared = stored.definition.get("release", {}).get("reader_min")
+    return parse_version(declared) if declared else None
 
 
 def _broken(reader: Manifest, stored: Manifest) -> Iterator[str]:
@@ -166,6 +176,8 @@ def steps_between(reader: Manifest, stored: Manifest, bridge: Bridge) -> Iterato
             new=bridge.route.stored,
             adapter="routing_rules",
         )
+    if moved := _reordered(reader, stored):
+        yield Step(kind="order", field="", old=moved[0], new=moved[1])
     yield from _left_out(reader, stored)
     kept = {index.keys for index in stored.indexes}
     for index in reader.indexes:
@@ -191,6 +203,15 @@ def _column_steps(column: ColumnBridge) -> Iterator[Step]:
         yield Step(kind="type", field=name, old=column.type, new=column.stored_type)
 
 
+def _reordered(reader: Manifest, stored: Manifest) -> tuple[str, str] | None:
+    """By which columns rows were sorted when the reader met them, and are now (S4-21)."""
+    steps = [one for one in newer_of(stored, reader).transforms if one.get("kind") == "order"]
+    passed = steps[len([one for one in reader.transforms if one.get("kind") == "order"]) :]
+    if not passed or schema_version(reader) > schema_version(stored):
+        return None
+    return ", ".join(passed[0]["from"]), ", ".join(passed[-1]["to"])
+
+
 def _left_out(reader: Manifest, stored: Manifest) -> Iterator[Step]:
     taken = {found.name for one in reader.schema if (found := answering(one, reader, stored))}
     is_older = schema_version(reader) < schema_version(stored)
@@ -211,6 +232,7 @@ _SENTENCES: Final = {
     "route": "shards are cut by {new}; paths of the cut by {old} are routed",
     "required": "'{field}' is a required column that was added; it is left out",
     "added": "'{field}' is a column that was added; it is left out",
+    "order": "rows are sorted by {new}, where they were by {old}",
     "index": "the index on {field} is gone; reads go without it",
 }
 _CUTS: Final = {"none": "nothing (one file)"}

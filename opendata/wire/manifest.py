@@ -160,12 +160,13 @@ class Manifest(Wire):
     unit or reference to the present one (S4-62). `quarantined` tells what a reader of the
     quarantine needs. `promises` are the earlier schema versions whose readers it keeps. `kept` are
     the objects that hold what the release was made of, for `od reproduce`: the producer's files and
-    fetched sources, whose digests stand in the trace. `breaks` tell of every major that the schema
-    went through, oldest first.
+    fetched sources, whose digests stand in the trace. `breaks` tell of every major that the
+    schema went through, oldest first.
     """
 
     ADDED_LATER = (
-        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch", "breaks",
+        "indexes", "transforms", "quarantine", "quarantined", "promises", "kept", "patch",
+        "breaks",
     )  # fmt: skip
 
     id: str
@@ -220,17 +221,18 @@ decoder_of(Manifest)
 
 def named_objects(manifest: Manifest) -> list[str]:
     """The keys of all objects that a manifest names beside its files and their chunk lists."""
-    return [*read_objects(manifest), *manifest.kept]
+    indexes = [key for index in manifest.indexes for key in (index.path, index.chunks)]
+    promises = [promise.contract for promise in manifest.promises]
+    return [*read_objects(manifest), *indexes, *promises, *manifest.kept]
 
 
 def read_objects(manifest: Manifest) -> list[str]:
-    """Those of them that readers of the release are shown; the others are for reproducing it."""
+    """Those of them that readers of the release are shown; the others make reading faster, or are
+    for the next release and for reproducing this one."""
     reports = [value for value in manifest.reports.values() if isinstance(value, str)]
     aside = manifest.quarantined.file.chunks if manifest.quarantined else None
     single = (manifest.readme, manifest.preview, manifest.quarantine, aside, manifest.patch)
-    indexes = [key for index in manifest.indexes for key in (index.path, index.chunks)]
-    promises = [promise.contract for promise in manifest.promises]
-    return [*reports, *indexes, *promises, *(key for key in single if key is not None)]
+    return [*reports, *(key for key in single if key is not None)]
 
 
 def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:

@@ -31,7 +31,7 @@ _NUMBERS: Final = PARTS[1:]
 _MEASURED: Final = ("ell", "c_ref", "T_arr_factored", "T_arr_general", "delta_form")
 _HINT: Final = (
     "compute both forms over the same samples, ordered by ell, with the trapezoidal rule and one "
-    "c_ref per path; see docs/guides/arrival-time.md"
+    "c_ref per path"
 )
 # What may be wrong with a path, worst first: where an input is unusable, no sum means anything.
 FAULTS: Final[Mapping[str, str]] = {
@@ -84,7 +84,7 @@ def undeclared_arrival(table: Table, contract: Contract) -> list[Finding]:
     forms = undeclared_forms(list(table.schema.names), has_rule)
     if not forms:
         return []
-    why = f"{', '.join(forms)} tell arrival times, and no rule declares tol_Tarr for them"
+    why = f"{', '.join(forms)}: arrival times that no rule with a tol_Tarr watches over"
     hint = "add to the rules: {kind: arrivaltime_dualform, tol_Tarr: 1.0e-6}"
     return [not_evaluated("arrivaltime_dualform", forms, Severity.ERROR, why, hint)]
 

@@ -36,13 +36,22 @@ def find_repetition(session: Session, table: Table, fields: Sequence[str]) -> Re
         Rejected: where that cannot be found out within the limits.
     """
     present, distinct = _look_at_neighbours(session, table, fields)
-    if distinct:
-        return Repetition(present, 0, 0)
-    groups = _repeated(table, fields, "count(*) AS n")
+    return Repetition(present, 0, 0) if distinct else count_repetition(session, table, fields)
+
+
+def count_repetition(session: Session, table: Table, fields: Sequence[str]) -> Repetition:
+    """The same for rows that are known to lie in no order.
+
+    Raises:
+        Rejected: where that cannot be found out within the limits.
+    """
+    groups = f"SELECT count(*) AS n FROM {table.rows_sql} WHERE {_present(fields)}"
     found = session.row(
-        f"SELECT count(*) AS groups, coalesce(sum(n), 0)::BIGINT AS rows FROM ({groups})"
+        "SELECT coalesce(sum(n), 0)::BIGINT AS present, count(*) FILTER (n > 1) AS groups, "
+        "coalesce(sum(n) FILTER (n > 1), 0)::BIGINT AS rows "
+        f"FROM ({groups} GROUP BY {names(fields)})"
     )
-    return Repetition(present, found["groups"], found["rows"])
+    return Repetition(found["present"], found["groups"], found["rows"])
 
 
 def key_order(

@@ -7,19 +7,27 @@ wrong. Releases lie in the order of their key, so one look at the key columns us
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dataplatform.adapters.duckdb.repetition import find_repetition, null_rows, repeated_rows
+from dataplatform.adapters.duckdb.repetition import (
+    count_repetition,
+    null_rows,
+    repeated_rows,
+)
 from dataplatform.adapters.duckdb.session import Session
 from dataplatform.adapters.duckdb.table import Table
 from opendata.wire.errors import Rejected
 from opendata.wire.words import counted
 
-AMBIGUOUS = "ambiguous_keys"
-_BATCH_ROWS = 1 << 18
+AMBIGUOUS: Final = "ambiguous_keys"
+DENSE_SPAN_MAX: Final = 64 << 20
+"""Up to how many numbers apart keys may lie to be ticked off one by one, at a byte each."""
+_BATCH_ROWS: Final = 1 << 18
 
 
 def require_unambiguous(session: Session, side: str, table: Table, keys: Sequence[str]) -> None:
@@ -28,10 +36,10 @@ def require_unambiguous(session: Session, side: str, table: Table, keys: Sequenc
     Raises:
         Rejected: counting and naming them.
     """
-    if rise_strictly(table, keys):
+    if rise_strictly(table, keys) or are_distinct_numbers(table, keys):
         return
     total = session.row(f"SELECT count(*) AS n FROM {table.rows_sql}")["n"]
-    repetition = find_repetition(session, table, keys)
+    repetition = count_repetition(session, table, keys)
     nulls = total - repetition.present
     if not nulls and not repetition.groups:
         return
@@ -74,6 +82,43 @@ def rise_strictly(table: Table, keys: Sequence[str]) -> bool:
             return False
         before = [column[-1:] for column in columns]
     return True
+
+
+def are_distinct_numbers(table: Table, keys: Sequence[str]) -> bool:
+    """Whether one whole number is the key, none is null, and none stands twice, in any order.
+
+    Where numbers lie so close together, ticking them off costs a tenth of grouping them. Otherwise
+    this proves nothing.
+    """
+    span = _span(table, keys[0]) if len(keys) == 1 else None
+    if span is None:
+        return False
+    seen = np.zeros(span[1] - span[0] + 1, np.bool_)
+    rows = 0
+    for (column,) in _batches(table, keys):
+        if column.null_count:
+            return False
+        seen[column.to_numpy().astype(np.int64) - span[0]] = True
+        rows += len(column)
+    return bool(np.count_nonzero(seen) == rows)
+
+
+def _span(table: Table, key: str) -> tuple[int, int] | None:
+    """The smallest and the largest key, if the footers tell and they lie close together."""
+    bounds: list[int] = []
+    for path in table.files:
+        metadata = pq.read_metadata(path)
+        paths = [metadata.schema.column(at).path for at in range(metadata.num_columns)]
+        if key not in paths or not pa.types.is_integer(table.type_of(key)):
+            return None
+        for group in range(metadata.num_row_groups):
+            facts = metadata.row_group(group).column(paths.index(key)).statistics
+            if facts is None or not facts.has_min_max or not facts.max < 1 << 63:
+                return None
+            bounds += [facts.min, facts.max]
+    if not bounds or max(bounds) - min(bounds) >= DENSE_SPAN_MAX:
+        return None
+    return min(bounds), max(bounds)
 
 
 def _orders(table: Table, keys: Sequence[str]) -> list[list[int]]:

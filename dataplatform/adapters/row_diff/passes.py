@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
@@ -27,6 +27,10 @@ _TEXT_BYTES: Final = 32
 # What a join or grouping holds of a row, as a multiple of its cells, is about two.
 _SHARE_OF_MEMORY: Final = 0.4
 _ROWS_MIN: Final = 50_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# The years that text spells with four digits, in microseconds.
+_FIRST_TICK: Final = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_TICK: Final = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ def cut(sides: Sides, rows_at_once: int) -> tuple[Pass, ...]:
 
     Keys are tried first; without a key, every column.
     """
+    if max(map(_row_count, (sides.old, sides.new))) <= rows_at_once:
+        return (Pass(),)
     for column in sides.keys or sides.columns:
         if not _can_cut(sides, column):
             continue
@@ -75,9 +81,14 @@ def cut(sides: Sides, rows_at_once: int) -> tuple[Pass, ...]:
             continue
         cuts = _cuts(old, new, rows_at_once)
         if cuts and _reread(old + new, cuts) <= REREAD_MAX:
-            bounds = [None, *(_literal(value) for value in cuts), None]
+            kind = sides.new.type_of(column.new)
+            bounds = [None, *(_literal(value, kind) for value in cuts), None]
             return tuple(Pass(column, *pair) for pair in pairwise(bounds))
     return (Pass(),)
+
+
+def _row_count(table: Table) -> int:
+    return sum(pq.read_metadata(path).num_rows for path in table.files)
 
 
 def _row_bytes(sides: Sides) -> int:
@@ -108,7 +119,7 @@ def _can_cut(sides: Sides, column: Column) -> bool:
 
 def _row_groups(table: Table, column: Column, side: SideName) -> list[_RowGroup] | None:
     """What row groups hold of a column, or None where a footer does not tell."""
-    found = []
+    kind, found = table.type_of(column.name_on(side)), []
     for path in table.files:
         metadata = pq.read_metadata(path)
         paths = [metadata.schema.column(at).path for at in range(metadata.num_columns)]
@@ -116,14 +127,14 @@ def _row_groups(table: Table, column: Column, side: SideName) -> list[_RowGroup]
             return None
         at = paths.index(column.name_on(side))
         for group in range(metadata.num_row_groups):
-            one = _row_group(metadata.row_group(group), at)
+            one = _row_group(metadata.row_group(group), at, kind)
             if one is None:
                 return None
             found.append(one)
     return found
 
 
-def _row_group(metadata: pq.RowGroupMetaData, at: int) -> _RowGroup | None:
+def _row_group(metadata: pq.RowGroupMetaData, at: int, kind: pa.DataType) -> _RowGroup | None:
     rows, facts = metadata.num_rows, metadata.column(at).statistics
     if not rows:
         return _RowGroup(0)
@@ -131,12 +142,19 @@ def _row_group(metadata: pq.RowGroupMetaData, at: int) -> _RowGroup | None:
         return None
     if not facts.has_min_max:
         return _RowGroup(rows) if facts.null_count == rows else None
-    try:
+    if pa.types.is_temporal(kind):  # as counts: Arrow would load pandas to make times of them
+        low, high = facts.min_raw, facts.max_raw
+        known = all(_FIRST_TICK <= _microseconds(tick, kind) < _LAST_TICK for tick in (low, high))
+    else:
         low, high = facts.min, facts.max
-    except (ValueError, OverflowError):  # a time that Python cannot hold
-        return None
-    known = isinstance(low, int | date) or (isinstance(low, str) and "\0" not in low)
+        known = isinstance(low, int) or (isinstance(low, str) and "\0" not in low)
     return _RowGroup(rows, low, high) if known else None
+
+
+def _microseconds(tick: int, kind: pa.DataType) -> int:
+    if pa.types.is_date(kind):
+        return tick * 86_400 * 1_000_000
+    return tick * (1_000 if kind.unit == "ms" else 1)
 
 
 def _cuts(old: Sequence[_RowGroup], new: Sequence[_RowGroup], rows_at_once: int) -> list[Any]:
@@ -168,10 +186,13 @@ def _reread(groups: Sequence[_RowGroup], cuts: Sequence[Any]) -> float:
     return read / total if total else 1.0
 
 
-def _literal(value: Any) -> str:
-    if isinstance(value, datetime):
-        zone = "TIMESTAMPTZ" if value.tzinfo else "TIMESTAMP"
-        return f"{zone} {text(value.isoformat(sep=' '))}"
-    if isinstance(value, date):
-        return f"DATE {text(value.isoformat())}"
-    return text(value) if isinstance(value, str) else f"({value})"
+def _literal(value: int | str, kind: pa.DataType) -> str:
+    if isinstance(value, str):
+        return text(value)
+    if not pa.types.is_temporal(kind):
+        return f"({value})"
+    moment = _EPOCH + timedelta(microseconds=_microseconds(value, kind))
+    if pa.types.is_date(kind):
+        return f"DATE '{moment.date()}'"
+    written = f"{moment:%Y-%m-%d %H:%M:%S.%f}"
+    return f"TIMESTAMP '{written}'" if kind.tz is None else f"TIMESTAMPTZ '{written}+00'"

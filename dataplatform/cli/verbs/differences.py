@@ -13,7 +13,7 @@ from dataplatform.releases.differ import SAMPLES_DEFAULT, DiffOptions
 def diff_datasets(
     a: Any,
     b: Any,
-    keys: Sequence[str] | None = None,
+    keys: Sequence[str] | str | None = None,
     *,
     tolerances: Mapping[str, float] | None = None,
     samples: int = SAMPLES_DEFAULT,
@@ -24,8 +24,8 @@ def diff_datasets(
     Args:
         a, b: Arrow tables, pandas or polars frames, paths of files (Parquet is read where it
             lies), of folders or patterns of Parquet files, or references such as `ns/name@1.2.0`.
-        keys: The columns that identify a row; by default the primary key of `b`'s release, or of
-            `a`'s. With none, rows are compared as a multiset, and `keyed` is false.
+        keys: The columns that identify a row, or the one; by default the primary key of `b`'s
+            release, or of `a`'s. With none, rows are a multiset, and `keyed` is false.
         tolerances: How far two numbers of a column may lie apart, absolutely and inclusively, and
             count as the same; beside those of `b`'s contract, and before them.
         samples: How many rows are shown at most.
@@ -43,5 +43,6 @@ def diff_datasets(
         Rejected: if keys are null or repeated, with counts and examples in `details`.
     """
     options = DiffOptions(tolerances=tolerances or {}, samples=samples, low_memory=low_memory)
-    found = compare_states(find_settings(), a, b, Wanted(keys, options)).to_json()
+    named = (keys,) if isinstance(keys, str) else keys
+    found = compare_states(find_settings(), a, b, Wanted(named, options)).to_json()
     return {name: found[name] for name in ("diff_R", "diff_S", "diff_I", "breaking", "bump")}

@@ -29,6 +29,8 @@ alias withdrawn (its name neither field nor alias any more)    major
 arrival times along another path or measure                    major
 arrival times under another reference, with a correction back  minor, with an adapter
 arrival times under another reference otherwise                major
+corr_env: other conditions under the same function             minor, with an adapter
+corr_env: another function, or withdrawn                       major
 alias added, description, tolerance, order, rules changed      patch
 =============================================================  ==============================
 

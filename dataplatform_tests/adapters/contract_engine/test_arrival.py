@@ -210,7 +210,7 @@ def test_arrival_times_that_no_rule_watches_fail_closed(tmp_path: Path, columns:
     report, _ = judge(tmp_path, {name: [1.0] for name in columns})
     assert not report.passed
     [finding] = report.failures
-    assert "no rule declares tol_Tarr" in finding.message
+    assert "arrival times that no rule with a tol_Tarr watches over" in finding.message
     assert "arrivaltime_dualform" in str(finding.hint)
 
 

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplatform.adapters.duckdb.session import Limits
+from dataplatform.adapters.duckdb.table import open_table
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
-from dataplatform.releases.differ import RowDiff
+from dataplatform.adapters.row_diff.identity import are_distinct_numbers, rise_strictly
+from dataplatform.releases.differ import DiffOptions, RowDiff
 from dataplatform_tests.adapters.parquet import written
 from opendata.wire.digest import canonical_json
 from opendata.wire.errors import InvalidInput, NotFound, Rejected
@@ -30,12 +32,15 @@ def diff(
     *,
     keys: tuple[str, ...] = ("k",),
     columns: tuple[str, ...] = ("k", "v"),
+    **options: Any,
 ) -> RowDiff:
     sides = [
         [] if rows is None else [written(folder, rows, f"{side}.parquet")]
         for side, rows in (("old", old), ("new", new))
     ]
-    return DuckDBRowDiffer(Limits(threads=1)).diff(*sides, keys=keys, columns=columns)
+    return DuckDBRowDiffer(Limits(threads=1)).diff(
+        *sides, keys=keys, columns=columns, options=DiffOptions(**options)
+    )
 
 
 def counts(found: RowDiff) -> tuple[int, int, int]:
@@ -85,6 +90,73 @@ def test_rows_are_added_removed_and_changed_by_key(tmp_path: Path) -> None:
 def test_what_counts_as_the_same_value(tmp_path: Path, old: Any, new: Any, changed: int) -> None:
     found = diff(tmp_path, {"k": [1], "v": old}, {"k": [1], "v": new})
     assert counts(found) == (0, 0, changed)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (["1"], [1], "string and int64 have no value in common"),
+        ([b"a"], ["a"], "binary and string have no value in common"),
+        ([True], [1], "bool and int64 have no value in common"),
+        (pa.array([0], pa.timestamp("us")), pa.array([0], pa.timestamp("us", "UTC")), "a zone"),
+        ([{"a": 1}], [{"a": 1, "b": 2}], "have other members"),
+        ([[1]], [{"a": 1}], "no value in common"),
+        (
+            pa.array([[Decimal(10**40)]], pa.list_(pa.decimal256(50, 0))),
+            pa.array([[Decimal(10**40)]], pa.list_(pa.decimal256(50, 0))),
+            "is not read exactly",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_left_out_and_named(
+    tmp_path: Path, old: Any, new: Any, why: str
+) -> None:
+    sides = {"k": [1], "v": old, "w": [1]}, {"k": [1], "v": new, "w": [2]}
+    found = diff(tmp_path, *sides, columns=("k", "v", "w"))
+    assert why in found.columns_not_compared["v"]
+    assert dict(found.columns) == {"w": 1}
+    with pytest.raises(InvalidInput, match=r"the key 'v' cannot be compared"):
+        diff(tmp_path, *sides, keys=("v",))
+
+
+def test_changed_columns_are_counted_each(tmp_path: Path) -> None:
+    old = {"k": [1, 2, 3], "v": [1, 2, 3], "w": ["a", "b", None]}
+    new = {"k": [1, 2, 3], "v": [1, 9, 9], "w": ["x", "y", None]}
+    found = diff(tmp_path, old, new, columns=("k", "v", "w"))
+    assert found.to_json()["columns"] == {"v": 2, "w": 2}
+    assert found.samples[0]["values"] == {"w": {"old": "a", "new": "x"}}
+
+
+def test_renamed_columns_compare_under_their_new_name(tmp_path: Path) -> None:
+    old, new = {"id": [1, 2], "was": [1, 2]}, {"k": [1, 2], "v": [1, 3]}
+    found = diff(tmp_path, old, new, former={"k": "id", "v": "was"})
+    assert dict(found.columns) == {"v": 1}
+    assert found.samples[0]["key"] == {"k": 2}
+    assert counts(diff(tmp_path, old, None, former={"k": "id", "v": "was"})) == (0, 2, 0)
+
+
+def test_a_changed_row_shows_only_cells_beyond_their_tolerance(tmp_path: Path) -> None:
+    old = {"k": [1, 2], "v": [1.0, 1.0], "w": [1, 1]}
+    new = {"k": [1, 2], "v": [1.1, 1.1], "w": [2, 1]}
+    found = diff(tmp_path, old, new, columns=("k", "v", "w"), tolerances={"v": 0.1})
+    assert (found.changed, found.within_tolerance) == (1, 1)
+    assert dict(found.columns_within_tolerance) == {"v": 2}
+    assert found.samples[0]["values"] == {"w": {"old": 1, "new": 2}}
+
+
+@pytest.mark.parametrize("value", [NAN, float("inf"), None])
+def test_nothing_is_near_to_what_is_no_figure(tmp_path: Path, value: float | None) -> None:
+    sides = {"k": [1], "v": [1.0]}, {"k": [1], "v": pa.array([value], pa.float64())}
+    for pair in (sides, sides[::-1]):
+        assert diff(tmp_path, *pair, tolerances={"v": 1e308}).changed == 1
+
+
+def test_decimals_of_38_digits_are_subtracted_exactly(tmp_path: Path) -> None:
+    values = [Decimal(10**37), Decimal(-(10**37))]
+    old = {"k": [1, 2], "v": pa.array(values, pa.decimal128(38, 0))}
+    new = {"k": [1, 2], "v": pa.array([Decimal(10**37 + 1), Decimal(10**37)], pa.decimal128(38, 0))}
+    assert diff(tmp_path, old, new, tolerances={"v": 0.9}).within_tolerance == 0
+    assert diff(tmp_path, old, new, tolerances={"v": 1.0}).within_tolerance == 1
 
 
 def test_keys_finer_than_microseconds_are_told_apart(tmp_path: Path) -> None:
@@ -162,6 +234,58 @@ def test_samples_are_at_most_twenty_and_show_every_kind_of_change(tmp_path: Path
     assert counts(found) == (2, 1, 999)
     kinds = [sample["change"] for sample in found.samples]
     assert (len(kinds), kinds.count("changed"), kinds.count("added")) == (20, 17, 2)
+
+
+@pytest.mark.requirement("B40")
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_partly_null_compound_keys_are_refused(tmp_path: Path, side: str) -> None:
+    good = {"a": ["x", "y"], "b": [1, 2], "v": [1, 2]}
+    partly = {"a": ["x", None, "z"], "b": [1, 2, None], "v": [1, 2, 3]}
+    sides = (partly, good) if side == "old" else (good, partly)
+    with pytest.raises(Rejected, match=f"the {side} rows cannot be told apart by a, b") as refused:
+        diff(tmp_path, *sides, keys=("a", "b"), columns=("a", "b", "v"))
+    assert refused.value.details["null_keys"] == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "rise"),
+    [
+        ({"a": [1, 1, 2], "b": [1, 2, 0]}, True),
+        ({"a": [1, 1, 1], "b": [1, 2, 2]}, False),
+        ({"a": [2, 1, 3], "b": [1, 2, 3]}, False),
+        ({"a": [1, 2, None], "b": [1, 2, 3]}, False),
+        ({"a": ["b", "a", "a"], "b": pa.array([1, 2, 3], pa.timestamp("us"))}, True),
+        ({"a": [], "b": []}, True),
+    ],
+)
+def test_keys_that_rise_need_no_further_look(tmp_path: Path, rows: Any, rise: bool) -> None:
+    assert rise_strictly(open_table([written(tmp_path, rows)]), ("a", "b")) is rise
+
+
+def test_keys_rise_over_many_files_and_batches_or_do_not(tmp_path: Path) -> None:
+    rows = pa.table({"a": range(600_000)})
+    files = [written(tmp_path, rows.slice(at), f"{at}.parquet") for at in (0, 300_000)]
+    assert rise_strictly(open_table(files[:1]), ("a",))
+    assert not rise_strictly(open_table(files), ("a",))
+
+
+@pytest.mark.parametrize(
+    ("keys", "distinct"),
+    [
+        ([3, -1, 2], True),
+        ([3, -1, 3], False),
+        ([3, None, 2], False),
+        ([2**62, 1], False),  # too far apart to tell this way
+        (["b", "a"], False),
+        (pa.array([2**64 - 1, 2**64 - 2], pa.uint64()), False),
+        (pa.array([200, 3], pa.uint8()), True),
+    ],
+)
+def test_numbers_in_no_order_are_ticked_off(tmp_path: Path, keys: Any, distinct: bool) -> None:
+    assert are_distinct_numbers(open_table([written(tmp_path, {"k": keys})]), ("k",)) is distinct
+    if not distinct and None not in keys and len(set(keys)) == len(keys):
+        rows = {"k": keys, "v": keys}
+        assert diff(tmp_path, rows, rows).is_empty
 
 
 def test_a_side_without_the_key_is_named(tmp_path: Path) -> None:
