@@ -68,7 +68,7 @@ def _csv(path: Path, schema: pa.Schema) -> pa.Table:
             pa.BufferReader(data),
             parse_options=csv_parsing(separator),
             convert_options=pa_csv.ConvertOptions(
-                column_types=schema, null_values=list(NULL_WORDS), strings_can_be_null=False
+                column_types=schema, null_values=list(NULL_WORDS), strings_can_be_null=True
             ),
         )
     except (pa.ArrowException, UnicodeError) as error:

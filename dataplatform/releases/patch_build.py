@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from msgspec import convert
 
 from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.releases.build import Built, Log, arrange
-from dataplatform.releases.candidate import stage_candidate
+from dataplatform.releases.candidate import Candidate, InputRelease, stage_candidate
 from dataplatform.releases.conform import conform_batch
 from dataplatform.releases.describe import Ingredients, Origin
 from dataplatform.releases.gather import Product, gather_shards
@@ -138,6 +139,22 @@ def _built(
     candidate = with_indexes(ports, candidate, ingredients)
     digest = stage_candidate(ports.store, candidate)
     return Built(digest, candidate, len(new), new, generation_of(patching.base))
+
+
+def _with_what_stays(candidate: Candidate, patching: Patching, key: str) -> Candidate:
+    """The candidate with its patch, and with what else is true of the rows that stay.
+
+    Rows in quarantine have the fields of the base; where these change, its release keeps them.
+    """
+    base = patching.base.manifest
+    candidate = replace(
+        candidate,
+        patch=key,
+        inputs=tuple(convert(pinned, InputRelease) for pinned in base.trace.get("inputs", ())),
+    )
+    if patching.plan.changes_fields:
+        return candidate
+    return replace(candidate, quarantine=base.quarantine, quarantined=base.quarantined)
 
 
 def _comparing_touched(

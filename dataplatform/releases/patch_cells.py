@@ -19,8 +19,11 @@ import pyarrow as pa
 
 from dataplatform.contracts.values import EXACT_INTEGER_MAX, is_text
 from opendata.reading.bounds import encode_bound, is_time_type, ordinals_around
+from opendata.reading.type_names import type_name
 from opendata.wire.errors import InvalidInput
 
+# What YAML writes bare, and a patch in quotes, since other YAML here has no such values.
+_YAML_FLOATS: Final = {".nan": math.nan, ".inf": math.inf, "-.inf": -math.inf}
 _TICKS: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -36,7 +39,7 @@ def cells_of(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
         try:
             cells.append(None if value is None else read(value))
         except (ValueError, TypeError, ArithmeticError, InvalidInput) as error:
-            raise CellProblem(at, f"{value!r} is no {kind}{_because(error)}") from error
+            raise CellProblem(at, f"{value!r} is no {type_name(kind)}{_because(error)}") from error
     try:
         return pa.array(cells, kind)
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
@@ -95,7 +98,7 @@ def _one_by_one(cells: list[Any], kind: pa.DataType) -> pa.Array:
         try:
             pa.array([cell], kind)
         except (pa.ArrowException, OverflowError, ValueError, TypeError) as error:
-            raise CellProblem(at, f"{cell!r} is no {kind}{_because(error)}") from error
+            raise CellProblem(at, f"{cell!r} is no {type_name(kind)}{_because(error)}") from error
     raise CellProblem(0, f"these values make no column of {kind}")
 
 
@@ -176,6 +179,8 @@ def _whole(value: Any) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, bool):
         raise ValueError("that is true or false")
+    if isinstance(value, str) and value.lower() in _YAML_FLOATS:
+        return _YAML_FLOATS[value.lower()]
     number = float(value)
     if isinstance(value, int) and int(number) != value:
         raise ValueError("a float does not hold it exactly")

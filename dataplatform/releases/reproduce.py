@@ -16,7 +16,7 @@ from dataplatform.datasets.producer import Producer
 from dataplatform.releases.build import Log
 from dataplatform.releases.objects import read_object
 from dataplatform.releases.patch_build import patched_build
-from dataplatform.releases.patch_parse import read_patch
+from dataplatform.releases.patch_parse import stored_patch
 from dataplatform.releases.patch_release import prepare_patch_on
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.recipe import Recipe, Way, read_standing
@@ -28,7 +28,7 @@ from opendata.reading.resolve import Release, read_release
 from opendata.reading.shard import Access
 from opendata.reading.stats import ReadStats
 from opendata.reading.table import read_batches
-from opendata.wire.codec import read_json, replace
+from opendata.wire.codec import replace
 from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import FileEntry, Manifest
 from opendata.wire.version import parse_version
@@ -116,9 +116,7 @@ def repatch(ports: ReleasePorts, release: Release, log: Log) -> Reproduction:
     told = release.manifest.trace["patch"]
     version, expected = parse_version(told["base"]), told["manifest_sha256"]
     base = read_release(ports.store, release.id, version, expected_sha256=expected)
-    kept = read_json(read_object(ports.store, told["object"]), told["object"])
-    head = {name: kept[name] for name in ("version", "notes") if name in kept}
-    patch = read_patch({**head, "ops": kept["ops"]})
+    patch = stored_patch(read_object(ports.store, told["object"]), told["object"])
     patching = prepare_patch_on(ports, base, patch, _unfolded, 0)
     with patched_build(ports, patching, log) as build:
         candidate = build.built.candidate

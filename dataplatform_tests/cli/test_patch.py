@@ -22,6 +22,7 @@ from opendata.wire.errors import Conflict, InvalidInput, NotFound
 pytestmark = [
     pytest.mark.platform,
     pytest.mark.filterwarnings("ignore:the release is unsigned:UserWarning"),
+    pytest.mark.filterwarnings("ignore:no store is in reach:UserWarning"),
 ]
 
 PATCH = """\
@@ -84,7 +85,7 @@ def test_a_patch_that_breaks_a_rule_changes_nothing_even_where_the_rule_only_war
     assert _told(project) == before
 
 
-@pytest.mark.requirement("S4-33", "S4-87")
+@pytest.mark.requirement("S4-9", "S4-33", "S4-87")
 def test_a_breaking_patch_says_how_to_declare_it(rates: str) -> None:
     file = _written("ops:\n  - {op: DROP_FIELD, name: rate}\n")
     for words in (("--dry-run",), ()):
@@ -93,6 +94,7 @@ def test_a_breaking_patch_says_how_to_declare_it(rates: str) -> None:
         assert 'write in the patch: version: "2.0.0"' in refused.err
     assert od("patch", rates, _written('version: "2.0.0"\n' + Path(file).read_text())).code == 0
     assert list(opendata.load(rates).columns) == ["date", "currency"]
+    assert od("reproduce", rates).code == 0, "base and kept patch give the same rows again"
 
 
 @pytest.mark.parametrize(

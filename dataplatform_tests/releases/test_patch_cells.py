@@ -85,6 +85,12 @@ def test_a_value_that_would_become_another_one_is_refused(value: Any, kind: pa.D
     assert refused.value.at == 1
 
 
+def test_what_yaml_calls_no_number_is_read_in_quotes() -> None:
+    assert [repr(x) for x in cells_of([".nan", ".inf", "-.Inf"], pa.float64()).to_pylist()] == [
+        "nan", "inf", "-inf",
+    ]  # fmt: skip
+
+
 def test_times_are_read_as_people_write_them() -> None:
     read = cells_of(["2024-03-01", "2024-03-01 06:00", "2024-03-01T07:00:00+01:00"],
                     pa.timestamp("us", "UTC"))  # fmt: skip

@@ -151,6 +151,24 @@ def test_what_the_fields_do_not_allow_is_refused(
     assert said in f"{refused.value.message} {refused.value.hint}"
 
 
+@pytest.mark.requirement("S4-37")
+def test_indexes_are_set_stay_true_and_are_dropped(bench: Bench) -> None:
+    def indexed() -> list[tuple[str, ...]]:
+        return [index.keys for index in bench.current.manifest.indexes]
+
+    before = bench.current.manifest.files
+    patch(bench, [{"op": "REINDEX", "keys": ["day"]}])
+    assert indexed() == [("day",)]
+    assert bench.current.manifest.files == before, "no row was written anew"
+    assert str(bench.current.version) == "1.1.0"
+    (old,) = bench.current.manifest.indexes
+    patch(bench, [upsert("2026-05-05", rate=0.75)])
+    (new,) = bench.current.manifest.indexes
+    assert (new.keys, new.path == old.path) == (("day",), False), "it tells of the new record"
+    patch(bench, [{"op": "REINDEX", "keys": []}])
+    assert indexed() == []
+
+
 @pytest.mark.requirement("S4-33")
 def test_a_time_column_that_is_no_key_stays_too(tmp_path: Path) -> None:
     bench = patchable(
