@@ -10,6 +10,7 @@ import dagster as dg
 from dataplatform.contracts.explain import explain
 from dataplatform.contracts.report import Finding, Report
 from dataplatform.defs.columns import table_schema
+from dataplatform.defs.readers import changelog_metadata, compatibility_metadata
 from dataplatform.defs.tables import columns_of, table
 from dataplatform.releases.build import Built
 from dataplatform.releases.freeze import Frozen
@@ -94,6 +95,7 @@ def published_metadata(ports: ReleasePorts, release: Release, pointer: Pointer) 
         "kind": pointer.kind,
         "published_at": pointer.updated_at,
         "freeze_state": str(freeze_state_of(ports.store, release.manifest, ports.now())),
+        **compatibility_metadata(ports.store, release),
         **_preview(ports.store, release.manifest.preview),
     }
 
@@ -121,6 +123,7 @@ def release_metadata(ports: ReleasePorts, release: Release) -> Metadata:
         "freeze": manifest.freeze.mode,
         **_quarantine(manifest.quarantined),
         **_change(manifest),
+        **changelog_metadata(ports.store, release),
         **_inputs(manifest.trace.get("inputs", [])),
     }
 
@@ -212,6 +215,8 @@ def _change(manifest: Manifest) -> Metadata:
         metadata["diff_samples"] = table(_changed_cells(samples), CHANGE_COLUMNS)
     if any(schema.values()):
         metadata["diff_schema"] = dg.MetadataValue.json(schema)
+    if any(manifest.changelog.diff_I.values()):
+        metadata["diff_indexes"] = dg.MetadataValue.json(manifest.changelog.diff_I)
     return metadata
 
 

@@ -89,6 +89,32 @@ def test_the_next_release_says_what_it_changes(site: Site) -> None:
     assert {changes["code=b"]["change"], changes["code=c"]["change"]} == {"removed", "added"}
 
 
+@pytest.mark.requirement("S4-50", "S4-51", "S4-56", "S4-70", "S4-77", "S4-95")
+def test_both_assets_say_what_a_release_means_for_its_readers(site: Site) -> None:
+    fields = [{"name": "code", "type": "string"}, {"name": "value", "type": "double"}]
+    contract = {"primary_key": ["code"], "fields": fields}
+    site.write(contract=contract)
+    site.run()
+    renamed = [fields[0], {"name": "price", "type": "double", "aliases": ["value"]}]
+    rows = 'code=["a", "b"], price=[1.0, 2.0]'
+    site.write(rows, contract=contract | {"fields": renamed})
+    run = site.run()
+    assert site.current_version() == "1.1.0"
+    told = run.metadata(RELEASE)["changelog"].value
+    assert told.splitlines()[0] == "- Column `value` is called `price` now."
+    published = run.metadata(DATASET)
+    assert published["changelog"].value == told
+    assert published["freeze_state"].value.startswith("soft until ")
+    verdicts = {
+        line.data["reader"]: (line.data["verdict"], line.data["adapters"])
+        for line in published["compatibility"].records
+    }
+    assert verdicts == {
+        "1.0.0": ("compatible_with_adapter", "fields_alias"),
+        "1.1.0": ("compatible", ""),
+    }
+
+
 @pytest.mark.requirement("M-7")
 def test_the_data_version_is_the_content_and_the_code_version_the_two_files(site: Site) -> None:
     site.write()
