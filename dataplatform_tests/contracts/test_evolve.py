@@ -248,6 +248,7 @@ def test_no_difference_means_equal(one: Contract, other: Contract) -> None:
     assert (diff_schema(one, other).bump is Bump.NONE) == (one == other)
 
 
+@pytest.mark.requirement("S4-6")
 @given(contracts(), contracts())
 def test_every_field_is_kept_dropped_or_added(one: Contract, other: Contract) -> None:
     found = diff_schema(one, other)
@@ -270,6 +271,7 @@ def test_breaking_always_has_a_reason(one: Contract, other: Contract) -> None:
         assert (change.bump is Bump.MAJOR) == (change.breaking is not None)
 
 
+@pytest.mark.requirement("S4-5")
 @given(contracts(), contracts())
 def test_after_a_compatible_change_every_former_name_still_answers(
     one: Contract, other: Contract

@@ -257,3 +257,15 @@ def assert_each_number_names_one_schema(bench: Bench) -> None:
         manifest = read_release(bench.store, bench.dataset, parse_version(name)).manifest
         schema = manifest.versioning.schema_version
         assert contracts.setdefault(schema, manifest.contract) == manifest.contract
+
+
+@pytest.mark.requirement("S4-19")
+def test_another_trace_alone_breaks_nobody_and_makes_no_release(bench: Bench) -> None:
+    release(bench, PLAIN)
+    same_rows = declared(bench, PLAIN).stage(table(PLAIN, 1), code="2")
+    assert isinstance(freeze_candidate(bench.ports, bench.dataset, same_rows, RUN), Unchanged)
+    later = declared(bench, PLAIN).stage(table(PLAIN, 2), code="2")
+    frozen = freeze_candidate(bench.ports, bench.dataset, later, RUN)
+    assert not isinstance(frozen, Unchanged)
+    assert frozen.release.manifest.trace != bench.current.manifest.trace
+    assert frozen.release.manifest.versioning.schema_version == "1.0.0"
