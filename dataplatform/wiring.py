@@ -38,8 +38,8 @@ from opendata.stores.overlay import OverlayStore
 from opendata.stores.port import LocalFile
 from opendata.wire.manifest import FileEntry
 
-DIFF_MEMORY_BYTES = 1 << 30
-"""Of one diff, where the machine has that to spare: ten million rows are joined unspilled."""
+DIFF_MEMORY_BYTES = 896 << 20
+"""Of one diff, where the machine has that to spare: with all the rest it stays below 1.3 GB."""
 KEEP_BYTES = 8 << 20
 
 

@@ -196,7 +196,7 @@ def _compare_promises(
         return schema, ()
     settings = ReleaseSettings.model_validate(candidate.definition.get("release", {}))
     before = recorded_floor(current)
-    floor = floor_of(settings, parse_version(current.versioning.schema_version))
+    floor = floor_of(settings, parse_version(current.versioning.schema_version), current.breaks)
     older: tuple[str, ...] = ()
     if schema.bump is not Bump.NONE or floor < before:
         promises = earlier_promises(ports, current, floor)

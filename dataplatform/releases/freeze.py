@@ -228,7 +228,7 @@ def _seal(
             draft.versioning,
             schema_version=str(numbers.schema_version),
             data_release=str(numbers.data_release),
-            reader_min=str(floor_of(settings, numbers.schema_version)),
+            reader_min=str(floor_of(settings, numbers.schema_version, draft.breaks)),
         ),
     )
     freeze = Freeze(

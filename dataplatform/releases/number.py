@@ -96,8 +96,12 @@ def _free(version: Version, taken: Collection[Version]) -> Version:
 
 def _undeclared_major(change: Comparison, release: Version, required: Version) -> BreakingChange:
     reasons = "; ".join(change.breaking_reasons) or "the schema changes incompatibly"
+    whom = f"readers of {release}"
+    if change.older and change.older == change.breaking_reasons:
+        whom = "readers of earlier schemas"
+        reasons += "; raising release.reader_min lets them go"
     return BreakingChange(
-        f"this change breaks readers of {release}: {reasons}",
+        f"this change breaks {whom}: {reasons}",
         code="breaking_change",
         hint=f'if it is meant, write in opendata.yaml: release: {{version: "{required}"}}',
         details={"required": str(required), "reasons": list(change.breaking_reasons)},

@@ -22,7 +22,7 @@ from opendata.wire.codec import read_json
 from opendata.wire.digest import canonical_json
 from opendata.wire.errors import NotFound, Rejected
 from opendata.wire.ids import DatasetId, parse_dataset_id
-from opendata.wire.manifest import Manifest, PromiseEntry
+from opendata.wire.manifest import Break, Manifest, PromiseEntry
 from opendata.wire.version import Bump, Version, parse_version
 
 
@@ -35,11 +35,18 @@ class Promise:
     contract: Contract
 
 
-def floor_of(settings: ReleaseSettings, schema_version: Version) -> Version:
-    """The oldest reader that is served: `release.reader_min`, else the major's first."""
+def floor_of(
+    settings: ReleaseSettings, schema_version: Version, breaks: Sequence[Break]
+) -> Version:
+    """The oldest reader that is served: `release.reader_min`, else the first from which adapters
+    lead here. That is the major's first, or an earlier major's where all breaks are bridged.
+
+    Args:
+        breaks: Those on the way to this schema version, as a manifest records them.
+    """
     if settings.reader_min is not None:
         return parse_version(settings.reader_min)
-    return Version(schema_version.major, 0, 0)
+    return _first_that_is_led_here(schema_version, breaks)
 
 
 def recorded_floor(manifest: Manifest) -> Version:
@@ -47,7 +54,17 @@ def recorded_floor(manifest: Manifest) -> Version:
     stated = manifest.versioning.reader_min
     if stated is not None:
         return parse_version(stated)
-    return Version(parse_version(manifest.versioning.schema_version).major, 0, 0)
+    version = parse_version(manifest.versioning.schema_version)
+    return _first_that_is_led_here(version, manifest.breaks)
+
+
+def _first_that_is_led_here(schema_version: Version, breaks: Sequence[Break]) -> Version:
+    bridged = {parse_version(one.schema_version).major for one in breaks if not one.reasons}
+    walls = {parse_version(one.schema_version).major for one in breaks if one.reasons}
+    major = schema_version.major
+    while major in bridged - walls:
+        major -= 1
+    return Version(major, 0, 0)
 
 
 def require_reachable_floor(settings: ReleaseSettings, schema_version: Version) -> None:
@@ -56,7 +73,7 @@ def require_reachable_floor(settings: ReleaseSettings, schema_version: Version) 
     Raises:
         Rejected: naming the newest schema version that there will be.
     """
-    floor = floor_of(settings, schema_version)
+    floor = floor_of(settings, schema_version, ())
     if floor > schema_version:
         raise Rejected(
             f"release.reader_min says {floor}, but this release has schema {schema_version}: "

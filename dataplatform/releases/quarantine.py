@@ -75,7 +75,9 @@ def sorted_out(ports: ReleasePorts, build: Rebuild, session: WorkSession) -> Ite
     Raises:
         Rejected: where a column is called as one that quarantine adds.
     """
-    if not any(rule.quarantines for rule in build.contract.rules):
+    takes_out = any(rule.quarantines for rule in build.contract.rules)
+    kept = _kept_aside(build)
+    if not takes_out and kept is None:
         yield SortedOut(store_shards(ports, session))
         return
     written = list(session.shards())
@@ -84,11 +86,10 @@ def sorted_out(ports: ReleasePorts, build: Rebuild, session: WorkSession) -> Ite
     paths = [_path(ports, shard) for shard in written]
     with ExitStack() as stack:
         broken: BrokenRows | None = None
-        if paths:
+        if paths and takes_out:
             broken = stack.enter_context(
                 ports.engine.broken_rows(paths, build.contract, pinned=pinned)
             )
-        kept = _kept_aside(build)
         if not (broken and broken.files) and kept is None:
             yield SortedOut(store_written(ports, written))
             return

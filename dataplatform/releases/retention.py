@@ -227,25 +227,30 @@ def _newest(ports: ReleasePorts, stats: list[ObjectStat]) -> datetime:
 
 def _naming(ports: ReleasePorts, dataset: DatasetId, digests: set[str]) -> dict[str, str]:
     """Which document of the data set names which candidate; a frozen manifest before others."""
-    source = _Noted(StoreDocuments(ports.store, (keys.dataset_prefix(dataset),)), digests)
+    source = _Documents(ports, dataset, digests)
     Roots([source]).read()
     return source.naming
 
 
-class _Noted:
-    """A source of roots that notes on the way which of its documents name some digests."""
+class _Documents:
+    """The documents of one data set; notes on the way which of them name some digests."""
 
-    def __init__(self, source: StoreDocuments, digests: set[str]) -> None:
-        self._source = source
+    def __init__(self, ports: ReleasePorts, dataset: DatasetId, digests: set[str]) -> None:
+        self._stored = StoreDocuments(ports.store, (keys.dataset_prefix(dataset),))
         self._digests = {bytes.fromhex(digest): digest for digest in digests}
+        self._store = ports.store
+        self._pointer = keys.pointer_key(dataset)
         self.naming: dict[str, str] = {}
 
     def documents(self) -> Iterator[RootDocument]:
-        for document in self._source.documents():
+        """All of them; and the pointer once more, which is known without a listing."""
+        for document in self._stored.documents():
             for raw in document.each_digest():
                 if (digest := self._digests.get(raw)) is not None:
                     self._note(digest, document.key)
             yield document
+        if self._store.stat(self._pointer) is not None:
+            yield RootDocument("whoever looks for it", requires=(self._pointer,))
 
     def _note(self, digest: str, key: str) -> None:
         if digest not in self.naming or keys.dataset_of_release_key(key) is not None:

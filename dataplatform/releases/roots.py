@@ -35,7 +35,7 @@ READS_AT_ONCE: Final = 8
 _DIGEST: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _DOCUMENTS: Final = (".json", ".yaml", ".yml")
 # Made from what is read anyway, and made anew where they are damaged.
-_DERIVED: Final = frozenset({"manifest.json", "metadata.json", "health.json"})
+_DERIVED: Final = frozenset({"manifest.json", "metadata.json", "health.json", "compatibility.json"})
 
 
 @dataclass(frozen=True)
@@ -133,13 +133,17 @@ class StoreDocuments:
         self._known: set[int] = set()
 
     def documents(self) -> Iterator[RootDocument]:
-        """What is there, and what the catalogue says is there. Raises as `Roots.read`."""
+        """What is there and, where all data sets are asked for, what the catalogue says is there.
+
+        Raises: as `Roots.read`.
+        """
         stats = (stat for prefix in self._prefixes for stat in self._store.list(prefix))
         wanted = (stat for stat in stats if _may_name_objects(stat.key))
         for document in in_parallel(self._document, wanted, READS_AT_ONCE):
             if document is not None:
                 yield document
-        yield _catalogue(self._store, self._prefixes)
+        if keys.DATASETS in self._prefixes:
+            yield _catalogue(self._store)
 
     def _document(self, stat: ObjectStat) -> RootDocument | None:
         version = hash((stat.key, stat.token))
@@ -234,16 +238,14 @@ def _bytes_of(store: ObjectStore, key: str) -> bytes:
     return store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
 
 
-def _catalogue(store: ObjectStore, prefixes: Sequence[str]) -> RootDocument:
-    """What is published below the prefixes, known without a listing."""
+def _catalogue(store: ObjectStore) -> RootDocument:
+    """What is published, known without a listing."""
     try:
         data = store.get(keys.INDEX, max_bytes=CATALOGUE_MAX_BYTES).data
         known = [parse_dataset_id(entry.id) for entry in read_catalogue(data, keys.INDEX).datasets]
     except (NotFound, Corrupt, InvalidInput):
         known = []  # lost or damaged, it says nothing; what documents say of each other remains
-    pointers = (keys.pointer_key(dataset) for dataset in known)
-    requires = tuple(key for key in pointers if key.startswith(tuple(prefixes)))
-    return RootDocument(keys.INDEX, requires=requires)
+    return RootDocument(keys.INDEX, requires=tuple(keys.pointer_key(dataset) for dataset in known))
 
 
 def _incomplete(what: str) -> Rejected:

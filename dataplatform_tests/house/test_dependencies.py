@@ -12,7 +12,7 @@ from dataplatform_tests.house.tree import PRODUCT, ROOT, imported_names, project
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # The SDK offers these where they are installed, and says what to install where they are not.
-OFFERED_BY_THE_SDK = {"polars"}
+OFFERED_BY_THE_SDK = {"polars", "pint", "pyproj"}
 
 
 def distribution(requirement: str) -> str:

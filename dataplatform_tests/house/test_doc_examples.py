@@ -152,6 +152,17 @@ def test_the_guide_on_retention_runs_as_shown() -> None:
     assert names["found"]["expired"] == []
 
 
+@pytest.mark.requirement("S4-51", "S4-63", "S2-110")
+@pytest.mark.filterwarnings("ignore:the release is unsigned", "ignore:no licence is named")
+@pytest.mark.usefixtures("folder")
+def test_the_guide_on_compatibility_reads_as_shown() -> None:
+    names = run_python(ROOT / "docs/guides/compatibility.md")
+    assert list(names["march"]["10Y"].round(3)) == [round(4 + at / 1000, 3) for at in range(60, 91)]
+    assert names["high"]["10Y"].min() > 4.3
+    assert names["verdict"].adapters == ("fields_alias", "unit_converters", "routing_rules")
+    assert len(names["matrix"]) == 4
+
+
 @pytest.mark.requirement("S1-54", "S1-67", "S2-110")
 @pytest.mark.parametrize("page", [TUTORIAL, REPRODUCE], ids=lambda page: page.stem)
 def test_a_page_runs_as_typed_and_says_what_it_shows(page: Path, tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_two_harmless_steps_may_break_who_skipped_one(bench: Bench) -> None:
         "readers of schema 1.0.0 (release 1.0.0) are still served: to them 'height' is new and "
         "required, and has no default for older data"
     ]
+    assert "breaks readers of earlier schemas" in error.message
+    assert "raising release.reader_min lets them go" in error.message
     assert '"2.0.0"' in (error.hint or "")
 
 
@@ -107,6 +109,26 @@ def test_without_reader_min_the_major_is_served_from_its_first_schema(bench: Ben
     later = release(bench, [HEIGHT | {"name": "id", "nullable": False}], version="2.0.0").manifest
     assert later.versioning.reader_min == "2.0.0"
     assert later.promises == ()
+
+
+@pytest.mark.requirement("S4-25")
+def test_a_major_that_adapters_lead_over_keeps_the_readers_before_it(bench: Bench) -> None:
+    days = pa.table({"day": pa.array([20_454, 20_500], pa.int32()).cast(pa.date32())})
+    for shard, version in (("month", None), ("year", "2.0.0"), ("month", "3.0.0")):
+        chosen = {"shard": shard} | ({"version": version} if version else {})
+        manifest = bench.declared(time="day", release=chosen).publish(days).release.manifest
+        assert manifest.versioning.reader_min == "1.0.0"
+    assert manifest.versioning.schema_version == "3.0.0"
+
+
+def test_a_break_for_older_readers_alone_is_no_bridge(bench: Bench) -> None:
+    release(bench, PLAIN)
+    release(bench, OPTIONAL)
+    manifest = release(bench, [ID, REQUIRED], version="2.0.0").manifest
+    [broken] = manifest.breaks
+    assert "readers of schema 1.0.0" in broken.reasons[0]
+    assert broken.bridged == {}
+    assert manifest.versioning.reader_min == "2.0.0"
 
 
 def test_a_reader_that_nobody_has_cannot_be_asked_for(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,12 +19,13 @@ from dataplatform.releases.retention import (
     staged_datasets,
 )
 from dataplatform_tests.fakes.stores import WRITES, Fault, FaultyStore, Pause
+from dataplatform_tests.faults.collection_checks import LISTING_DEFECTS, ListingDefect, LyingStore
 from dataplatform_tests.releases.building import rates
 from dataplatform_tests.releases.collecting import Yard, make_yard
 from dataplatform_tests.releases.waiting import in_background
 from opendata.stores.memory import MemoryStore
 from opendata.wire import keys
-from opendata.wire.errors import Corrupt, InvalidInput, NotFound, Rejected
+from opendata.wire.errors import Corrupt, InvalidInput, NotFound, Rejected, Unavailable
 from opendata.wire.version import parse_version
 
 pytestmark = pytest.mark.requirement("S4-89", "B2")
@@ -155,6 +157,17 @@ def test_a_manifest_that_cannot_be_read_may_pin_something(yard: Yard) -> None:
     assert staged(yard) == before
     yard.store.put(key, whole)
     enforce(yard)
+
+
+@pytest.mark.parametrize("defect", LISTING_DEFECTS, ids=lambda defect: defect.name)
+def test_a_lying_listing_costs_no_evidence(yard: Yard, defect: ListingDefect) -> None:
+    digests = [yard.bench.release(rates(value)).release.manifest.candidate for value in (1, 2, 3)]
+    yard.ageing.let_pass(days=400)
+    yard.bench.stage(rates(4))
+    lying = yard.on(LyingStore(yard.ageing, defect))
+    with suppress(Rejected, Unavailable):
+        enforce(lying)
+    assert {digest.removeprefix("sha256:") for digest in digests} <= staged(yard)
 
 
 def test_what_is_staged_again_meanwhile_stays(yard: Yard) -> None:

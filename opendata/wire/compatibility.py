@@ -139,8 +139,7 @@ def _refusals(reader: Manifest, stored: Manifest, bridge: Bridge) -> Iterator[st
 def declared_floor(stored: Manifest) -> Version | None:
     """The `reader_min` that the publisher declared, below which nobody is served.
 
-    Without a declaration the manifest names the first schema of its major: whoever is older takes
-    adapters, where they lead so far.
+    Without a declaration whoever is older takes adapters, where they lead so far.
     """
     declared = stored.definition.get("release", {}).get("reader_min")
     return parse_version(declared) if declared else None

@@ -13,12 +13,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 
+from dataplatform.adapters.duckdb.text import text
 from dataplatform.adapters.processes.folders import living_folder
 from opendata.wire.errors import InvalidInput, NotFound, Rejected, Unavailable
 
@@ -26,6 +28,7 @@ FAILED: Final = "statement_failed"
 TIMED_OUT: Final = "statement_timeout"
 OUT_OF_MEMORY: Final = "out_of_memory"
 _SPILL_PREFIX: Final = "opendata-sql-"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,8 @@ def locked_session(files: Sequence[str], limits: Limits) -> Iterator[Session]:
 def _lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET allowed_paths = $1", [list(files)])
+    # Written out: for a parameter the engine would load pandas, to know whether it is a frame.
+    connection.execute(f"SET allowed_paths = [{', '.join(map(text, files))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
@@ -160,10 +164,20 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     finer = (pa.types.is_timestamp(kind) and kind.unit == "ns") or pa.types.is_time64(kind)
     values: list[Any]
     try:
-        values = (column.cast(pa.string()) if finer else column).to_pylist()
+        values = _moments(column) or (column.cast(pa.string()) if finer else column).to_pylist()
     except (ValueError, OverflowError):  # a year beyond 9999, or before 1
         values = column.cast(pa.string()).to_pylist()
     return values
+
+
+def _moments(column: pa.ChunkedArray) -> list[Any]:
+    """Times in microseconds as Python's, which Arrow would load pandas for; of others nothing."""
+    kind = column.type
+    if not pa.types.is_timestamp(kind) or kind.unit != "us" or kind.tz not in (None, "UTC"):
+        return []
+    first = _EPOCH if kind.tz else _EPOCH.replace(tzinfo=None)
+    ticks = column.cast(pa.int64()).to_pylist()
+    return [None if tick is None else first + timedelta(microseconds=tick) for tick in ticks]
 
 
 def _translated(error: Exception, limits: Limits) -> Rejected | Unavailable:

@@ -107,6 +107,7 @@ def open_sides(
     if wrong := [key for key in keys if key in left_out]:
         raise InvalidInput(f"the key {wrong[0]!r} cannot be compared: {left_out[wrong[0]]}")
     compared = {name: pair for name, pair in found.items() if isinstance(pair, Column)}
+    _require_plain_nested(new, [compared[key] for key in keys])
     if not compared:
         raise InvalidInput(
             "the two sides have no column in common that can be compared",
@@ -126,6 +127,16 @@ def _require_keys(table: Table, keys: Any, side: str) -> None:
     missing = [key for key in keys if key not in table.schema.names]
     if missing:
         raise NotFound(f"the {side} rows have no key {missing[0]!r}", code="no_such_column")
+
+
+def _require_plain_nested(new: Table, keys: Sequence[Column]) -> None:
+    """Refuse keys of which two that lie differently may be the same, such as maps."""
+    for key in keys:
+        if pa.types.is_nested(new.type_of(key.new)) and not key.is_plain:
+            raise InvalidInput(
+                f"the key {key.new!r} cannot be compared: its values may lie in several ways",
+                hint="name a key of plain values",
+            )
 
 
 def _paired(

@@ -119,6 +119,16 @@ def test_what_cannot_be_compared_is_left_out_and_named(
         diff(tmp_path, *sides, keys=("v",))
 
 
+def test_maps_are_no_keys_and_structs_are(tmp_path: Path) -> None:
+    maps = pa.array([[("a", 1), ("b", 2)]], pa.map_(pa.string(), pa.int64()))
+    with pytest.raises(InvalidInput, match="the key 'k' cannot be compared"):
+        diff(tmp_path, {"k": maps, "v": [1]}, {"k": maps, "v": [2]})
+    structs = [{"a": 1}, {"a": 2}]
+    found = diff(tmp_path, {"k": structs, "v": [1, 2]}, {"k": structs, "v": [1, 3]})
+    assert counts(found) == (0, 0, 1)
+    assert found.samples[0]["key"] == {"k": {"a": 2}}
+
+
 def test_changed_columns_are_counted_each(tmp_path: Path) -> None:
     old = {"k": [1, 2, 3], "v": [1, 2, 3], "w": ["a", "b", None]}
     new = {"k": [1, 2, 3], "v": [1, 9, 9], "w": ["x", "y", None]}
