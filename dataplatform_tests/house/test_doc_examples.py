@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import opendata as od
+from dataplatform.releases.patch_parse import parse_patch
 from dataplatform_tests.house.tree import ROOT
 from dataplatform_tests.producers.recorded import Recorded, cut, producer
 from dataplatform_tests.producers.test_ecb_euro_reference_rates import zipped
@@ -108,6 +109,21 @@ def test_the_guide_on_pushing_runs_as_shown() -> None:
     names = run_python(ROOT / "docs/guides/push-a-frame.md")
     assert names["release"].version == "1.0.1"
     assert od.dataset("me/garden").schema.names == ["date", "rain", "snow"]
+
+
+@pytest.mark.requirement("S4-87", "S2-110")
+@pytest.mark.filterwarnings("ignore:the release is unsigned")
+@pytest.mark.usefixtures("folder")
+def test_the_guide_on_patching_runs_as_shown() -> None:
+    page = ROOT / "docs/guides/patch-a-release.md"
+    names = run_python(page)
+    diff = names["release"].diff["diff_R"]
+    assert (names["release"].version, diff["changed"], diff["removed"]) == ("1.0.1", 1, 1)
+    assert len(names["patched"]) == 2
+    assert [op["op"] for op in names["undo"]["ops"]] == ["UPSERT_RECORD"]
+    for block in blocks(page):
+        if block.language == "yaml":
+            assert parse_patch(block.text, page.name).ops
 
 
 @pytest.mark.requirement("S4-53", "S4-54", "S4-55", "S2-110")
