@@ -64,6 +64,8 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "rollback": CommandEntry("Make an earlier release the current one again"),
         "yank": CommandEntry("Withdraw a release, or take that back"),
         "repair": CommandEntry("Finish what a crash left behind"),
+        "retention": CommandEntry("Remove old candidates that were never frozen"),
+        "gc": CommandEntry("Remove what no release or candidate needs"),
         "registry": CommandEntry("Add to the catalogue, or rebuild it"),
         "key": CommandEntry("Make, list, rotate and revoke the keys that sign releases"),
         "reproduce": CommandEntry("Build a release again from what it was made of"),
