@@ -115,7 +115,7 @@ class Report(Wire):
     def strict(self) -> Report:
         """The same report with rules that would only warn failing it (S4-38, S4-42)."""
         findings = tuple(
-            msgspec.structs.replace(finding, severity=Severity.ERROR)
+            msgspec.structs.replace(finding, severity=Severity.ERROR, action=msgspec.UNSET)
             if finding in self.warnings
             else finding
             for finding in self.findings
