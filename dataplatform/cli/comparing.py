@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dataplatform.cli.states import State, open_state
+from dataplatform.cli.states import State, open_state, told_by
 from dataplatform.contracts.counterparts import counterparts, tolerances
 from dataplatform.contracts.evolve import diff_schema
 from dataplatform.contracts.model import Contract
@@ -54,7 +54,7 @@ def compare_states(
         ports = for_rehearsal(settings, scratch).ports
         old = open_state(ports, before, Path(scratch, "before.parquet"))
         new = open_state(ports, after, Path(scratch, "after.parquet"))
-        return _compare(ports, old, new, wanted or Wanted())
+        return _compare(ports, told_by(old, new), told_by(new, old), wanted or Wanted())
 
 
 def compare_releases(settings: Settings, before: Release, after: Release) -> Comparison:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from dataplatform.cli.frames import as_reader
 from dataplatform.contracts.infer import infer_contract
-from dataplatform.contracts.model import Contract
+from dataplatform.contracts.model import Contract, FieldSpec
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.resolve import Release, resolve
 from opendata.wire.errors import InvalidInput, NotFound
@@ -61,6 +61,29 @@ def open_state(ports: ReleasePorts, data: Any, draft: Path) -> State:
         for batch in reader:
             writer.write_batch(batch)
     return State(infer_contract(reader.schema), (str(draft),))
+
+
+def told_by(state: State, other: State) -> State:
+    """The state with what the other side, a release, says of the columns that both have.
+
+    A file tells names and types. What it does not tell (key, units, promises) has not changed.
+    """
+    if state.release is not None or other.release is None:
+        return state
+    known = other.contract
+    own = state.contract.field_names
+    told = {
+        "fields": tuple(_told(field, known) for field in state.contract.fields),
+        "primary_key": known.primary_key if set(known.primary_key) <= set(own) else (),
+        "rules": known.rules,
+        "crs": known.crs,
+    }
+    return replace(state, contract=state.contract.model_copy(update=told))
+
+
+def _told(field: FieldSpec, known: Contract) -> FieldSpec:
+    spec = known.field(field.name)
+    return field if spec is None else spec.model_copy(update={"type": field.type})
 
 
 def is_path(word: str) -> bool:
