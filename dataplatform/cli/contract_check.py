@@ -1,4 +1,4 @@
-"""What is wrong with a contract and needs no row to be seen: units that do not fit, for one.
+"""Mistakes in a contract that need no row to be seen: units that do not fit, forms unwatched.
 
 Here belongs telling it at its place in `opendata.yaml`, before anything runs. The gates find the
 same in what was built.

@@ -106,3 +106,25 @@ def test_a_published_release_is_judged_again_with_what_it_was_judged_by() -> Non
     assert finding.reference["release"] == "1.0.0"
     with pytest.raises(opendata.Rejected, match="quarantine takes at most 1"):
         opendata.push(pa.table({"code": ["x", "y"]}), "me/uses")
+
+
+def test_a_patch_looks_up_as_a_build_does_and_is_refused_where_it_breaks_a_rule() -> None:
+    opendata.push(pa.table({"code": ["a", "b"]}), "me/codes", license="CC0-1.0")
+    references = {"dataset": "me/codes", "fields": ["code"]}
+    rule = {"kind": "referential", "field": "code", "references": references}
+    opendata.push(
+        pa.table({"n": [1, 2], "code": ["a", "a"]}),
+        "me/uses",
+        license="CC0-1.0",
+        contract={"primary_key": ["n"], "rules": [rule | {"action": "quarantine"}]},
+    )
+
+    def patch(code: str) -> list[dict[str, Any]]:
+        return [{"op": "UPSERT_RECORD", "pk": {"n": 2}, "values": {"code": code}}]
+
+    with pytest.raises(opendata.Rejected, match="without a row in me/codes"):
+        releases.patch_dataset("me/uses", patch("x"))
+    releases.patch_dataset("me/uses", patch("b"))
+    manifest = opendata.dataset("me/uses").release.manifest
+    assert manifest.trace["inputs"][0]["id"] == "me/codes"
+    assert opendata.dataset("me/uses").quarantined_rows == 0
