@@ -31,7 +31,6 @@ _FORM: Final = 'a patch is {"ops": [{"op": "UPSERT_RECORD", "pk": {…}, "values
 class PatchSource:
     """Where a patch was read from: a file with places, or values that have none."""
 
-    name: str
     document: YamlDocument | None = None
 
     def problem(self, at: Path, message: str, hint: str | None = None) -> InvalidInput:
@@ -83,7 +82,7 @@ def parse_patch(text: str | bytes, path: str) -> Patch:
     if head is None or findings:
         raise InvalidPatch(sorted(set(findings), key=lambda one: (one.line, one.column)))
     known = tuple(op for op in ops if op is not None)
-    return Patch(head, known, PatchSource(path, document))
+    return Patch(head, known, PatchSource(document))
 
 
 def read_patch(value: Any) -> Patch:
@@ -92,7 +91,7 @@ def read_patch(value: Any) -> Patch:
     Raises:
         InvalidInput: naming the operation that is wrong, counted from 1.
     """
-    source = PatchSource("the patch")
+    source = PatchSource()
     document = value if isinstance(value, Mapping) else {"ops": value}
     if not isinstance(document.get("ops"), Sequence) or isinstance(document["ops"], str | bytes):
         raise InvalidInput(_FORM, code=InvalidPatch.CODE)
