@@ -59,6 +59,7 @@ lock: $(VENV)/.uv ## Resolve the requirements again and write them with their ha
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/dev.in --all-extras -o requirements/dev.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/build.in -o requirements/build.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/peers.in -o requirements/peers.txt
 
 # --- use --------------------------------------------------------------------
 
