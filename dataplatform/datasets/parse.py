@@ -6,7 +6,7 @@ Here belongs the way from text to definition. What pydantic says is put into wor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,7 +86,7 @@ def definition_warnings(
 
 
 def _validated(document: YamlDocument, expected_id: str | DatasetId | None) -> DatasetDefinition:
-    findings = list(_ambiguous_words(document))
+    findings = list(ambiguous_words(document, _BOOLEAN_KEYS))
     definition = None
     if not isinstance(document.value, dict):
         findings.append(document.finding((), "the file has to be a mapping (key: value)"))
@@ -104,9 +104,10 @@ def _validated(document: YamlDocument, expected_id: str | DatasetId | None) -> D
     return definition
 
 
-def _ambiguous_words(document: YamlDocument) -> Iterator[SourceFinding]:
+def ambiguous_words(document: YamlDocument, booleans: Collection[str]) -> Iterator[SourceFinding]:
+    """Words such as `no` that are a boolean to some readers, where none of `booleans` is meant."""
     for path in sorted(document.bool_words, key=str):
-        if path and path[-1] not in _BOOLEAN_KEYS:
+        if path and path[-1] not in booleans:
             word = document.bare[path]
             yield document.finding(
                 path,

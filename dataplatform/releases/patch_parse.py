@@ -7,7 +7,7 @@ place. What a value means depends on the column, which is `patch_records`' matte
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from dataplatform.contracts.problems import reasons
 from dataplatform.datasets.complaint import complaint, nearest
+from dataplatform.datasets.parse import ambiguous_words
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
 from dataplatform.errors import InvalidDefinition, InvalidPatch, SourceFinding
 from dataplatform.releases.patch_ops import OPS, Head, Op
@@ -71,7 +72,7 @@ def parse_patch(text: str | bytes, path: str) -> Patch:
         document = _read(text, path)
     except InvalidDefinition as error:
         raise InvalidPatch(error.findings, hint=error.hint) from error
-    findings = list(_ambiguous_words(document))
+    findings = list(ambiguous_words(document, _BOOLEAN_KEYS))
     head, ops = None, []
     if not isinstance(document.value, dict):
         findings.append(document.finding((), "a patch is a mapping with a list of `ops`"))
@@ -195,17 +196,6 @@ def _moved(error: ErrorDetails, place: Path) -> ErrorDetails:
 def _choice(given: str) -> str:
     meant = nearest(given, [name.lower() for name in OPS])
     return f"did you mean {meant.upper()}?" if meant else f"write one of {', '.join(OPS)}"
-
-
-def _ambiguous_words(document: YamlDocument) -> Iterator[SourceFinding]:
-    for path in sorted(document.bool_words, key=str):
-        if path and path[-1] not in _BOOLEAN_KEYS:
-            word = document.bare[path]
-            yield document.finding(
-                path,
-                f"{word} is a boolean to some YAML readers and a word to others",
-                hint=f'as a boolean, write true or false; as text, "{word}"',
-            )
 
 
 def _words(at: Path) -> str:
