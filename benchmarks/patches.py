@@ -54,7 +54,7 @@ def _patch(where: str) -> Contender:
         from dataplatform.adapters.runner.producer_process.lazy_pandas import delay_pandas
         from dataplatform.cli.patching import publish_patch
         from dataplatform.releases.chain import Released
-        from dataplatform.releases.patch_parse import read_patch
+        from dataplatform.releases.patching.parse import read_patch
 
         delay_pandas()  # as the command does
         records: list[dict[str, Any]] = [

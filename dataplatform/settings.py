@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dataplatform.contracts.duration import parse_duration
-from dataplatform.releases.retention import DEFAULT_TTL, TTL_MIN
+from dataplatform.releases.collecting.retention import DEFAULT_TTL, TTL_MIN
 from dataplatform.releases.run import DEFAULT_PREVIEW_ROWS
 from opendata.reading.trust import TrustRoot
 from opendata.stores import StoreLocation, find_store

@@ -13,9 +13,9 @@ from opendata.wire.words import counted, human_bytes
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dataplatform.releases.collect import Look, Rules
-    from dataplatform.releases.collect_explain import Explanation
-    from dataplatform.releases.collect_sweep import Collection
+    from dataplatform.releases.collecting.explain import Explanation
+    from dataplatform.releases.collecting.look import Look, Rules
+    from dataplatform.releases.collecting.sweep import Collection
     from dataplatform.releases.ports import ReleasePorts
 
 KEYS_SHOWN = 10
@@ -41,9 +41,9 @@ def gc(out: Output, dry_run: bool, apply: bool, force: bool, explain: str | None
     od gc --explain objects/…    who needs it
     """
     from dataplatform.cli.place import find_settings
-    from dataplatform.releases.collect import STEPS, Rules, roots_of
-    from dataplatform.releases.collect_mark import look_only, newest_mark_at
-    from dataplatform.releases.collect_sweep import collect
+    from dataplatform.releases.collecting.look import STEPS, Rules, roots_of
+    from dataplatform.releases.collecting.mark import look_only, newest_mark_at
+    from dataplatform.releases.collecting.sweep import collect
     from dataplatform.wiring import from_settings
 
     _require_sense(dry_run=dry_run, apply=apply, force=force, explain=explain)
@@ -83,7 +83,7 @@ def _require_sense(*, dry_run: bool, apply: bool, force: bool, explain: str | No
 
 
 def _explain(out: Output, ports: ReleasePorts, named: str, rules: Rules) -> None:
-    from dataplatform.releases.collect_explain import explain_object
+    from dataplatform.releases.collecting.explain import explain_object
 
     with out.steps() as begin:
         begin("reading what is needed")
@@ -138,7 +138,7 @@ def _show_done(out: Output, done: Collection, rules: Rules) -> None:
 
 
 def _show_counts(out: Output, found: Look) -> None:
-    from dataplatform.releases.collect import Standing
+    from dataplatform.releases.collecting.look import Standing
 
     about = {
         Standing.NAMED: "needed: a document names them",

@@ -1,6 +1,6 @@
 """Files of a patch: its own text, and the rows that it names in files beside it.
 
-Here belongs reading them. What they mean is decided by `releases.patch_parse` and `patch_plan`.
+Here belongs reading them. What they mean is decided by `patching.parse` and `plan`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.csv as pa_csv
 from dataplatform.cli.frames import as_reader
 from dataplatform.datasets.sample import NULL_WORDS, csv_parsing
 from dataplatform.releases.conform import lossless_cast
-from dataplatform.releases.patch_parse import Patch, parse_patch
+from dataplatform.releases.patching.parse import Patch, parse_patch
 from opendata.wire.errors import InvalidInput, NotFound
 
 STDIN: Final = "-"

@@ -12,9 +12,9 @@ from pathlib import Path
 from dataplatform.cli.patch_files import rows_beside
 from dataplatform.releases.build import Log
 from dataplatform.releases.chain import NothingNew, Rehearsal, Released
-from dataplatform.releases.patch_build import Patching
-from dataplatform.releases.patch_parse import Patch
-from dataplatform.releases.patch_release import prepare_patch, rehearse_patch, release_patch
+from dataplatform.releases.patching.build import Patching
+from dataplatform.releases.patching.parse import Patch
+from dataplatform.releases.patching.release import prepare_patch, rehearse_patch, release_patch
 from dataplatform.releases.trace import RunReference
 from dataplatform.wiring import Platform
 from opendata.wire.ids import DatasetId

@@ -14,8 +14,8 @@ from opendata.wire.words import counted, human_bytes
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from dataplatform.releases.collecting.retention import Retention
     from dataplatform.releases.ports import ReleasePorts
-    from dataplatform.releases.retention import Retention
     from opendata.wire.ids import DatasetId
 
 DIGITS = 12
@@ -49,7 +49,7 @@ def retention(
     od retention ns/name --pin 3f2a91  keep that one
     """
     from dataplatform.cli.place import find_settings
-    from dataplatform.releases import retention as verbs
+    from dataplatform.releases.collecting import retention as verbs
     from dataplatform.wiring import from_settings
     from opendata.wire.ids import parse_dataset_id
 
@@ -102,7 +102,7 @@ def _pin(
     unpin: str | None,
     because: str | None,
 ) -> None:
-    from dataplatform.releases.pins import find_staged, pin_candidate, unpin_candidate
+    from dataplatform.releases.collecting.pins import find_staged, pin_candidate, unpin_candidate
 
     if dataset is None or (pin and unpin):
         what = "a pin needs a data set" if dataset is None else "--pin and --unpin exclude another"

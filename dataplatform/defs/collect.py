@@ -6,9 +6,9 @@ No postponed annotations here: Dagster reads the classes of `context` and `confi
 import dagster as dg
 from pydantic import Field
 
-from dataplatform.releases.collect import Rules, roots_of
-from dataplatform.releases.collect_mark import mark_unneeded
-from dataplatform.releases.collect_sweep import collect
+from dataplatform.releases.collecting.look import Rules, roots_of
+from dataplatform.releases.collecting.mark import mark_unneeded
+from dataplatform.releases.collecting.sweep import collect
 from dataplatform.releases.index import published_ids
 from dataplatform.wiring import Platform
 from opendata.wire.errors import OpenDataError

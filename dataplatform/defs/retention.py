@@ -7,7 +7,7 @@ import dagster as dg
 
 from dataplatform.defs.history import last_candidate
 from dataplatform.defs.names import Names
-from dataplatform.releases.retention import enforce_retention, staged_datasets
+from dataplatform.releases.collecting.retention import enforce_retention, staged_datasets
 from dataplatform.wiring import Platform
 from opendata.wire.errors import OpenDataError
 

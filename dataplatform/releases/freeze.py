@@ -15,8 +15,8 @@ from typing import Any
 from dataplatform.contracts.model import ReleaseSettings
 from dataplatform.releases.candidate import Candidate, as_manifest, read_candidate
 from dataplatform.releases.carrying import Carried, carry_readers
+from dataplatform.releases.collecting.condemned import require_not_condemned
 from dataplatform.releases.compare import Comparison, compare_candidate
-from dataplatform.releases.condemned import require_not_condemned
 from dataplatform.releases.earlier import (
     is_resumable,
     readable_release,
@@ -25,7 +25,7 @@ from dataplatform.releases.earlier import (
 from dataplatform.releases.lines import beside_closed_line, closed_by
 from dataplatform.releases.number import Numbers, Taken, next_numbers
 from dataplatform.releases.objects import JSON
-from dataplatform.releases.patch_base import refuse_to_undo_patch, require_patched_base
+from dataplatform.releases.patched import refuse_to_undo_patch, require_patched_base
 from dataplatform.releases.ports import ReleasePorts, Signer
 from dataplatform.releases.promises import floor_of, promise_entries, require_reachable_floor
 from dataplatform.releases.trace import RunReference, attach_provenance

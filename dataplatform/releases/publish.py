@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dataplatform.releases.condemned import require_not_condemned
+from dataplatform.releases.collecting.condemned import require_not_condemned
 from dataplatform.releases.lines import publishing_kind
 from dataplatform.releases.objects import JSON, is_intact, put_object_at
 from dataplatform.releases.ports import ReleasePorts

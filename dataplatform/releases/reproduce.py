@@ -15,9 +15,9 @@ import pyarrow as pa
 from dataplatform.datasets.producer import Producer
 from dataplatform.releases.build import Log
 from dataplatform.releases.objects import read_object
-from dataplatform.releases.patch_build import patched_build
-from dataplatform.releases.patch_parse import stored_patch
-from dataplatform.releases.patch_release import prepare_patch_on
+from dataplatform.releases.patching.build import patched_build
+from dataplatform.releases.patching.parse import stored_patch
+from dataplatform.releases.patching.release import prepare_patch_on
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.recipe import Recipe, Way, read_standing
 from dataplatform.releases.run import RunOptions, build_on

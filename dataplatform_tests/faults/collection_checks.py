@@ -13,12 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dataplatform.releases.collect import Rules, roots_of
-from dataplatform.releases.collect_mark import mark_unneeded
-from dataplatform.releases.collect_sweep import collect
+from dataplatform.releases.collecting.look import Rules, roots_of
+from dataplatform.releases.collecting.mark import mark_unneeded
+from dataplatform.releases.collecting.roots import Roots
+from dataplatform.releases.collecting.sweep import collect
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.publish import move_back, publish_release
-from dataplatform.releases.roots import Roots
 from dataplatform_tests.fakes.stores import FaultyStore, Pause, WatchedStore
 from dataplatform_tests.releases.building import definition, rates
 from dataplatform_tests.releases.collecting import DAY_AND_MORE, MARKS_APART, Yard, make_yard

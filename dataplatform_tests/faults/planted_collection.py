@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from dataplatform.releases import collect_sweep, freeze, objects, publish
-from dataplatform.releases.collect import Rules
+from dataplatform.releases import freeze, objects, publish
+from dataplatform.releases.collecting import sweep
+from dataplatform.releases.collecting.look import Rules
+from dataplatform.releases.collecting.roots import RootDocument, Roots, StoreDocuments
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.roots import RootDocument, Roots, StoreDocuments
 from dataplatform_tests.faults.collection_checks import Gardener
 from opendata.reading.resolve import read_current
 from opendata.stores.port import ObjectStat
@@ -107,7 +108,7 @@ PLANTED: dict[str, Gardener] = {
         roots=lambda ports: HastyRoots([StoreDocuments(ports.store)])
     ),
     "no second look at the object": Gardener(
-        defect=lambda: patched(collect_sweep, "_remove_object", remove_unseen)
+        defect=lambda: patched(sweep, "_remove_object", remove_unseen)
     ),
     "builds that do not write anew": Gardener(
         defect=lambda: patched(objects, "is_due_for_refresh", never_old)

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from dataplatform.releases.collecting.retention import enforce_retention
 from dataplatform.releases.freeze import Unchanged, freeze_candidate
 from dataplatform.releases.publish import move_back, publish_release
-from dataplatform.releases.retention import enforce_retention
 from dataplatform_tests.fakes.stores import CrashingStore, SimulatedCrash
 from dataplatform_tests.releases.building import RUN, Bench, rates
 from dataplatform_tests.releases.collecting import Yard, make_yard

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform.releases.collecting.retention import enforce_retention
 from dataplatform.releases.publish import publish_release
-from dataplatform.releases.retention import enforce_retention
 from dataplatform_tests.fakes.ageing import AgeingStore
 from dataplatform_tests.fakes.stores import CrashingStore, Fault, FaultyStore, SimulatedCrash
 from dataplatform_tests.faults.killing import Place, in_parallel, kill_myself, run

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
 from dataplatform.releases.candidate import Candidate, SourceBytes, read_candidate, stage_candidate
+from dataplatform.releases.collecting.pins import Pin
 from dataplatform.releases.gate import gate_candidate
 from dataplatform.releases.metadata import build_entry, build_metadata
-from dataplatform.releases.pins import Pin
 from dataplatform.releases.validate import validate_candidate
 from dataplatform_tests.releases.building import Bench, make_bench
 from opendata.reading.marks import mark_statement

@@ -10,8 +10,8 @@ import pytest
 
 from dataplatform.contracts.infer import infer_contract
 from dataplatform.contracts.units import NO_UNITS
-from dataplatform.releases.patch_parse import read_patch, stored_patch
-from dataplatform.releases.patch_plan import Plan, plan_patch
+from dataplatform.releases.patching.parse import read_patch, stored_patch
+from dataplatform.releases.patching.plan import Plan, plan_patch
 from dataplatform_tests.golden.examples import golden
 from dataplatform_tests.releases.patching import delete, no_files, upsert
 from opendata.wire.digest import canonical_json

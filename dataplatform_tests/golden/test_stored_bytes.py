@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dataplatform.releases.candidate import Candidate
-from dataplatform.releases.pins import Pin
+from dataplatform.releases.collecting.pins import Pin
 from dataplatform.releases.verdict import Verdict
 from dataplatform_tests.golden.examples import (
     SIGNED,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import opendata as od
-from dataplatform.releases.patch_parse import parse_patch
+from dataplatform.releases.patching.parse import parse_patch
 from dataplatform_tests.house.tree import ROOT
 from dataplatform_tests.producers.recorded import Recorded, cut, producer
 from dataplatform_tests.producers.test_ecb_euro_reference_rates import zipped

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dataplatform.releases.collect import Rules, roots_of
-from dataplatform.releases.collect_mark import MarkMade, mark_unneeded
-from dataplatform.releases.collect_sweep import Collection, collect
-from dataplatform.releases.roots import RootSource
+from dataplatform.releases.collecting.look import Rules, roots_of
+from dataplatform.releases.collecting.mark import MarkMade, mark_unneeded
+from dataplatform.releases.collecting.roots import RootSource
+from dataplatform.releases.collecting.sweep import Collection, collect
 from dataplatform_tests.fakes.ageing import AgeingStore
 from dataplatform_tests.releases.building import Bench, make_bench, rates
 from opendata.reading.resolve import read_release

@@ -10,9 +10,9 @@ import pyarrow as pa
 from dataplatform.adapters.row_diff.duckdb import DuckDBRowDiffer
 from dataplatform.adapters.units.pint import PintUnits
 from dataplatform.releases.chain import NothingNew, Released
-from dataplatform.releases.patch_build import Patching
-from dataplatform.releases.patch_parse import read_patch
-from dataplatform.releases.patch_release import prepare_patch, release_patch
+from dataplatform.releases.patching.build import Patching
+from dataplatform.releases.patching.parse import read_patch
+from dataplatform.releases.patching.release import prepare_patch, release_patch
 from dataplatform_tests.releases.building import RUN, Bench
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from dataplatform.releases.collect import Rules, Standing, roots_of
-from dataplatform.releases.collect_explain import explain_object
-from dataplatform.releases.collect_mark import look_only
+from dataplatform.releases.collecting.explain import explain_object
+from dataplatform.releases.collecting.look import Rules, Standing, roots_of
+from dataplatform.releases.collecting.mark import look_only
+from dataplatform.releases.collecting.roots import RootDocument
 from dataplatform.releases.publish import move_back
-from dataplatform.releases.roots import RootDocument
 from dataplatform_tests.fakes.stores import WRITES
 from dataplatform_tests.releases.building import rates
 from dataplatform_tests.releases.collecting import (

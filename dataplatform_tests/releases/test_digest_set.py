@@ -7,8 +7,8 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataplatform.releases.digest_set import DigestSet
-from dataplatform.releases.roots import digests_in
+from dataplatform.releases.collecting.digest_set import DigestSet
+from dataplatform.releases.collecting.roots import digests_in
 
 # Bytes of zero at the ends, where compact arrays of text might lose them.
 DIGESTS = st.binary(min_size=32, max_size=32) | st.sampled_from(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataplatform.releases.patch_cells import CellProblem, cells_of, written_cell
+from dataplatform.releases.patching.cells import CellProblem, cells_of, written_cell
 
 pytestmark = [pytest.mark.platform, pytest.mark.requirement("S4-35")]
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from dataplatform.contracts.infer import infer_contract
 from dataplatform.contracts.units import NO_UNITS
-from dataplatform.releases.patch_between import patch_between
-from dataplatform.releases.patch_cells import written_cell
-from dataplatform.releases.patch_parse import parse_patch
-from dataplatform.releases.patch_plan import plan_patch
-from dataplatform.releases.patch_table import patched_table
+from dataplatform.releases.patching.between import patch_between
+from dataplatform.releases.patching.cells import written_cell
+from dataplatform.releases.patching.parse import parse_patch
+from dataplatform.releases.patching.plan import plan_patch
+from dataplatform.releases.patching.table import patched_table
 from dataplatform_tests.releases.building import make_bench
 from dataplatform_tests.releases.patching import no_files, patch, patchable
 from opendata.stores.memory import MemoryStore

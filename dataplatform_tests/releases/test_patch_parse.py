@@ -7,8 +7,8 @@ import json
 import pytest
 
 from dataplatform.errors import InvalidPatch
-from dataplatform.releases.patch_ops import AddField, DeleteRecord, Reindex, UpsertRecord
-from dataplatform.releases.patch_parse import parse_patch, read_patch
+from dataplatform.releases.patching.ops import AddField, DeleteRecord, Reindex, UpsertRecord
+from dataplatform.releases.patching.parse import parse_patch, read_patch
 from opendata.wire.errors import InvalidInput
 
 pytestmark = [pytest.mark.platform, pytest.mark.requirement("S4-87")]

@@ -11,9 +11,9 @@ import pytest
 
 from dataplatform.contracts.infer import infer_contract
 from dataplatform.contracts.units import NO_UNITS
-from dataplatform.releases.patch_parse import stored_patch
-from dataplatform.releases.patch_plan import plan_patch
-from dataplatform.releases.patch_table import patched_table
+from dataplatform.releases.patching.parse import stored_patch
+from dataplatform.releases.patching.plan import plan_patch
+from dataplatform.releases.patching.table import patched_table
 from dataplatform_tests.releases.building import Bench, make_bench, rates
 from dataplatform_tests.releases.patching import (
     delete,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dataplatform.releases.pins import find_staged, pin_candidate, unpin_candidate
-from dataplatform.releases.retention import (
+from dataplatform.releases.collecting.pins import find_staged, pin_candidate, unpin_candidate
+from dataplatform.releases.collecting.retention import (
     Keeping,
     Retention,
     enforce_retention,

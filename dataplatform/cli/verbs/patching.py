@@ -21,10 +21,10 @@ from dataplatform.contracts.infer import complete_contract, infer_contract
 from dataplatform.contracts.model import Contract
 from dataplatform.errors import GateClosed
 from dataplatform.releases.chain import Released
-from dataplatform.releases.patch_between import patch_between
-from dataplatform.releases.patch_parse import Patch, parse_patch, read_patch
-from dataplatform.releases.patch_plan import plan_patch
-from dataplatform.releases.patch_table import patched_table
+from dataplatform.releases.patching.between import patch_between
+from dataplatform.releases.patching.parse import Patch, parse_patch, read_patch
+from dataplatform.releases.patching.plan import plan_patch
+from dataplatform.releases.patching.table import patched_table
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.wiring import for_rehearsal, from_settings
 from opendata.reading.resolve import resolve

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from dataplatform.cli.place import find_settings
-from dataplatform.releases import retention
+from dataplatform.releases.collecting import retention
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
 

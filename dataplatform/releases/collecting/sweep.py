@@ -15,18 +15,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from dataplatform.releases.collect import EXAMPLES_MAX, Look, Progress, Rules, Tally, look
-from dataplatform.releases.collect_mark import StoredMark, new_id, newest_ripe_mark, write_mark
-from dataplatform.releases.condemned import (
+from dataplatform.releases.collecting.condemned import (
     ABANDONED_AFTER,
     REMOVES_FOR,
     is_abandoned,
     read_journal,
 )
+from dataplatform.releases.collecting.look import EXAMPLES_MAX, Look, Progress, Rules, Tally, look
+from dataplatform.releases.collecting.mark import StoredMark, new_id, newest_ripe_mark, write_mark
+from dataplatform.releases.collecting.roots import Roots
+from dataplatform.releases.collecting.store_clock import modified_at, store_now
 from dataplatform.releases.objects import JSON
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.roots import Roots
-from dataplatform.releases.store_clock import modified_at, store_now
 from opendata.stores.parallel import in_parallel
 from opendata.stores.port import AlreadyExists
 from opendata.wire import keys

@@ -1,7 +1,7 @@
 """Edits on rows: what a patch does to one batch of them, and which rows have to find a new place.
 
 Here belongs the arithmetic of rows. Where rows lie, in which file and in which order, is told by
-`patch_locate` and kept by the workbench.
+`locate` and kept by the workbench.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataplatform.releases.patch_diff import TouchedRows
-from dataplatform.releases.patch_edits import Edits
-from dataplatform.releases.patch_fields import Blame, Columns, Fields, default_of
-from dataplatform.releases.patch_match import KeyIndex
+from dataplatform.releases.patching.diff import TouchedRows
+from dataplatform.releases.patching.edits import Edits
+from dataplatform.releases.patching.fields import Blame, Columns, Fields, default_of
+from dataplatform.releases.patching.match import KeyIndex
 
 
 @dataclass(frozen=True)

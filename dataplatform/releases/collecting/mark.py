@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from dataplatform.releases.collect import (
+from dataplatform.releases.collecting.look import (
     Look,
     Marked,
     Progress,
     Rules,
     look,
 )
+from dataplatform.releases.collecting.roots import Roots
+from dataplatform.releases.collecting.store_clock import modified_at, store_now
 from dataplatform.releases.objects import JSON
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.roots import Roots
-from dataplatform.releases.store_clock import modified_at, store_now
 from opendata.wire import keys
 from opendata.wire.codec import read_wire
 from opendata.wire.collection import CollectionMark

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from dataplatform.releases.arranging import UNDATED, shard_name, shard_ordinals
 from dataplatform.releases.conform import conform_batch
 from dataplatform.releases.objects import read_object
-from dataplatform.releases.patch_edits import Edits
-from dataplatform.releases.patch_fields import Blame
-from dataplatform.releases.patch_match import KeyIndex
-from dataplatform.releases.patch_plan import Plan
-from dataplatform.releases.patch_rows import InPlace, changed_rows, key_index, new_rows
+from dataplatform.releases.patching.edits import Edits
+from dataplatform.releases.patching.fields import Blame
+from dataplatform.releases.patching.match import KeyIndex
+from dataplatform.releases.patching.plan import Plan
+from dataplatform.releases.patching.rows import InPlace, changed_rows, key_index, new_rows
 from dataplatform.releases.ports import ReleasePorts, WorkSession
 from opendata.reading.bounds import decode_bound, is_counted_type, ordinal_scalar
 from opendata.wire.chunks import ColumnStats, read_chunk_list

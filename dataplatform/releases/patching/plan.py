@@ -16,24 +16,24 @@ import pyarrow as pa
 from dataplatform.contracts.consistency import unknown_name
 from dataplatform.contracts.model import Contract
 from dataplatform.contracts.units import Units
-from dataplatform.releases.patch_cells import written_cell
-from dataplatform.releases.patch_edits import Edits, merged_edits
-from dataplatform.releases.patch_fields import (
+from dataplatform.releases.patching.cells import written_cell
+from dataplatform.releases.patching.edits import Edits, merged_edits
+from dataplatform.releases.patching.fields import (
     Blame,
     Columns,
     Fields,
     Step,
     after_field_op,
 )
-from dataplatform.releases.patch_ops import (
+from dataplatform.releases.patching.ops import (
     DeleteRecord,
     Op,
     RecordOp,
     Reindex,
     UpsertRecord,
 )
-from dataplatform.releases.patch_parse import Patch
-from dataplatform.releases.patch_records import (
+from dataplatform.releases.patching.parse import Patch
+from dataplatform.releases.patching.records import (
     Named,
     Run,
     named_records,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from dataplatform.releases.collect import Progress, Rules
+from dataplatform.releases.collecting.look import Progress, Rules
+from dataplatform.releases.collecting.roots import StoreDocuments
+from dataplatform.releases.collecting.store_clock import modified_at
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.roots import StoreDocuments
-from dataplatform.releases.store_clock import modified_at
 from opendata.wire import keys
 from opendata.wire.digest import parse_digest
 from opendata.wire.errors import InvalidInput

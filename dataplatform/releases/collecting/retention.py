@@ -3,7 +3,7 @@
 A temporary release is a staged candidate with its verdicts. Here belongs which of them may go.
 Retention never sees what is frozen: a frozen manifest, published or not, stays for ever, and so do
 the candidate that it was made from and the verdicts on it, which are its evidence. The objects of
-a candidate that went are the business of `collect`.
+a candidate that went are the business of `sweep`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any, Final
 
+from dataplatform.releases.collecting.roots import RootDocument, Roots, StoreDocuments
+from dataplatform.releases.collecting.store_clock import modified_at, store_now
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.roots import RootDocument, Roots, StoreDocuments
-from dataplatform.releases.store_clock import modified_at, store_now
 from opendata.stores.port import ObjectStat
 from opendata.wire import keys
 from opendata.wire.digest import is_digest

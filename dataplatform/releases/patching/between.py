@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from dataplatform.releases.patch_cells import written_cell
-from dataplatform.releases.patch_match import plain_keys
+from dataplatform.releases.patching.cells import written_cell
+from dataplatform.releases.patching.match import plain_keys
 from opendata.reading.type_names import plain_type, type_name
 from opendata.wire.errors import InvalidInput, Rejected
 

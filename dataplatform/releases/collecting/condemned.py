@@ -13,9 +13,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from dataplatform.releases.collecting.roots import RootDocument, digests_in
+from dataplatform.releases.collecting.store_clock import modified_at, store_now
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.roots import RootDocument, digests_in
-from dataplatform.releases.store_clock import modified_at, store_now
 from opendata.stores.port import ObjectStat
 from opendata.wire import keys
 from opendata.wire.codec import read_wire

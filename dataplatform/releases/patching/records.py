@@ -1,7 +1,7 @@
 """The records that UPSERT_RECORD and DELETE_RECORD name, as columns (S4-35, S4-36).
 
 Here belongs what one operation says: which records, in which types, with which cells. What several
-mean together is told by `patch_edits`.
+mean together is told by `edits`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from dataplatform.contracts.consistency import unknown_name
 from dataplatform.datasets.yaml import Path
-from dataplatform.releases.patch_cells import CellProblem, cells_of
-from dataplatform.releases.patch_fields import Blame, Columns, Fields, Step
-from dataplatform.releases.patch_ops import DeleteRecord, RecordOp, UpsertRecord
+from dataplatform.releases.patching.cells import CellProblem, cells_of
+from dataplatform.releases.patching.fields import Blame, Columns, Fields, Step
+from dataplatform.releases.patching.ops import DeleteRecord, RecordOp, UpsertRecord
 
 Flags = npt.NDArray[np.bool_]
 

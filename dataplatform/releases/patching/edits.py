@@ -2,7 +2,7 @@
 
 Here belongs what the operations mean together: a later one counts over an earlier one on the same
 record, a record deleted and put again starts afresh. Where rows with these keys lie, and how they
-are changed, is `patch_rows`' matter.
+are changed, is `rows`' matter.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from dataplatform.datasets.yaml import Path
-from dataplatform.releases.patch_fields import Blame, Columns, Fields
-from dataplatform.releases.patch_match import plain_keys
-from dataplatform.releases.patch_records import Flags, Run
+from dataplatform.releases.patching.fields import Blame, Columns, Fields
+from dataplatform.releases.patching.match import plain_keys
+from dataplatform.releases.patching.records import Flags, Run
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Every document below `keys.NAMING` keeps whatever digest stands in it: pointers,
 manifests (published or not), candidates and verdicts, marks, pins, bundles, and what later versions
 store there. Nothing is worked out from what a document means, so a field that this version does not
 know keeps its object too. Others that know of objects from outside of the store (a data base of
-runs) join as a `RootSource`. What goes is the business of `collect`.
+runs) join as a `RootSource`. What goes is the business of `sweep`.
 
 A root that cannot be read ends the work: what it names cannot be told to be needed by nobody.
 """
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from dataplatform.releases.digest_set import DIGEST_BYTES, DigestSet
+from dataplatform.releases.collecting.digest_set import DIGEST_BYTES, DigestSet
 from opendata.reading.resolve import read_release
 from opendata.stores.parallel import in_parallel
 from opendata.stores.port import ObjectStat, ObjectStore

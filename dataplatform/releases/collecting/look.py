@@ -1,7 +1,7 @@
 """Collect: what lies in `objects/` and is needed by nobody, told apart from what is (B2).
 
 Here belong the rules and the look at all objects; what is needed stands in `roots`, what two looks
-apart in time lead to in `collect_mark` and `collect_sweep`. Nothing here writes or removes.
+apart in time lead to in `mark` and `sweep`. Nothing here writes or removes.
 
 An object may go if no root names it, it is older than the grace age, and an earlier mark found the
 same. Objects are listed in 256 parts, so that memory holds a part, the digests that are named, and
@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from dataplatform.releases.collecting.roots import Roots, RootSource, StoreDocuments
+from dataplatform.releases.collecting.store_clock import modified_at
 from dataplatform.releases.ports import ReleasePorts
-from dataplatform.releases.roots import Roots, RootSource, StoreDocuments
-from dataplatform.releases.store_clock import modified_at
 from opendata.stores.parallel import in_parallel
 from opendata.stores.port import ObjectStat
 from opendata.wire import keys

@@ -1,8 +1,8 @@
 """The operations of a patch, as values (requirements S4-32…S4-37).
 
 Here belongs what one operation may say, by itself. Where it stands in a file is told by
-`patch_parse`; what it does to fields stands in `patch_fields`, what it does to rows in
-`patch_records`.
+`parse`; what it does to fields stands in `fields`, what it does to rows in
+`records`.
 """
 
 from __future__ import annotations

@@ -25,11 +25,11 @@ from dataplatform.releases.gather import Product, gather_shards
 from dataplatform.releases.key_index import with_indexes
 from dataplatform.releases.objects import JSON, put_object
 from dataplatform.releases.pace import Pace
-from dataplatform.releases.patch_diff import TouchedRows, TouchedRowsDiffer
-from dataplatform.releases.patch_fields import Blame
-from dataplatform.releases.patch_locate import locate
-from dataplatform.releases.patch_parse import Patch
-from dataplatform.releases.patch_plan import PATCH_FORMAT, Plan
+from dataplatform.releases.patching.diff import TouchedRows, TouchedRowsDiffer
+from dataplatform.releases.patching.fields import Blame
+from dataplatform.releases.patching.locate import locate
+from dataplatform.releases.patching.parse import Patch
+from dataplatform.releases.patching.plan import PATCH_FORMAT, Plan
 from dataplatform.releases.pending import generation_of
 from dataplatform.releases.ports import ReleasePorts, WorkSession
 from dataplatform.releases.references import pin_references

@@ -22,7 +22,7 @@ from dataplatform.contracts.units import Units
 from dataplatform.contracts.values import scalar_of
 from dataplatform.datasets.yaml import Path
 from dataplatform.releases.conform import lossless_cast
-from dataplatform.releases.patch_ops import AddField, AlterField, DropField, FieldOp
+from dataplatform.releases.patching.ops import AddField, AlterField, DropField, FieldOp
 from opendata.wire.errors import InvalidInput
 
 Columns = dict[str, pa.Array]

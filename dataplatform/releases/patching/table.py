@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from dataplatform.errors import ProducerFailed
 from dataplatform.releases.conform import conform_batch
-from dataplatform.releases.patch_diff import TouchedRows
-from dataplatform.releases.patch_fields import Blame
-from dataplatform.releases.patch_locate import refuse_missing
-from dataplatform.releases.patch_plan import Plan
-from dataplatform.releases.patch_rows import InPlace, key_index, new_rows
+from dataplatform.releases.patching.diff import TouchedRows
+from dataplatform.releases.patching.fields import Blame
+from dataplatform.releases.patching.locate import refuse_missing
+from dataplatform.releases.patching.plan import Plan
+from dataplatform.releases.patching.rows import InPlace, key_index, new_rows
 from opendata.wire.errors import InvalidInput
 
 

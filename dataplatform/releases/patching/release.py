@@ -25,10 +25,10 @@ from dataplatform.releases.chain import (
     rehearse,
     release_candidate,
 )
-from dataplatform.releases.patch_base import require_base
-from dataplatform.releases.patch_build import Patching, patched_build
-from dataplatform.releases.patch_parse import Patch
-from dataplatform.releases.patch_plan import Plan, ReadRows, plan_patch
+from dataplatform.releases.patched import require_base
+from dataplatform.releases.patching.build import Patching, patched_build
+from dataplatform.releases.patching.parse import Patch
+from dataplatform.releases.patching.plan import Plan, ReadRows, plan_patch
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.run import record_outcome_of
 from dataplatform.releases.trace import RunReference

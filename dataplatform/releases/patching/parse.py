@@ -1,7 +1,7 @@
 """Reading a patch: YAML or JSON text with the place of every mistake, or plain Python values.
 
 Here belongs the way from what was written to operations, and the way back from an operation to its
-place. What a value means depends on the column, which is `patch_records`' matter.
+place. What a value means depends on the column, which is `records`' matter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataplatform.datasets.complaint import complaint, nearest
 from dataplatform.datasets.parse import ambiguous_words
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
 from dataplatform.errors import InvalidDefinition, InvalidPatch, SourceFinding
-from dataplatform.releases.patch_ops import OPS, Head, Op
+from dataplatform.releases.patching.ops import OPS, Head, Op
 from opendata.wire.codec import read_json
 from opendata.wire.errors import Corrupt, InvalidInput
 from opendata.wire.version import parse_version
