@@ -44,8 +44,8 @@ from opendata.wire.manifest import (
     Integrity,
     Manifest,
     Versioning,
-    signed_body,
 )
+from opendata.wire.signed_body import signed_body
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version, parse_version
 

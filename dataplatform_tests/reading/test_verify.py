@@ -98,7 +98,7 @@ def test_a_store_that_stops_answering_is_no_damage(bench: Bench) -> None:
 def test_a_trace_that_is_not_what_its_digest_says_is_found(bench: Bench) -> None:
     from opendata.wire.codec import replace
     from opendata.wire.digest import digest_of
-    from opendata.wire.manifest import signed_body
+    from opendata.wire.signed_body import signed_body
 
     manifest = bench.current.manifest
     trace = {**manifest.trace, "digest": f"sha256:{'0' * 64}"}

@@ -4,7 +4,7 @@ Fields follow requirement rows S4-65…S4-81 and the registry convention. The fr
 `releases/<semver>.json` are written once and read for ever, so this module changes by addition.
 
 What is hashed and signed is the manifest *without* its `integrity` and `freeze` blocks
-(:func:`signed_body`), because those two hold the hash, the signature and the freeze.
+(see `signed_body`), because those two hold the hash, the signature and the freeze.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from opendata.wire.chunks import ColumnStats
-from opendata.wire.codec import Wire, decoder_of, read_json, read_wire, stored_canonical
-from opendata.wire.digest import digest_of
+from opendata.wire.codec import Wire, decoder_of, read_wire
 from opendata.wire.errors import Corrupt
+from opendata.wire.signed_body import check_body_hash
 
 MANIFEST_FORMAT = "opendata-manifest/1"
-UNSIGNED_BLOCKS = ("integrity", "freeze")
 
 
 class FileEntry(Wire):
@@ -235,12 +234,6 @@ def read_objects(manifest: Manifest) -> list[str]:
     return [*reports, *(key for key in single if key is not None)]
 
 
-def signed_body(manifest: dict[str, Any], what: str = "the manifest") -> bytes:
-    """The canonical bytes that `integrity.hash_sha256` is the digest of."""
-    body = {key: value for key, value in manifest.items() if key not in UNSIGNED_BLOCKS}
-    return stored_canonical(body, what)
-
-
 def read_manifest(data: bytes, what: str, *, check_body: bool = True) -> Manifest:
     """Read a stored manifest and check that its body is the one that was hashed.
 
@@ -261,7 +254,7 @@ def read_manifest(data: bytes, what: str, *, check_body: bool = True) -> Manifes
         )
     manifest = read_wire(Manifest, data, what)
     if check_body:
-        _check_body(data, manifest.integrity.hash_sha256, what)
+        check_body_hash(data, manifest.integrity.hash_sha256, what)
     if manifest.trace.get("artifact", {}).get("content_hash") != manifest.integrity.content_hash:
         raise Corrupt(
             f"{what} was altered: its trace names another content than integrity.content_hash",
@@ -270,15 +263,3 @@ def read_manifest(data: bytes, what: str, *, check_body: bool = True) -> Manifes
             details={"object": what},
         )
     return manifest
-
-
-def _check_body(data: bytes, expected: str, what: str) -> None:
-    actual = digest_of(signed_body(read_json(data, what), what))
-    if actual != expected:
-        raise Corrupt(
-            f"{what} was altered: its body hashes to {actual[:12]}…, "
-            f"integrity.hash_sha256 says {expected[:12]}…",
-            code="manifest_altered",
-            hint="od verify lists every damaged object of a data set",
-            details={"object": what},
-        )
