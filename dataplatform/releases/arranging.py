@@ -61,12 +61,17 @@ def shard_ordinals(times: pa.Array, shard: str) -> pa.Array:
     """Times as numbers yyyymmdd in UTC, with zeros for what is not cut by."""
     if pa.types.is_timestamp(times.type) and times.type.tz is not None:
         times = times.cast(pa.int64()).cast(pa.timestamp(times.type.unit))
-    ordinal = pc.multiply(pc.year(times), 10_000)
+    ordinal = pc.multiply(pc.year(times), _whole(10_000))
     if shard != "year":
-        ordinal = pc.add(ordinal, pc.multiply(pc.month(times), 100))
+        ordinal = pc.add(ordinal, pc.multiply(pc.month(times), _whole(100)))
     if shard == "day":
         ordinal = pc.add(ordinal, pc.day(times))
     return ordinal.cast(pa.int64())
+
+
+def _whole(number: int) -> pa.Scalar:
+    """A bare number would do, but where memory is short Arrow calls that a wrong type."""
+    return pa.scalar(number, pa.int64())
 
 
 def shard_name(ordinal: int | None, shard: str) -> str:

@@ -184,7 +184,7 @@ class Life:
         version = str(frozen.release.version)
         published = publish_release(bench.ports, bench.dataset, frozen.release.version)
         assert published.moved
-        self._note((version, "publish"), values)
+        self._note((version, published.pointer.kind), values)
         derive_copies(bench.ports, bench.dataset)
 
     def _note(self, commit: tuple[str, str], values: list[float]) -> None:

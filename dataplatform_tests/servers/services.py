@@ -26,7 +26,7 @@ from dataplatform_tests.servers.ports import free_ports
 from dataplatform_tests.servers.postgres import PostgresServer
 from dataplatform_tests.servers.seaweed import SeaweedServer
 
-STOP_SECONDS = 120.0
+STOP_SECONDS = 600.0
 CODE, WEBSERVER, DAEMON = "opendata-code", "opendata-webserver", "opendata-daemon"
 
 

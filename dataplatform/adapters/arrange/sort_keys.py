@@ -183,10 +183,18 @@ def _value_key(kind: pa.DataType) -> MakeKey:
 def _float_key(array: pa.Array) -> pa.Array:
     """Floats as integers of the same order, with one zero and one NaN above every number."""
     code = _float_bits(array)
-    infinity = _INFINITY[code.type.bit_width]
-    nan = pc.or_(pc.greater(code, infinity), pc.less(code, -infinity - 1))
-    code = pc.if_else(pc.equal(code, -1), pa.scalar(0, code.type), code)
-    return pc.if_else(nan, pa.scalar(infinity + 1, code.type), code)
+    infinity, minus_infinity, minus_zero, above = (
+        pa.scalar(number, code.type) for number in _float_marks(code.type.bit_width)
+    )
+    nan = pc.or_(pc.greater(code, infinity), pc.less(code, minus_infinity))
+    code = pc.if_else(pc.equal(code, minus_zero), pa.scalar(0, code.type), code)
+    return pc.if_else(nan, above, code)
+
+
+def _float_marks(bits: int) -> tuple[int, int, int, int]:
+    """The codes of both infinities, of the negative zero, and of what is above every number."""
+    infinity = _INFINITY[bits]
+    return infinity, -infinity - 1, -1, infinity + 1
 
 
 def _float_bits(array: pa.Array) -> pa.Array:
@@ -197,7 +205,7 @@ def _float_bits(array: pa.Array) -> pa.Array:
     integer = pa.int64() if pa.types.is_float64(array.type) else pa.int32()
     bits = array.view(integer)
     magnitude = pa.scalar(2 ** (integer.bit_width - 1) - 1, integer)
-    return pc.if_else(pc.less(bits, 0), pc.bit_wise_xor(bits, magnitude), bits)
+    return pc.if_else(pc.less(bits, pa.scalar(0, integer)), pc.bit_wise_xor(bits, magnitude), bits)
 
 
 def _storage(array: pa.Array) -> pa.Array:
