@@ -134,10 +134,7 @@ def _built(
             code="no_rows",
             hint="a release has rows; od rollback goes back to an earlier one",
         )
-    aside = patching.base.manifest  # what rules took out of it stays out
-    candidate = replace(
-        candidate, patch=key, quarantine=aside.quarantine, quarantined=aside.quarantined
-    )
+    candidate = _with_what_stays(candidate, patching, key)
     candidate = with_indexes(ports, candidate, ingredients)
     digest = stage_candidate(ports.store, candidate)
     return Built(digest, candidate, len(new), new, generation_of(patching.base))

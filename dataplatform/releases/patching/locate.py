@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,7 @@ from dataplatform.releases.patching.plan import Plan
 from dataplatform.releases.patching.rows import InPlace, changed_rows, key_index, new_rows
 from dataplatform.releases.ports import ReleasePorts, WorkSession
 from opendata.reading.bounds import decode_bound, is_counted_type, ordinal_scalar
+from opendata.stores.parallel import in_parallel
 from opendata.wire.chunks import ColumnStats, read_chunk_list
 from opendata.wire.manifest import FileEntry, Manifest
 
@@ -44,12 +46,11 @@ class Located:
     comes: pa.RecordBatch
 
 
-@dataclass
-class _Found:
-    """What was found so far: for every edit whether it is there, and rows that will move."""
+@dataclass(frozen=True)
+class _Seen:
+    """What one shard holds of the records: the numbers of their edits, and rows that will move."""
 
-    there: np.ndarray
-    touched: set[str] = field(default_factory=set)
+    numbers: list[np.ndarray] = field(default_factory=list)
     moving: list[pa.RecordBatch] = field(default_factory=list)
 
 
@@ -66,15 +67,20 @@ def locate(
     assert edits is not None  # who asks has records
     index = key_index(edits)
     moves = _may_move(plan, edits)
-    found = _Found(np.zeros(len(edits), bool))
-    for entry in base.files:
-        if plan.changes_fields or _may_hold(entry.stats, plan, edits):
-            _look_into(ports, session, entry, plan, index, moves, found)
-    refuse_missing(edits, found.there, blame)
-    is_new = edits.puts & (edits.removes | ~found.there)
+    there = np.zeros(len(edits), bool)
+    touched, moving = set[str](), list[pa.RecordBatch]()
+    concerned = [e for e in base.files if plan.changes_fields or _may_hold(e.stats, plan, edits)]
+    look = partial(_look_into, ports, session, plan, index, moves)
+    for entry, seen in zip(concerned, in_parallel(look, concerned), strict=True):
+        for numbers in seen.numbers:
+            touched.add(entry.name)
+            there[numbers] = True
+        moving += seen.moving
+    refuse_missing(edits, there, blame)
+    is_new = edits.puts & (edits.removes | ~there)
     comes = new_rows(edits, np.flatnonzero(is_new).tolist(), plan.after, blame)
-    comes = pa.concat_batches([comes, *found.moving])
-    touched = found.touched | _shards_of(comes, plan, base.shard)
+    comes = pa.concat_batches([comes, *moving])
+    touched |= _shards_of(comes, plan, base.shard)
     goes = pa.array(edits.removes | moves)
     return Located(frozenset(touched), InPlace(edits, index, goes), comes)
 
@@ -90,27 +96,26 @@ def _may_move(plan: Plan, edits: Edits) -> np.ndarray:
 def _look_into(
     ports: ReleasePorts,
     session: WorkSession,
-    entry: FileEntry,
     plan: Plan,
     index: KeyIndex,
     moves: np.ndarray,
-    found: _Found,
-) -> None:
-    edits = plan.edits
+    entry: FileEntry,
+) -> _Seen:
+    edits, seen = plan.edits, _Seen()
     assert edits is not None
     groups = None if plan.changes_fields else _groups(ports, entry, plan, edits)
     if groups is not None and not groups:
-        return
+        return seen
     path = ports.shard_path(entry)
     for group, rows in session.rows(path, edits.keys, groups):
         at = index.match(_keys_after(rows, plan))
         if at.null_count == len(at):
             continue
-        found.touched.add(entry.name)
         numbers = at.drop_null().to_numpy()
-        found.there[numbers] = True
+        seen.numbers.append(numbers)
         if moves[numbers].any():
-            found.moving += _moved(session, path, group, plan, index, moves)
+            seen.moving.extend(_moved(session, path, group, plan, index, moves))
+    return seen
 
 
 def _keys_after(rows: pa.RecordBatch, plan: Plan) -> dict[str, pa.Array]:
