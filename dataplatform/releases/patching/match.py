@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,30 +23,57 @@ class KeyIndex:
     def __init__(self, names: Sequence[str], columns: Columns) -> None:
         self._names = tuple(names)
         self._levels: list[tuple[pa.Array, pa.Array]] = []
-        codes: pa.Array | None = None
+        codes = pa.array(np.zeros(len(columns[self._names[0]]), np.int64))
         for name in self._names:
             column = comparable(columns[name])
             values = pc.unique(column)
             own = pc.index_in(column, values).cast(pa.int64())
-            joined = own if codes is None else _joined(codes, own, len(values))
+            joined = _joined(codes, own, len(values))
             known = pc.unique(joined)
             self._levels.append((values, known))
             codes = pc.index_in(joined, known).cast(pa.int64())
         # The last codes number the keys in the order in which they first stand: as they are.
-        self.count = len(codes) if codes is not None else 0
+        self.count = len(codes)
 
     def match(self, columns: Columns) -> pa.Array:
-        """For each row the number of the record with its key (int64), null where there is none."""
-        codes: pa.Array | None = None
+        """For each row the number of the record with its key (int64), null where there is none.
+
+        Rows that one column of the key rules out are not looked up by the next.
+        """
+        count = len(columns[self._names[0]])
+        rows, codes = np.arange(count), None
         for name, (values, known) in zip(self._names, self._levels, strict=True):
-            own = pc.index_in(comparable(columns[name]), value_set=values).cast(pa.int64())
-            joined = own if codes is None else _joined(codes, own, len(values))
-            # A null among the rows would be found among nulls; there are none among the keys.
-            codes = pc.index_in(joined, value_set=known).cast(pa.int64())
-            if codes.null_count == len(codes):
-                break
+            column = columns[name] if len(rows) == count else columns[name].take(pa.array(rows))
+            codes = _numbered(codes, comparable(column), values, known)
+            if codes.null_count:
+                rows = rows[codes.is_valid().to_numpy(zero_copy_only=False)]
+                codes = codes.drop_null()
+            codes = codes.cast(pa.int64())
         assert codes is not None  # a key has a column
+        return _spread(codes, rows, count)
+
+
+def _numbered(
+    codes: pa.Array | None, column: pa.Array, values: pa.Array, known: pa.Array
+) -> pa.Array:
+    """The numbers of keys up to one more column, which `values` are known of; else null.
+
+    The first column's values number themselves. A null among the rows would be found among nulls;
+    there are none among the keys.
+    """
+    own = pc.index_in(column, value_set=values)
+    if codes is None:
+        return own
+    return pc.index_in(_joined(codes, own.cast(pa.int64()), len(values)), value_set=known)
+
+
+def _spread(codes: pa.Array, rows: np.ndarray, count: int) -> pa.Array:
+    """The codes at their rows, and nulls at all others."""
+    if len(rows) == count:
         return codes
+    numbers, missing = np.zeros(count, np.int64), np.ones(count, bool)
+    numbers[rows], missing[rows] = codes.to_numpy(), False
+    return pa.array(numbers, mask=missing)
 
 
 def comparable(column: pa.Array) -> pa.Array:
