@@ -100,4 +100,4 @@ class TableLens:
 
     def bound(self, text: str) -> Ordinal:
         """Never asked: such a comparison has no ordinals."""
-        raise NotImplementedError
+        raise TypeError(f"no bound of {', '.join(self.columns)} says anything of these values")
