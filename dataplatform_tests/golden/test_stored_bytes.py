@@ -251,3 +251,16 @@ def test_marks_are_what_they_always_were() -> None:
         assert golden(f"{name}.json") == mark.to_bytes()
     signed = read_mark_bytes(golden("mark-yank-signed.json"), "mark-yank-signed.json")
     verify_mark(signed, golden_signer().trust())
+
+
+@pytest.mark.requirement("S4-41", "S4-72")
+def test_a_member_whose_name_is_written_with_escapes_is_another_body() -> None:
+    """Put back unescaped, such a name would give the very bytes that were hashed."""
+    data = golden("manifest.json")
+    at = data.index(b',"schema":')
+    hidden = data[:at] + data[at:].replace(b'"', b'\\"', 2).replace(b'\\"', b'"', 1)
+    swallowed = b'"row_count\\":' + data.split(b'"row_count":', 1)[1]
+    altered = data.split(b'"row_count":', 1)[0] + swallowed
+    for forged in (hidden, altered):
+        with pytest.raises(Corrupt):
+            read_manifest(forged, "manifest.json")

@@ -5,6 +5,7 @@ Here belong cutting it out and comparing its hash. What a manifest says stands i
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from opendata.wire.digest import digest_of
 from opendata.wire.errors import Corrupt
 
 UNSIGNED_BLOCKS: Final = ("integrity", "freeze")
+_PLAIN_NAME: Final = re.compile(r"\w+", re.ASCII)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -47,10 +49,13 @@ def check_body_hash(data: bytes, expected: str, what: str) -> None:
 
 def _stored_body(data: bytes) -> bytes:
     """The members of a stored manifest but for the two blocks, byte for byte; nothing where that
-    cannot be told, which is no body's."""
+    cannot be told, which is no body's: a name that is written with escapes would be put back as
+    other bytes than were read."""
     try:
         members = _MEMBERS.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    if not all(map(_PLAIN_NAME.fullmatch, members)):
         return b""
     kept = (
         b'"%b":%b' % (key.encode(), bytes(raw))
