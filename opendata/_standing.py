@@ -53,6 +53,8 @@ def freeze_facts(reader: RememberingReader, manifest: Manifest) -> dict[str, Any
         return facts | standing_of(reader, manifest, datetime.now(UTC)).to_json()
     except (Unavailable, Denied):
         return facts
+    except Corrupt as damage:  # of a mark; the release itself is as whole as it was
+        return facts | {"state": f"not known: {damage.message}"}
 
 
 def _is_current(reader: ObjectReader, release: Release) -> bool:

@@ -99,8 +99,9 @@ def list_keys(out: Output, trust_path: Path | None) -> None:
 @key.command()
 @click.argument("path", required=False, type=_PATH)
 @click.option("--dry-run", is_flag=True, help="Say what would happen.")
+@_trust_option
 @with_output
-def rotate(out: Output, path: Path | None, dry_run: bool) -> None:
+def rotate(out: Output, path: Path | None, dry_run: bool, trust_path: Path | None) -> None:
     """Put a new key in the place of the one that signs; what the old one signed stays valid.
 
     The old key is moved aside, and the trust file says that it is out of use from now on. Give
@@ -108,10 +109,9 @@ def rotate(out: Output, path: Path | None, dry_run: bool) -> None:
     revoke.
     """
     from dataplatform.adapters.signing.rotation import rotate_key
-    from dataplatform.adapters.signing.trust_file import TrustFile
 
     path = (path or _signing_path()).expanduser().absolute()
-    file = TrustFile(path.with_name("trust.json"))
+    file = _trust_file(trust_path, beside=path.with_name("trust.json"))
     rotated = rotate_key(path, file, datetime.now(UTC), dry_run=dry_run)
 
     def show() -> None:
@@ -234,13 +234,25 @@ def _signing_key_id() -> str | None:
     return signer.key_id if signer else None
 
 
-def _trust_file(path: Path | None) -> TrustFile:
+def _trust_file(path: Path | None, beside: Path | None = None) -> TrustFile:
+    """The trust file that is named, else the one that OPENDATA_TRUST names, else `beside`.
+
+    Args:
+        beside: Beside a key that is being exchanged; it need not be there yet. By default the one
+            in the project's folder of keys.
+
+    Raises:
+        NotFound: if it is not there; a named one is never made, since its name may be a typo.
+    """
     from dataplatform.adapters.signing.trust_file import TrustFile
     from dataplatform.cli.place import find_settings
     from opendata.wire.errors import NotFound
 
     configured = find_settings().environ.get("OPENDATA_TRUST")
-    found = path or (Path(configured) if configured else _default_folder() / "trust.json")
+    named = path or (Path(configured) if configured else None)
+    if named is None and beside is not None:
+        return TrustFile(beside)
+    found = named or _default_folder() / "trust.json"
     if not found.exists():
         raise NotFound(
             f"there is no trust file {found}", code="no_trust_file", hint="od key create"

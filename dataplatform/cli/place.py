@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING
 from dataplatform.adapters.producers.folder import DEFINITION, ProducerFolder, load_producer
 from dataplatform.datasets.producer import Producer
 from dataplatform.settings import LOCAL_FOLDER, Settings, read_settings
+from opendata.reading.resolve import Release, resolve
+from opendata.reading.signature import verify_release
 from opendata.stores import find_store
 from opendata.wire.errors import NotFound
-from opendata.wire.ids import parse_dataset_id
+from opendata.wire.ids import parse_dataset_id, parse_reference
 
 if TYPE_CHECKING:
     from dataplatform.wiring import Platform
+    from opendata.stores.port import ObjectReader
 
 UNSIGNED = "the release is unsigned, because no signing key is set"
 
@@ -36,6 +39,19 @@ def find_settings() -> Settings:
             # What is relative in the environment stays relative to where it was typed.
             return dataclasses.replace(around, store=find_store(here.environ, str(cwd)))
     return here
+
+
+def trusted_release(reader: ObjectReader, reference: str) -> Release:
+    """The release that a reference means, its signature checked where OPENDATA_TRUST is set.
+
+    Raises:
+        NotFound: if it does not exist.
+        Corrupt, Denied: if its manifest is damaged or its signature does not hold.
+    """
+    trust = find_settings().trust()
+    release = resolve(reader, parse_reference(reference))
+    verify_release(release.manifest, trust, reader)
+    return release
 
 
 def find_producer(settings: Settings, target: str) -> Producer:

@@ -72,6 +72,8 @@ def _show(out: Output, moved: Moved, dry_run: bool) -> None:
     if moved.yanked:
         out.line(f"{'would be withdrawn' if dry_run else 'withdrawn'}: {', '.join(moved.yanked)}")
         show_usages(out, moved.usages)
+    if moved.behind:
+        out.warn("its copies do not show that yet", moved.behind)
     if moved.moved and not dry_run:
         out.note("the next publish goes on from here; readers who pinned a release are warned")
 

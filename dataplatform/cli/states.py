@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataplatform.cli.frames import as_reader
+from dataplatform.cli.place import trusted_release
 from dataplatform.contracts.infer import infer_contract
 from dataplatform.contracts.model import Contract, FieldSpec
 from dataplatform.releases.ports import ReleasePorts
-from opendata.reading.resolve import Release, resolve
+from opendata.reading.resolve import Release
 from opendata.wire.errors import InvalidInput, NotFound
-from opendata.wire.ids import parse_reference
 from opendata.wire.manifest import FileEntry
 
 PARQUET_ENDINGS: Final = (".parquet", ".pq")
@@ -48,12 +48,13 @@ def open_state(ports: ReleasePorts, data: Any, draft: Path) -> State:
 
     Raises:
         NotFound, InvalidInput: if there is nothing of that name, or it is no table.
+        Corrupt, Denied: if it is a release that is damaged, or whose signature does not hold.
     """
     if isinstance(data, Release):
         return _of_release(data)
     if isinstance(data, str | os.PathLike):
         if isinstance(data, str) and not is_path(data):
-            return _of_release(resolve(ports.store, parse_reference(str(data))))
+            return _of_release(trusted_release(ports.store, data))
         if parquet := _parquet_files(Path(data).expanduser()):
             return State(infer_contract(_common_schema(parquet)), parquet)
     reader = as_reader(data)

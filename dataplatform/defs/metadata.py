@@ -10,13 +10,16 @@ import dagster as dg
 from dataplatform.contracts.explain import explain
 from dataplatform.contracts.report import Finding, Report
 from dataplatform.defs.columns import table_schema
-from dataplatform.defs.readers import changelog_metadata, compatibility_metadata
+from dataplatform.defs.readers import (
+    changelog_metadata,
+    compatibility_metadata,
+    standing_metadata,
+)
 from dataplatform.defs.tables import columns_of, table
 from dataplatform.releases.build import Built
 from dataplatform.releases.freeze import Frozen
 from dataplatform.releases.metadata import coverage, schema_hash
 from dataplatform.releases.ports import ReleasePorts
-from opendata.reading.marks import freeze_state_of
 from opendata.reading.resolve import Release
 from opendata.stores.port import ObjectStore
 from opendata.wire import keys
@@ -94,7 +97,7 @@ def published_metadata(ports: ReleasePorts, release: Release, pointer: Pointer) 
         "generation": pointer.generation,
         "kind": pointer.kind,
         "published_at": pointer.updated_at,
-        "freeze_state": str(freeze_state_of(ports.store, release.manifest, ports.now())),
+        **standing_metadata(ports.store, release, ports.now()),
         **compatibility_metadata(ports.store, release),
         **_preview(ports.store, release.manifest.preview),
     }

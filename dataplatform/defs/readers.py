@@ -6,11 +6,13 @@ a verdict is reached and how a change is told belongs to the wire.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from dataplatform.defs.tables import table
+from opendata.reading.marks import freeze_state_of
 from opendata.reading.matrix import read_compatibility
 from opendata.reading.resolve import Release, read_release
 from opendata.stores.port import ObjectReader
@@ -21,6 +23,7 @@ from opendata.wire.version import parse_version
 
 CHANGELOG = "changelog"
 COMPATIBILITY = "compatibility"
+FREEZE_STATE = "freeze_state"
 COLUMNS = ("reader", "verdict", "adapters", "reasons")
 
 
@@ -28,6 +31,14 @@ def changelog_metadata(reader: ObjectReader, release: Release) -> dict[str, Any]
     """What the release changed, in the words of its changelog; one request."""
     told = release_changes(release.manifest, _revised(reader, release))
     return {CHANGELOG: dg.MetadataValue.md("\n".join(map(bullet, told)))}
+
+
+def standing_metadata(reader: ObjectReader, release: Release, now: datetime) -> dict[str, Any]:
+    """Whether the release is soft or hard now; one request. It is out: this fails nothing, too."""
+    try:
+        return {FREEZE_STATE: str(freeze_state_of(reader, release.manifest, now))}
+    except OpenDataError as error:
+        return {FREEZE_STATE: f"not known: {error.message}"}
 
 
 def compatibility_metadata(reader: ObjectReader, release: Release) -> dict[str, Any]:

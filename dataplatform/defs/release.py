@@ -78,7 +78,9 @@ def _freeze(ports: ReleasePorts, names: Names, context: dg.AssetExecutionContext
     last = last_candidate(context.instance, names)
     digest = require_candidate(names.dataset, last.digest)
     run = run_reference(context)
-    result = freeze_candidate(ports, names.dataset, digest, run, force=last.force)
+    result = freeze_candidate(
+        ports, names.dataset, digest, run, force=last.force, built_on=last.generation
+    )
     if isinstance(result, Unchanged):
         _observe_no_change(ports, names, context, result.current)
         return [_check(names, None, release=str(result.current.version))]

@@ -45,6 +45,8 @@ def rollback_job(platform: Platform) -> dg.JobDefinition:
         else:
             done = "would go" if config.dry_run else "went"
             context.log.info("%s %s from %s to %s", dataset, done, moved.before, moved.release)
+        if moved.behind:
+            context.log.warning(moved.behind)
         context.add_output_metadata(
             {
                 "dataset": moved.id,

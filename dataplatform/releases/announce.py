@@ -144,6 +144,8 @@ def _commits_since(store: ObjectReader, release: Release, generation: int) -> li
     if head is None:
         return []
     wanted = min(head.generation - generation, COMMITS_TOLD)
+    if not wanted:
+        return []
     found = []
     try:
         for commit in islice(walk_history(store, release.id, head), max(wanted, 1)):

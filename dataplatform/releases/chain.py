@@ -71,18 +71,13 @@ class NothingNew:
 
 
 def check_candidate(
-    ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress, *, strict: bool = False
+    ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress
 ) -> Checked:
-    """Both gates on a built candidate; their verdicts are stored.
-
-    With `strict`, rules that would only warn fail in the reports that are returned.
-    """
+    """Both gates on a built candidate; their verdicts are stored."""
     say("checking the contract")
     validated = validate_candidate(ports, dataset, built.digest)
     say("checking quality")
     gated = gate_candidate(ports, dataset, built.digest)
-    if strict:
-        return Checked(built, validated.report.strict(), gated.report.strict())
     return Checked(built, validated.report, gated.report)
 
 
@@ -103,11 +98,9 @@ def require_passed(dataset: DatasetId, report: Report) -> None:
     )
 
 
-def rehearse(
-    ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress, *, strict: bool = False
-) -> Rehearsal:
+def rehearse(ports: ReleasePorts, dataset: DatasetId, built: Built, say: Progress) -> Rehearsal:
     """All but freezing and publishing: the reports, the diff and the version it would get."""
-    checked = check_candidate(ports, dataset, built, say, strict=strict)
+    checked = check_candidate(ports, dataset, built, say)
     say("comparing with the current release")
     try:
         for report in (checked.contract, checked.quality):
@@ -126,18 +119,19 @@ def release_candidate(
     say: Progress,
     *,
     force: bool = False,
-    strict: bool = False,
 ) -> Released | NothingNew:
     """Gate, freeze, publish and derive a built candidate.
 
     Raises:
         GateClosed, BreakingChange, Conflict, Unavailable: as the verbs do.
     """
-    checked = check_candidate(ports, dataset, built, say, strict=strict)
+    checked = check_candidate(ports, dataset, built, say)
     for report in (checked.contract, checked.quality):
         require_passed(dataset, report)
     say("freezing")
-    frozen = freeze_candidate(ports, dataset, built.digest, run, force=force)
+    frozen = freeze_candidate(
+        ports, dataset, built.digest, run, force=force, built_on=built.generation
+    )
     if isinstance(frozen, Unchanged):
         return NothingNew(checked, str(frozen.current.version))
     return _publish(ports, dataset, checked, frozen, say)

@@ -18,7 +18,7 @@ from dataplatform.releases.metadata import build_metadata
 from dataplatform.releases.objects import JSON, MARKDOWN, PARQUET, read_object
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.resolve import Release, read_current, read_route
-from opendata.stores.port import LocalFile, PreconditionFailed
+from opendata.stores.port import LocalFile, ObjectReader, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.catalogue import RunOutcome
 from opendata.wire.codec import read_json
@@ -60,6 +60,17 @@ def derive_copies(ports: ReleasePorts, dataset: DatasetId) -> Derived:
         if route is not None and route.pointer.generation == derived.generation:
             break
     return derived
+
+
+def shown_generation(reader: ObjectReader, dataset: DatasetId) -> int | None:
+    """Which move of the pointer the copies show; None where they cannot be read."""
+    key = keys.metadata_key(dataset)
+    try:
+        found = read_json(reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data, key)
+    except (NotFound, Corrupt):
+        return None
+    generation = found.get("generation")
+    return generation if isinstance(generation, int) else None
 
 
 def show_outcome(

@@ -1,19 +1,45 @@
 """Earlier: what is frozen already under the number that a candidate would get.
 
 Here belongs telling an interrupted attempt, which is resumed, from another candidate's release,
-whose number is taken, and from one that was rolled back, which does not come back by itself.
+whose number is taken, and from one that was rolled back, which does not come back by itself. And
+what was released beside a part that was under way stays.
 """
 
 from __future__ import annotations
 
+from dataplatform.releases.candidate import Candidate
+from dataplatform.releases.pending import generation_of
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.history import publishing_commit
 from opendata.reading.resolve import Release, read_release
 from opendata.reading.signature import verify_release
-from opendata.wire.errors import Corrupt, Denied, Rejected
+from opendata.wire.errors import Conflict, Corrupt, Denied, Rejected
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import Manifest
 from opendata.wire.version import Version
+
+
+def require_standing_base(
+    candidate: Candidate, current: Release | None, built_on: int | None
+) -> None:
+    """A part of a data set may only follow the release whose other parts it took over.
+
+    Args:
+        built_on: The pointer's generation that it was built upon; None where nobody knows.
+
+    Raises:
+        Conflict: if the pointer has moved since; what moved it would be undone unseen.
+    """
+    if built_on is None or not candidate.asked or built_on == generation_of(current):
+        return
+    now = f"{current.reference}" if current else "nothing"
+    raise Conflict(
+        f"this part of {candidate.id} was built beside rows that are no longer current: "
+        f"the pointer has moved since, to {now}",
+        code="base_moved",
+        hint="run it again: it is built beside the rows that are current now",
+        details={"built_on": built_on, "generation": generation_of(current)},
+    )
 
 
 def readable_release(ports: ReleasePorts, dataset: DatasetId, version: Version) -> Release | None:

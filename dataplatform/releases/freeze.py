@@ -21,8 +21,9 @@ from dataplatform.releases.earlier import (
     is_resumable,
     readable_release,
     refuse_what_was_rolled_back,
+    require_standing_base,
 )
-from dataplatform.releases.lines import beside_closed_line, closed_by
+from dataplatform.releases.lines import beside_closed_lines, closed_by, closes_line
 from dataplatform.releases.number import Numbers, Taken, next_numbers
 from dataplatform.releases.objects import JSON
 from dataplatform.releases.patched import refuse_to_undo_patch, require_patched_base
@@ -39,6 +40,7 @@ from opendata.wire.digest import digest_of
 from opendata.wire.errors import Conflict
 from opendata.wire.ids import DatasetId
 from opendata.wire.manifest import (
+    Break,
     Changelog,
     Freeze,
     Integrity,
@@ -71,9 +73,20 @@ class Unchanged:
 
 
 def freeze_candidate(
-    ports: ReleasePorts, dataset: DatasetId, digest: str, run: RunReference, *, force: bool = False
+    ports: ReleasePorts,
+    dataset: DatasetId,
+    digest: str,
+    run: RunReference,
+    *,
+    force: bool = False,
+    built_on: int | None = None,
 ) -> Frozen | Unchanged:
-    """Freeze a staged candidate that passed its gates; `force` also one that changes nothing.
+    """Freeze a staged candidate that passed its gates.
+
+    Args:
+        force: Freeze also one that changes nothing, or brings back what was taken away.
+        built_on: The pointer's generation that it was built upon, where that is known: rows that
+            it took over from there must not undo what was published since.
 
     Raises:
         GateClosed: if a gate has no passing verdict on exactly this candidate.
@@ -91,6 +104,7 @@ def freeze_candidate(
         if not force:
             return Unchanged(current)
         change = dataclasses.replace(change, about=("forced",))
+    require_standing_base(candidate, current, built_on)
     if not force:
         refuse_to_undo_patch(ports, candidate, current)
     carried = carry_readers(before, candidate, change, ports.units)
@@ -122,7 +136,8 @@ def _numbers(
     declared = parse_version(settings.version) if settings.version else None
     numbers = next_numbers(change, versioning, declared, taken)
     require_reachable_floor(settings, numbers.schema_version)
-    return beside_closed_line(numbers, closed_by(ports, current), declared, taken.releases)
+    closed = closed_by(ports, current)
+    return beside_closed_lines(numbers, [closed] if closed else [], declared, taken)
 
 
 def _take_number(
@@ -142,7 +157,8 @@ def _take_number(
         if ports.store.stat(keys.release_key(dataset, version)) is None:
             before = current.manifest if current else None
             promises = promise_entries(ports, before, numbers.schema_version)
-            promising = replace(draft, promises=promises)
+            breaks = _numbered(draft.breaks, change, numbers)
+            promising = replace(draft, promises=promises, breaks=breaks)
             manifest = _seal(promising, numbers, settings, ports.now(), ports.signer)
             if frozen := _put_manifest(ports.store, dataset, version, manifest):
                 return Frozen(frozen, change)
@@ -151,12 +167,25 @@ def _take_number(
             return Frozen(earlier, change, resumed=True)
         if earlier is not None and not force:
             refuse_what_was_rolled_back(ports, earlier, draft, current)
-        taken = taken.also(version, earlier.manifest if earlier else None, draft.contract)
+        taken = taken.also(
+            version,
+            earlier.manifest if earlier else None,
+            draft.contract,
+            closes=earlier is not None and closes_line(ports, earlier),
+        )
     raise Conflict(
         f"{FREEZE_TRIES} numbers of {dataset} were taken by others while freezing",
         code="numbers_taken",
         hint=f"od repair {dataset} lists releases that were frozen and never published",
     )
+
+
+def _numbered(breaks: tuple[Break, ...], change: Comparison, numbers: Numbers) -> tuple[Break, ...]:
+    """The breaks, the last of which is this change's where it is one, under its schema's number."""
+    if not change.breaking or not breaks:
+        return breaks
+    *former, own = breaks
+    return (*former, replace(own, schema_version=str(numbers.schema_version)))
 
 
 def _put_manifest(

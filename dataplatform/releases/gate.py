@@ -72,6 +72,7 @@ def gate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> Gate
     if expectations := [rule for rule in rules if isinstance(rule, ExpectationSpec)]:
         found = tuple(ports.expectations.run(files, expectations))
         report = replace(report, findings=(*report.findings, *found))
+    report = report.strict() if candidate.patch else report  # S4-38
     verdict = record_verdict(
         ports.store, dataset, digest, report, decided_at=ports.now(), signer=ports.signer
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from dataplatform.releases.number import Numbers
+from dataplatform.releases.number import Numbers, Taken
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.marks import freeze_state_of
 from opendata.reading.resolve import Release
@@ -29,8 +29,25 @@ def closed_by(ports: ReleasePorts, current: Release | None) -> Version | None:
     """The current release, if it closes its line."""
     if current is None:
         return None
-    state = freeze_state_of(ports.store, current.manifest, ports.now())
-    return current.version if state.closes_line else None
+    return current.version if closes_line(ports, current) else None
+
+
+def beside_closed_lines(
+    numbers: Numbers, closed: Collection[Version], declared: Version | None, taken: Taken
+) -> Numbers:
+    """The numbers, past every line that one of these releases has closed. Pure.
+
+    Raises:
+        Rejected: if a number on such a line was declared.
+    """
+    for version in sorted({*closed, *taken.closed}):
+        numbers = beside_closed_line(numbers, version, declared, taken.releases)
+    return numbers
+
+
+def closes_line(ports: ReleasePorts, release: Release) -> bool:
+    """Whether a release closes its line; it is asked for its mark only while soft."""
+    return freeze_state_of(ports.store, release.manifest, ports.now()).closes_line
 
 
 def beside_closed_line(

@@ -29,20 +29,28 @@ class Numbers:
 class Taken:
     """Numbers that belong to others: releases that are frozen, and schemas that these have.
 
-    A schema version that was published and rolled back stays the name of that schema.
+    A schema version that was published and rolled back stays the name of that schema. `closed` are
+    those of the releases that close their line.
     """
 
     releases: frozenset[Version] = frozenset()
     schemas: frozenset[Version] = frozenset()
+    closed: frozenset[Version] = frozenset()
 
     def also(
-        self, release: Version, manifest: Manifest | None, contract: Mapping[str, Any]
+        self,
+        release: Version,
+        manifest: Manifest | None,
+        contract: Mapping[str, Any],
+        *,
+        closes: bool = False,
     ) -> Taken:
         """With one more release; its schema's number is taken where it promises something else."""
         schemas = self.schemas
         if manifest is not None and manifest.contract != contract:
             schemas |= {parse_version(manifest.versioning.schema_version)}
-        return Taken(self.releases | {release}, schemas)
+        closed = self.closed | {release} if closes else self.closed
+        return Taken(self.releases | {release}, schemas, closed)
 
 
 def next_numbers(

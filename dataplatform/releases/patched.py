@@ -1,7 +1,8 @@
 """What a patch was made of, and what keeps it from being lost or from losing others' work.
 
 A patch is right for the release that it was made of and for no other. And a producer knows nothing
-of patches: its next run would bring back the rows that were corrected, which no schedule may do.
+of patches: a run that would bring back exactly what was corrected is refused. One that has other
+news as well is not; whoever patches is told so, since only the source can keep a correction.
 """
 
 from __future__ import annotations

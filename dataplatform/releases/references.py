@@ -21,8 +21,8 @@ from dataplatform.datasets.definition import DatasetDefinition
 from dataplatform.releases.candidate import Candidate, InputRelease
 from dataplatform.releases.ports import ReleasePorts
 from opendata.reading.history import walk_history
+from opendata.reading.marks import standing_yank, yank_marks
 from opendata.reading.resolve import Release, read_current, read_release
-from opendata.wire import keys
 from opendata.wire.digest import parse_digest
 from opendata.wire.errors import NotFound, OpenDataError
 from opendata.wire.ids import DatasetId, parse_dataset_id
@@ -127,5 +127,5 @@ def _candidates(ports: ReleasePorts, reference: Reference, dataset: DatasetId) -
         if not _is_meant(reference, str(dataset), version):
             continue
         # Who names one release gets that one, withdrawn or not; a range goes past it.
-        if exact or ports.store.stat(keys.mark_key(dataset, version, "yank")) is None:
+        if exact or standing_yank(yank_marks(ports.store, dataset, version)) is None:
             yield version

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from dataplatform.releases.derive import derive_copies, show_outcome
+from dataplatform.releases.derive import derive_copies, show_outcome, shown_generation
 from dataplatform.releases.marks import check_reason
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.releases.publish import move_back
@@ -21,7 +21,9 @@ from dataplatform.releases.usages import Usages, find_usages
 from dataplatform.releases.yank import published_after, settle_yanks
 from opendata.reading.resolve import resolve
 from opendata.wire.catalogue import RunOutcome
+from opendata.wire.errors import OpenDataError
 from opendata.wire.ids import DatasetId, Reference
+from opendata.wire.pointer import Pointer
 from opendata.wire.times import format_instant
 from opendata.wire.version import Version, parse_version
 
@@ -42,6 +44,7 @@ class Moved:
     reason: str | None
     yanked: tuple[str, ...]
     usages: Usages
+    behind: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The move by name."""
@@ -78,9 +81,9 @@ def roll_back(
     ahead = look_ahead(ports, dataset, version, by=by, reason=reason, usages=False)
     published = move_back(ports, dataset, version)
     marks = settle_yanks(ports, dataset, by=by, reason=reason)
-    if published.moved:
-        derive_copies(ports, dataset)
-        _record(ports, dataset, ahead)
+    behind = None
+    if published.moved or marks or not _is_shown(ports, dataset, published.pointer):
+        behind = _show(ports, dataset, ahead)
     yanked = {*ahead.yanked, *(mark.release for mark in marks if mark.mark == "yank")}
     return dataclasses.replace(
         ahead,
@@ -88,6 +91,7 @@ def roll_back(
         moved=published.moved,
         yanked=_sorted(yanked),
         usages=find_usages(ports, dataset, [parse_version(one) for one in yanked]),
+        behind=behind,
     )
 
 
@@ -125,6 +129,23 @@ def look_ahead(
 
 def _sorted(versions: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(versions, key=parse_version))
+
+
+def _is_shown(ports: ReleasePorts, dataset: DatasetId, pointer: Pointer) -> bool:
+    return shown_generation(ports.store, dataset) == pointer.generation
+
+
+def _show(ports: ReleasePorts, dataset: DatasetId, moved: Moved) -> str | None:
+    """Bring the copies along, also those that an interrupted rollback left behind.
+
+    The pointer has moved by now: that copies cannot be made is told, and no failure.
+    """
+    try:
+        derive_copies(ports, dataset)
+        _record(ports, dataset, moved)
+    except OpenDataError as error:
+        return f"the copies are behind: {error.message}; od repair {dataset} brings them up to date"
+    return None
 
 
 def _record(ports: ReleasePorts, dataset: DatasetId, moved: Moved) -> None:

@@ -61,7 +61,10 @@ def find_usages(ports: ReleasePorts, dataset: DatasetId, versions: Collection[Ve
             if str(version) in used
         ]
     for ask in ports.usages:
-        found += ask(dataset, wanted)
+        try:
+            found += ask(dataset, wanted)
+        except OpenDataError as error:  # what was asked for has happened; this only tells of it
+            unread.append(error.message)
     return Usages(tuple(found), tuple(unread))
 
 

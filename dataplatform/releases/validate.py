@@ -52,6 +52,7 @@ def validate_candidate(ports: ReleasePorts, dataset: DatasetId, digest: str) -> 
         pinned=pinned,
     )
     report = with_quarantined(report, contract, candidate.quarantined)
+    report = report.strict() if candidate.patch else report  # S4-38
     verdict = record_verdict(
         ports.store,
         dataset,

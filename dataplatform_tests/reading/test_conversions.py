@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,24 @@ def test_coordinates_come_in_the_system_that_the_reader_knows() -> None:
     lon, lat = reprojected(x, y, CrsBridge("EPSG:3857", "EPSG:4326", "x", "y"))
     assert lon.to_pylist() == [pytest.approx(13.4042, abs=1e-3), None]
     assert lat.to_pylist() == [pytest.approx(52.5194, abs=1e-3), None]
+
+
+def test_places_beyond_the_reader_s_system_are_refused_and_not_made_infinite() -> None:
+    beyond = CrsBridge("EPSG:4326", "EPSG:3857", "x", "y")
+    with pytest.raises(Rejected, match="1 place"):
+        reprojected(column([10.0, 10.0]), column([50.0, 95.0]), beyond)
+
+
+def test_a_decimal_keeps_its_digits_or_is_refused() -> None:
+    kind = pa.decimal128(10, 2)
+    assert in_type(column([1.23, None]), kind, "x").to_pylist() == [Decimal("1.23"), None]
+    with pytest.raises(Rejected, match="more digits"):
+        in_type(column([1.2345]), kind, "x")
+
+
+def test_whole_numbers_beyond_the_digits_of_a_double_are_converted_all_the_same() -> None:
+    large = column([2**53 + 1], pa.int64())
+    assert in_unit(large, unit_bridge("metre", "kilometre")).to_pylist() == [2**53 / 1000]
 
 
 def test_a_system_that_does_not_exist_is_bad_input() -> None:

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform.releases.candidate import read_candidate, stage_candidate
+from dataplatform.releases.derive import shown_generation
+from dataplatform.releases.freeze import Frozen, freeze_candidate
+from dataplatform.releases.gate import gate_candidate
 from dataplatform.releases.harden import harden, harden_due
 from dataplatform.releases.publish import move_back, publish_release
 from dataplatform.releases.repair import inspect, repair
 from dataplatform.releases.rollback import look_ahead, roll_back
-from dataplatform.releases.yank import yank
+from dataplatform.releases.validate import validate_candidate
+from dataplatform.releases.yank import settle_yanks, yank
 from dataplatform_tests.fakes.clock import FakeClock
 from dataplatform_tests.fakes.stores import FaultyStore, Pause, WatchedStore
-from dataplatform_tests.releases.building import Bench, make_bench, rates
+from dataplatform_tests.releases.building import RUN, Bench, make_bench, rates
 from dataplatform_tests.releases.waiting import in_background
 from opendata.reading.history import walk_history
 from opendata.reading.listing import list_releases
@@ -25,7 +30,8 @@ from opendata.reading.marks import find_mark, standing_yank, yank_marks
 from opendata.reading.resolve import read_release, resolve
 from opendata.stores import ObjectStore
 from opendata.wire import keys
-from opendata.wire.errors import InvalidInput, NotFound, Rejected
+from opendata.wire.codec import replace
+from opendata.wire.errors import Conflict, InvalidInput, NotFound, Rejected
 from opendata.wire.ids import Reference
 from opendata.wire.version import parse_version
 
@@ -237,6 +243,44 @@ class FreezeProtocol:
         assert bench.release(rates(2)).pointer.release == "1.1.0"
         roll_back(bench.ports, bench.dataset, V1, by=BY)
         assert bench.release(rates(3)).pointer.release == "1.1.1"  # 1.1.0 stays taken
+
+    @pytest.mark.requirement("S4-53", "B2")
+    def test_a_line_stays_closed_when_readers_went_back_before_it(self, bench: Bench) -> None:
+        bench.release(rates(1))
+        bench.release(rates(2))
+        harden(bench.ports, bench.dataset, V2, by=BY)
+        roll_back(bench.ports, bench.dataset, V1, by=BY)
+        assert bench.release(rates(3)).pointer.release == "1.1.0"
+
+    @pytest.mark.requirement("S4-55")
+    def test_copies_that_an_interrupted_rollback_left_behind_are_made_by_asking_again(
+        self, bench: Bench
+    ) -> None:
+        bench.release(rates(1))
+        bench.release(rates(2))
+        move_back(bench.ports, bench.dataset, V1)
+        settle_yanks(bench.ports, bench.dataset, by=BY)  # and then it was killed
+        assert shown_generation(bench.store, bench.dataset) == 2
+        again = roll_back(bench.ports, bench.dataset, V1, by=BY)
+        assert (again.moved, again.behind) == (False, None)
+        assert shown_generation(bench.store, bench.dataset) == 3
+
+    @pytest.mark.requirement("S4-8", "S4-16")
+    def test_a_part_that_took_rows_over_does_not_undo_what_was_published_since(
+        self, bench: Bench
+    ) -> None:
+        bench.release(rates(1))
+        built_on = bench.current.pointer.generation if bench.current.pointer else 0
+        whole = read_candidate(bench.store, bench.dataset, bench.stage(rates(1, 2)))
+        part = stage_candidate(bench.store, replace(whole, asked={"start": "2024-01-02"}))
+        validate_candidate(bench.ports, bench.dataset, part)
+        gate_candidate(bench.ports, bench.dataset, part)
+        bench.release(rates(7))
+        with pytest.raises(Conflict, match="pointer has moved") as moved:
+            freeze_candidate(bench.ports, bench.dataset, part, RUN, built_on=built_on)
+        assert moved.value.code == "base_moved"
+        fresh = freeze_candidate(bench.ports, bench.dataset, part, RUN, built_on=built_on + 1)
+        assert isinstance(fresh, Frozen)
 
     @pytest.mark.requirement("S4-55")
     def test_who_loses_the_race_withdraws_nothing(self, bench: Bench) -> None:

@@ -17,6 +17,7 @@ from dataplatform.releases.publish import move_back
 from dataplatform.releases.references import pin_references
 from dataplatform.releases.run import build_pushed
 from dataplatform.releases.validate import validate_candidate
+from dataplatform.releases.yank import yank
 from dataplatform_tests.releases.building import Bench, make_bench
 from opendata.reading.resolve import read_release
 from opendata.stores import FolderStore
@@ -106,11 +107,13 @@ def test_a_withdrawn_release_is_passed_over_unless_it_is_named(tmp_path: Path) -
     for codes in (["A", "B"], ["A", "B", "C"]):
         there.release(pa.table({"code": codes}))
     move_back(there.ports, there.dataset, parse_version("1.0.0"))
-    yanked = keys.mark_key(there.dataset, parse_version("1.0.2"), "yank")
-    there.store.put(yanked, b"{}")
+    withdrawn = parse_version("1.0.2")
+    yank(there.ports, there.dataset, withdrawn, by="a test")
     assert built(flights(tmp_path), "A")[1].inputs[0].release == "1.0.0"
     assert built(flights(tmp_path, ">=1.0.1"), "A")[1].inputs[0].release == "1.0.1"
     assert built(flights(tmp_path, "1.0.2"), "A")[1].inputs[0].release == "1.0.2"
+    yank(there.ports, there.dataset, withdrawn, by="a test", lift=True)
+    assert built(flights(tmp_path, ">=1.0.1"), "A")[1].inputs[0].release == "1.0.2"
 
 
 def test_an_input_that_is_pinned_already_is_the_one(tmp_path: Path) -> None:

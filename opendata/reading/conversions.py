@@ -18,6 +18,7 @@ from opendata.reading.type_names import type_name
 from opendata.wire.bridges import CrsBridge, UnitBridge
 from opendata.wire.errors import InvalidInput, OpenDataError, Rejected
 from opendata.wire.references import CorrectionBridge
+from opendata.wire.words import counted
 
 WHOLE_TO = 1e-9
 """How far from a whole number a converted value may lie, relatively, that was one before."""
@@ -31,7 +32,7 @@ def in_unit(values: pa.ChunkedArray, bridge: UnitBridge) -> pa.ChunkedArray:
     Raises:
         InvalidInput: where the way is no straight line, and pint is not installed.
     """
-    numbers = values.cast(pa.float64())
+    numbers = values.cast(pa.float64(), safe=False)  # whole numbers beyond 2^53 lose digits
     if bridge.factor is None or bridge.offset is None:
         return _by_pint(numbers, bridge)
     if bridge.factor.numerator != 1:
@@ -72,11 +73,20 @@ def reprojected(
     """Coordinates in the reference system that the reader knows, as float64, x before y.
 
     Raises:
-        InvalidInput: where pyproj is not installed, or does not know one of the systems.
+        InvalidInput: where pyproj is not installed, or knows no exact way between the systems.
+        Rejected: at a place that the reader's system does not reach.
     """
     transformer = _transformer(bridge.stored, bridge.wanted)
-    there_x, there_y = transformer.transform(_floats(x), _floats(y))
-    return _like(np.asarray(there_x), x), _like(np.asarray(there_y), y)
+    here = np.isfinite(_floats(x)) & np.isfinite(_floats(y))
+    there_x, there_y = map(np.asarray, transformer.transform(_floats(x), _floats(y)))
+    beyond = int((here & ~(np.isfinite(there_x) & np.isfinite(there_y))).sum())
+    if beyond:
+        raise Rejected(
+            f"{counted(beyond, 'place')} lie outside of what {bridge.wanted} describes",
+            code="value_does_not_fit",
+            hint=f"read the coordinates as they are stored ({bridge.stored}): without reader=",
+        )
+    return _like(there_x, x), _like(there_y, y)
 
 
 def in_type(values: pa.ChunkedArray, kind: pa.DataType, column: str) -> pa.ChunkedArray:
@@ -91,6 +101,8 @@ def in_type(values: pa.ChunkedArray, kind: pa.DataType, column: str) -> pa.Chunk
         if pa.types.is_integer(kind) and pa.types.is_floating(values.type):
             values = _whole(values)
         cast = values.cast(kind)
+        if pa.types.is_decimal(kind) and pa.types.is_floating(values.type):
+            _require_digits(values, cast, kind, column)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise _does_not_fit(values, kind, column, str(error)) from error
     if pa.types.is_floating(kind) and kind.bit_width < 64 and pa.types.is_floating(values.type):
@@ -98,6 +110,16 @@ def in_type(values: pa.ChunkedArray, kind: pa.DataType, column: str) -> pa.Chunk
         if pc.any(beyond).as_py():
             raise _does_not_fit(values, kind, column, "a value is beyond its range")
     return cast
+
+
+def _require_digits(
+    values: pa.ChunkedArray, cast: pa.ChunkedArray, kind: pa.DataType, column: str
+) -> None:
+    """Arrow rounds to a decimal's digits without a word; only what arithmetic left may go."""
+    room = pc.multiply(pc.abs(values), WHOLE_TO)
+    lost = pc.greater(pc.abs(pc.subtract(values, cast.cast(pa.float64()))), room)
+    if pc.any(lost).as_py():
+        raise _does_not_fit(values, kind, column, "a value has more digits")
 
 
 def _whole(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -119,7 +141,7 @@ def _does_not_fit(values: pa.ChunkedArray, kind: pa.DataType, column: str, why: 
 
 
 def _floats(values: pa.ChunkedArray) -> Any:
-    return values.cast(pa.float64()).to_numpy()
+    return values.cast(pa.float64(), safe=False).to_numpy()
 
 
 def _like(numbers: Any, values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -147,12 +169,13 @@ def _registry() -> Any:
 def _transformer(stored: str, wanted: str) -> Any:
     try:
         from pyproj import Transformer
-        from pyproj.exceptions import CRSError
+        from pyproj.exceptions import ProjError
     except ImportError as error:
         raise _needs("pyproj", "coordinates in another reference system") from error
     try:
-        return Transformer.from_crs(stored, wanted, always_xy=True)
-    except CRSError as error:
+        # As publishing judged it: no way that leaves out a shift for want of a grid.
+        return Transformer.from_crs(stored, wanted, always_xy=True, allow_ballpark=False)
+    except ProjError as error:
         raise InvalidInput(f"nothing leads from {stored} to {wanted}: {error}") from error
 
 

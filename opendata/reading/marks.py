@@ -179,4 +179,3 @@ def verify_mark(mark: Mark, trust: TrustRoot | None) -> None:
     if signed_by != mark.signed_by:
         raise Denied(f"{what} is signed by another key than it says", code="signature_mismatch")
     require_accepted(trust, signed_by, mark.id, mark.at, what)
-    require_accepted(trust, signed_by, mark.id, mark.at, what)

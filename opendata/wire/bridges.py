@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from opendata.wire.codec import replace
+from opendata.wire.errors import Corrupt
 from opendata.wire.manifest import FieldEntry, Manifest
 from opendata.wire.references import CorrectionBridge, correction_between, promise_of
 from opendata.wire.version import Version, parse_version
@@ -199,8 +200,13 @@ def _line(
 ) -> tuple[Fraction, Fraction] | tuple[None, None]:
     if entry.get("factor") is None:
         return None, None
-    factor, offset = Fraction(entry["factor"]), Fraction(entry["offset"])
-    return (factor, offset) if is_forward else (1 / factor, -offset / factor)
+    try:
+        factor, offset = Fraction(entry["factor"]), Fraction(entry["offset"])
+        return (factor, offset) if is_forward else (1 / factor, -offset / factor)
+    except (ValueError, TypeError, KeyError, ZeroDivisionError) as error:
+        raise Corrupt(
+            f"a manifest's unit converter leads nowhere: {dict(entry)}", code="malformed_converter"
+        ) from error
 
 
 def _coordinates(

@@ -69,9 +69,10 @@ class TrustFile:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return {"keys": {}}
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise Denied(
-                f"the trust file {self.path} cannot be read: {error.strerror}",
+                f"the trust file {self.path} cannot be read: {reason}",
                 code="bad_trust_root",
             ) from error
         TrustRoot.from_json(text, str(self.path))  # what is no trust file is not written over

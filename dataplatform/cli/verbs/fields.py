@@ -9,15 +9,13 @@ from pydantic import ValidationError
 
 from dataplatform.adapters.units.pint import PintUnits
 from dataplatform.cli.frames import as_reader
-from dataplatform.cli.place import find_settings
+from dataplatform.cli.place import find_settings, trusted_release
 from dataplatform.contracts.model import Contract, FieldSpec
 from dataplatform.contracts.problems import reasons
 from dataplatform.contracts.register import with_field
 from dataplatform.releases.normalize import normalize_table
-from opendata.reading.resolve import resolve
 from opendata.stores import open_reader
 from opendata.wire.errors import InvalidInput
-from opendata.wire.ids import parse_reference
 
 
 def register_field(
@@ -52,6 +50,7 @@ def register_field(
         Conflict: if the name or an alias is the name or an alias of another field.
         InvalidInput: if type, unit or default make no field, or the contract is none.
         NotFound: if there is no such data set.
+        Denied: if a trust root is configured and the signature of its release does not hold.
     """
     stated = {
         "name": name,
@@ -90,6 +89,7 @@ def normalize_field(data: Any, field: Any, *, unit: str | Mapping[str, str] | No
         NotFound: if the field is under none of its names.
         InvalidInput: if it is under several, or neither unit nor type lead to the registered ones.
         Rejected: if a value would be lost, with its row.
+        Denied: as :func:`register_field`.
     """
     one = _single_field(field)
     fields = [one] if one is not None else _contract(field).fields
@@ -129,7 +129,7 @@ def _contract(given: Any) -> Contract:
     if isinstance(given, str):
         settings = find_settings()
         reader = open_reader(settings.store_url, environ=settings.environ)
-        return Contract.model_validate(resolve(reader, parse_reference(given)).manifest.contract)
+        return Contract.model_validate(trusted_release(reader, given).manifest.contract)
     if not isinstance(given, Mapping):
         raise InvalidInput(
             f"{given!r} is no contract",

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from dataplatform.cli.frames import as_reader
 from dataplatform.cli.patch_files import load_patch, rows_beside
 from dataplatform.cli.patching import publish_patch
-from dataplatform.cli.place import UNSIGNED, find_settings, unsigned_hint
+from dataplatform.cli.place import UNSIGNED, find_settings, trusted_release, unsigned_hint
 from dataplatform.cli.pushed import Pushed, pushed
 from dataplatform.cli.warning import warn
 from dataplatform.contracts.infer import complete_contract, infer_contract
@@ -27,7 +27,6 @@ from dataplatform.releases.patching.plan import plan_patch
 from dataplatform.releases.patching.table import patched_table
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.wiring import for_rehearsal, from_settings
-from opendata.reading.resolve import resolve
 from opendata.wire.errors import InvalidInput
 from opendata.wire.ids import parse_reference
 
@@ -81,6 +80,7 @@ def patch_from_diff(a: Any, b: Any, keys: Sequence[str] | None = None) -> dict[s
     Raises:
         NotFound, InvalidInput: if a side cannot be read, or lacks a key.
         Rejected: if keys are null or repeated.
+        Denied: if a trust root is configured and the signature of a release does not hold.
     """
     before, _ = _table(a)
     after, promised = _table(b)
@@ -163,7 +163,7 @@ def _table(data: Any) -> tuple[pa.Table, tuple[str, ...]]:
         return as_reader(data).read_all(), ()
     with tempfile.TemporaryDirectory(prefix="opendata-patch-") as scratch:
         ports = for_rehearsal(find_settings(), scratch).ports
-        manifest = resolve(ports.store, parse_reference(data)).manifest
+        manifest = trusted_release(ports.store, data).manifest
         contract = Contract.model_validate(manifest.contract)
         schema = contract.arrow_schema()
         tables = [pq.read_table(ports.shard_path(e), partitioning=None) for e in manifest.files]

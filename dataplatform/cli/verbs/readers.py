@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dataplatform.cli.place import find_settings
-from opendata.reading.matrix import read_compatibility
-from opendata.reading.resolve import resolve
+from dataplatform.cli.place import find_settings, trusted_release
+from opendata.reading.lineage import reader_release
+from opendata.reading.matrix import judged, read_compatibility
 from opendata.stores import open_reader
-from opendata.wire.ids import parse_reference
 
 
 def compatibility(dataset: str, reader: str | None = None) -> dict[str, Any]:
@@ -26,12 +25,17 @@ def compatibility(dataset: str, reader: str | None = None) -> dict[str, Any]:
     Raises:
         NotFound: if data set or release do not exist.
         InvalidInput, Rejected: if `reader` is no schema version, or none that there ever was.
+        Denied: if a trust root is configured and a release's signature does not hold.
     """
     settings = find_settings()
     store = open_reader(settings.store_url, environ=settings.environ)
-    release = resolve(store, parse_reference(dataset))
+    release = trusted_release(store, dataset)
     versioning = release.manifest.versioning
-    cells = read_compatibility(store, release, reader)
+    if reader is not None:
+        known = reader_release(store, release, reader, settings.trust())
+        cells = [judged(known, release.manifest)]
+    else:
+        cells = read_compatibility(store, release, None)
     return {
         "id": release.manifest.id,
         "release": release.manifest.release,

@@ -32,7 +32,6 @@ from dataplatform.releases.patching.parse import Patch
 from dataplatform.releases.patching.plan import PATCH_FORMAT, Plan
 from dataplatform.releases.pending import generation_of
 from dataplatform.releases.ports import ReleasePorts, WorkSession
-from dataplatform.releases.references import pin_references
 from dataplatform.releases.scratch import keeping, out_of_memory
 from dataplatform.releases.shards import reuse_of
 from opendata.reading.resolve import Release
@@ -120,7 +119,6 @@ def _built(
         readme=patching.readme,
         current=patching.base,
         preview_rows=patching.preview_rows,
-        inputs=tuple(pin_references(ports, patching.definition, patching.base.manifest, ())),
     )
     after, tools = patching.plan.after, {"pyarrow": pa.__version__}
     arrangement = arrange(patching.definition, after.contract, after.schema)

@@ -172,6 +172,8 @@ def _inside(keys: pa.Array, kind: pa.DataType, stats: ColumnStats | None) -> pa.
         return None
     if not (is_counted_type(kind) or pa.types.is_string(kind) or pa.types.is_floating(kind)):
         return None
+    if pa.types.is_floating(kind) and pc.is_nan(keys).true_count:
+        return None  # bounds leave NaN out
     low, high = (_bound(kind, text) for text in (stats.min, stats.max))
     return pc.and_(pc.greater_equal(keys, low), pc.less_equal(keys, high))
 
