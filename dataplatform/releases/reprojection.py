@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dataplatform.contracts.evolve import Change, SchemaDiff
+from dataplatform.contracts.evolve.rules import former_rule
 from dataplatform.contracts.model import Contract
 from dataplatform.releases.ports import ReleasePorts
 from opendata.wire.errors import Rejected
@@ -68,9 +69,11 @@ def _step(change: Change, schema: SchemaDiff) -> Iterator[dict[str, Any]]:
 
 def _other_reference(rule: dict[str, Any], schema: SchemaDiff) -> Iterator[dict[str, Any]]:
     """The step from the conditions under which the arrival times' `c_ref` was taken before."""
-    withdrawn = (one.old for one in schema.constraint_change if one.constraint == "rule")
-    former = next((old for old in withdrawn if old and old["kind"] == rule["kind"]), None)
-    if former is not None:
+    changes = [one for one in schema.constraint_change if one.constraint == "rule"]
+    withdrawn = [one.old for one in changes if one.old is not None]
+    added = [one.new for one in changes if one.new is not None]
+    former = former_rule(rule, withdrawn, added, lambda name: schema.renames.get(name, name))
+    if former is not None and "ref_cond" in former:
         yield {
             "kind": "corr_env",
             "field": rule["c_ref"],

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from dataplatform.contracts.arrival import ArrivalTimeRule, undeclared_forms
 from dataplatform.contracts.evolve import diff_schema
 from dataplatform.contracts.model import Contract
+from dataplatform.releases.reprojection import transform_steps
 from opendata.wire.version import Bump
 
 FIELDS = ["pid", "ell", "n_eff", "c_ref", "T_arr_factored", "T_arr_general", "delta_form"]
@@ -21,6 +22,19 @@ def rule(**stated: Any) -> ArrivalTimeRule:
     ).rules
     assert isinstance(made, ArrivalTimeRule)
     return made
+
+
+@pytest.mark.requirement("S4-83")
+def test_another_correction_does_not_lead_back_to_the_former_conditions() -> None:
+    fields = [{"name": name, "type": "float64"} for name in FIELDS]
+    before, after = (
+        Contract.model_validate(
+            {"fields": fields, "rules": [rule(ref_cond=year, corr_env=function)]}
+        )
+        for year, function in (("2019", "air"), ("2025", "sea"))
+    )
+    [reason] = diff_schema(before, after).reasons
+    assert reason.endswith("sea is not air, which led back before")
 
 
 @pytest.mark.requirement("S4-82", "B36")
@@ -112,6 +126,16 @@ def test_figures_have_to_be_numbers() -> None:
         ({"measure": "Euclidean"}, {"measure": "geodesic"}, Bump.MAJOR),
         ({"ref_cond": "2019"}, {"ref_cond": "2025"}, Bump.MAJOR),
         ({"ref_cond": "2019"}, {"ref_cond": "2025", "corr_env": "c_ref * 1.0003"}, Bump.MINOR),
+        (
+            {"ref_cond": "2019", "corr_env": "air"},
+            {"ref_cond": "2025", "corr_env": "air"},
+            Bump.MINOR,
+        ),
+        (
+            {"ref_cond": "2019", "corr_env": "air"},
+            {"ref_cond": "2025", "corr_env": "sea"},
+            Bump.MAJOR,
+        ),
     ],
 )
 def test_another_definition_is_another_quantity(
@@ -123,6 +147,76 @@ def test_another_definition_is_another_quantity(
         for stated in (old, new)
     )
     assert diff_schema(before, after).bump is bump
+
+
+def by_air_and_sea(
+    air: dict[str, Any], sea: dict[str, Any], renamed: dict[str, str] | None = None
+) -> Contract:
+    """Two rules over columns of their own: `T_arr_general` and `sea_T_arr_general`, and so on.
+
+    A renamed column keeps its former name as an alias.
+    """
+    given = renamed or {}
+    names = [*FIELDS, *(f"sea_{name}" for name in FIELDS)]
+    fields = [
+        {"name": given.get(n, n), "type": "float64", "aliases": [n] if n in given else []}
+        for n in names
+    ]
+    of_sea = {name: given.get(f"sea_{name}", f"sea_{name}") for name in FIELDS}
+    return Contract.model_validate(
+        {
+            "fields": fields,
+            "rules": [
+                rule(**{"tol_Tarr": 1e-6, "path": "ray", **air}),
+                rule(**{"tol_Tarr": 1e-6, "path": "chord", **of_sea, **sea}),
+            ],
+        }
+    )
+
+
+def turned(contract: Contract) -> Contract:
+    return contract.model_copy(update={"rules": contract.rules[::-1]})
+
+
+FORMS_RENAMED = {f"sea_{name}": f"s_{name}" for name in ("T_arr_general", "T_arr_factored")}
+
+
+@pytest.mark.requirement("S4-83", "S4-84")
+@pytest.mark.parametrize("renamed", [None, FORMS_RENAMED])
+def test_a_second_rule_is_compared_with_itself_and_not_with_the_first(
+    renamed: dict[str, str] | None,
+) -> None:
+    before = by_air_and_sea({}, {})
+    expected = Bump.MINOR if renamed else Bump.PATCH
+    loosened = {"tol_Tarr": 1e-3}
+    for after in (
+        by_air_and_sea({}, loosened, renamed),
+        by_air_and_sea(loosened, loosened, renamed),
+    ):
+        assert diff_schema(before, after).bump is expected
+        assert diff_schema(before, turned(after)).bump is expected
+
+
+def test_a_new_rule_over_new_columns_changes_no_former_times() -> None:
+    both = by_air_and_sea({}, {})
+    alone = both.model_copy(update={"rules": both.rules[:1]})
+    assert diff_schema(alone, both).bump is Bump.PATCH
+
+
+@pytest.mark.requirement("S4-83")
+def test_the_step_back_starts_from_the_conditions_of_the_same_rule() -> None:
+    before = by_air_and_sea({}, {"ref_cond": "2019"})
+    after = by_air_and_sea({"tol_Tarr": 1e-3}, {"ref_cond": "2025", "corr_env": "salt"})
+    for one in (after, turned(after)):
+        assert list(transform_steps(diff_schema(before, one))) == [
+            {
+                "kind": "corr_env",
+                "field": "sea_c_ref",
+                "from": {"c_ref": "2019"},
+                "to": {"c_ref": "2025"},
+                "corr_env": "salt",
+            }
+        ]
 
 
 @pytest.mark.requirement("S4-11")
