@@ -7,6 +7,7 @@ is read as a tree of products, powers and sums; nothing of it is ever executed.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Annotated, Final, Literal, Protocol
@@ -20,6 +21,8 @@ from dataplatform.contracts.rule_parts import FieldName, RuleBase, shortened
 
 EXPRESSION_MAX_CHARS: Final = 1_000
 EXPONENT_MAX: Final = 100
+EXPONENT_DEPTH_MAX: Final = 50
+DEPTH_MAX: Final = 150
 # Dimensions raised to a third and back again are the same but for rounding.
 _DENOMINATOR_MAX: Final = 1_000
 _FUNCTIONS: Final = ("abs", "sqrt")
@@ -180,9 +183,22 @@ def _rational(dimension: Dimension) -> dict[str, Fraction]:
 
 def _tree(expression: str) -> ast.expr:
     try:
-        return ast.parse(expression.strip(), mode="eval").body
+        tree = ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{expression!r} is no expression; {_HINT}") from error
+    if not _is_within(tree, DEPTH_MAX):
+        raise ValueError(f"an expression is nested at most {DEPTH_MAX} deep, and this one deeper")
+    return tree
+
+
+def _is_within(tree: ast.expr, depth: int) -> bool:
+    """Whether a tree is at most so deep; told level by level, since recursion has a limit."""
+    level: list[ast.AST] = [tree]
+    for _ in range(depth):
+        level = [part for node in level for part in ast.iter_child_nodes(node)]
+        if not level:
+            return True
+    return False
 
 
 def _names(node: ast.expr) -> Iterator[str]:
@@ -253,15 +269,27 @@ def _raised(dimension: dict[str, Fraction], exponent: Fraction) -> dict[str, Fra
 
 
 def _exponent(node: ast.expr) -> Fraction:
+    if not _is_within(node, EXPONENT_DEPTH_MAX):
+        raise ValueError(f"an exponent is nested at most {EXPONENT_DEPTH_MAX} deep")
+    return _number(node)
+
+
+def _number(node: ast.expr) -> Fraction:
+    """An exponent's value; each part of it is worked out once, and is bounded as well."""
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            exponent = Fraction(value).limit_denominator(_DENOMINATOR_MAX)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"an exponent beyond {EXPONENT_MAX} is too large")
+            number = Fraction(value).limit_denominator(_DENOMINATOR_MAX)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            exponent = -_exponent(operand)
-        case ast.BinOp(left=left, op=ast.Div(), right=right) if _exponent(right):
-            exponent = _exponent(left) / _exponent(right)
+            number = -_number(operand)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            over, under = _number(left), _number(right)
+            if not under:
+                raise ValueError(f"the exponent {shortened(ast.unparse(node))} divides by zero")
+            number = over / under
         case _:
             raise ValueError(f"an exponent is a number, not {ast.unparse(node)!r}")
-    if abs(exponent) > EXPONENT_MAX:
-        raise ValueError(f"the exponent {exponent} is beyond {EXPONENT_MAX}")
-    return exponent
+    if abs(number) > EXPONENT_MAX:
+        raise ValueError(f"the exponent {shortened(ast.unparse(node))} is beyond {EXPONENT_MAX}")
+    return number

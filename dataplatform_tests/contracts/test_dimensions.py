@@ -46,6 +46,8 @@ def judged(**stated: Any) -> Finding:
         {"expression": "-abs(c_ref) / T_arr", "dimension": "[length] / [time] ** 2"},
         {"expression": '"height above" + ell', "equals": "m"},
         {"expression": "ell ** 0", "equals": "dimensionless"},
+        {"expression": f"ell ** {'(1/' * 40}1{')' * 40}", "equals": "m"},
+        {"expression": " + ".join(["ell"] * 140), "equals": "m"},
     ],
 )
 def test_units_that_fit(stated: dict[str, str]) -> None:
@@ -67,6 +69,8 @@ def test_units_that_fit(stated: dict[str, str]) -> None:
         ({"expression": "ell * plain", "equals": "m"}, "'plain' has no declared unit"),
         ({"field": "odd", "equals": "m"}, "'flurb' is no unit"),
         ({"field": "ell", "equals": "metres per fortnite"}, "is no unit"),
+        ({"field": "ell", "equals": "m / 0"}, "'m / 0' is no unit"),
+        ({"field": "ell", "equals": "m ** 1e999"}, "a power of it is not finite"),
         ({"field": "ell", "dimension": "[lenght]"}, "'[lenght]' is no unit"),
     ],
 )
@@ -96,6 +100,11 @@ def test_the_hint_names_the_units_that_the_contract_declares() -> None:
         ({"expression": "ell < 3", "equals": "m"}, ("expression",), "'ell < 3' cannot stand here"),
         ({"expression": "ell ** n_eff", "equals": "m"}, ("expression",), "an exponent is a number"),
         ({"expression": "ell ** 1e9", "equals": "m"}, ("expression",), "is beyond 100"),
+        ({"expression": "ell ** 1e999", "equals": "m"}, ("expression",), "is too large"),
+        ({"expression": "ell ** 0x" + "f" * 900, "equals": "m"}, ("expression",), "is beyond 100"),
+        ({"expression": "ell ** (1 / 0)", "equals": "m"}, ("expression",), "1 / 0 divides by zero"),
+        ({"expression": "ell ** " + "-" * 60 + "1", "equals": "m"}, ("expression",), "at most 50"),
+        ({"expression": "-" * 900 + "ell", "equals": "m"}, ("expression",), "at most 150 deep"),
         ({"expression": "open('x')", "equals": "m"}, ("expression",), "cannot stand here"),
         ({"expression": "ell.real", "equals": "m"}, ("expression",), "cannot stand here"),
         ({"expression": "True * ell", "equals": "m"}, ("expression",), "True has no dimension"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
+
+from dataplatform.adapters.units.pint import unreadable
 
 
 class PintMeasures:
@@ -21,7 +24,10 @@ class PintMeasures:
                 named = registry.get_dimensionality(to_units_container(text))
             else:
                 named = registry.parse_units(text).dimensionality
-            return {str(base): float(power) for base, power in named.items()}
+            powers = {str(base): float(power) for base, power in named.items()}
+            if not all(map(math.isfinite, powers.values())):
+                raise ValueError("a power of it is not finite")
+            return powers
 
     def factor(self, unit: str, into: str) -> float:
         """By how much a figure is multiplied; see the port."""
@@ -42,9 +48,7 @@ def _registry() -> Any:
 
 @contextmanager
 def _refused(text: str, why: str) -> Iterator[None]:
-    import pint
-
     try:
         yield
-    except (pint.errors.PintError, ValueError, TypeError, AttributeError, AssertionError) as error:
+    except unreadable() as error:
         raise ValueError(f"{text!r} {why}: {error}") from error

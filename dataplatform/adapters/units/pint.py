@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -23,13 +24,27 @@ def _registry(number: type = float) -> Any:
     return pint.UnitRegistry(non_int_type=number)
 
 
-def same_dimension(old: str, new: str) -> bool:
-    """Whether values of the one unit can be converted to the other; unknown units cannot."""
+def unreadable() -> tuple[type[Exception], ...]:
+    """All that pint raises on a text that is no unit, such as `m/0`, `{` or `m**`."""
     import pint
 
+    return (
+        pint.errors.PintError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        KeyError,
+        ArithmeticError,
+        tokenize.TokenError,
+    )
+
+
+def same_dimension(old: str, new: str) -> bool:
+    """Whether values of the one unit can be converted to the other; unknown units cannot."""
     try:
         return bool(_registry().parse_units(old).is_compatible_with(_registry().parse_units(new)))
-    except (pint.errors.PintError, ValueError, TypeError, AttributeError, AssertionError):
+    except unreadable():
         return False
 
 
@@ -46,26 +61,23 @@ class PintUnits:
 
     def has_dimension(self, unit: str, dimension: str) -> bool:
         """Whether a unit measures `dimension`, written as pint does: `[length] / [time]`, `[]`."""
-        import pint
-
         try:
             wanted = dimension.strip()
             if wanted in _DIMENSIONLESS:
                 return bool(_registry().parse_units(unit).dimensionless)
             measured, asked = map(_registry().get_dimensionality, (unit, wanted))
-        except (pint.errors.PintError, ValueError, TypeError, AttributeError, KeyError):
+        except unreadable():
             return False
         return bool(measured == asked)
 
     def convert(self, values: pa.Array, old: str, new: str) -> pa.Array:
         """Values (float64, nulls stay null) in another unit; see the port."""
         import numpy as np
-        import pint
 
         numbers = np.array(values.to_numpy(zero_copy_only=False), dtype=np.float64)
         try:
             converted = _registry().Quantity(numbers, old).to(new).magnitude
-        except (pint.errors.PintError, ValueError, TypeError, AttributeError) as error:
+        except unreadable() as error:
             raise InvalidInput(
                 f"nothing converts {old} to {new}: {error}", code="no_conversion"
             ) from error
@@ -79,12 +91,10 @@ def straight_line(old: str, new: str) -> tuple[str, str] | None:
     Decimals where they end (`0.01`), else fractions (`5/9`). None where the way between the two
     units is no straight line (decibels) or unknown.
     """
-    import pint
-
     registry = _registry(Decimal)
     try:
         at = [_converted(registry, number, old, new) for number in (0, 1, 1000)]
-    except (pint.errors.PintError, ValueError, TypeError, AttributeError, AssertionError):
+    except unreadable():
         return None
     offset, factor = _snapped(at[0]), _snapped(at[1] - at[0])
     is_straight = abs(at[2] - at[0] - 1000 * (at[1] - at[0])) < _EXACT_TO * (1 + abs(at[2]))
