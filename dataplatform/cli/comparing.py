@@ -5,11 +5,12 @@ Here belongs bringing both sides into one shape. What a difference means is `rel
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dataplatform.cli.states import State, open_state, told_by
 from dataplatform.contracts.counterparts import counterparts, tolerances
@@ -21,8 +22,10 @@ from dataplatform.releases.index_change import IndexChange, diff_indexes
 from dataplatform.releases.ports import ReleasePorts
 from dataplatform.settings import Settings
 from dataplatform.wiring import for_rehearsal
-from opendata.reading.resolve import Release
 from opendata.wire.errors import InvalidInput
+
+SAMPLES_BOUND: Final = 1_000_000
+"""Samples are held in memory, so fewer than this may be asked for."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,26 @@ def compare_states(
             where it has none, of the earlier one; and what to grant, show and use.
 
     Raises:
-        NotFound, InvalidInput: if a side cannot be read, or lacks a key.
+        NotFound, InvalidInput: if a side cannot be read, or lacks a key; if a tolerance or that
+            number of samples cannot be granted.
         Rejected: if keys are null or repeated.
     """
+    wanted = wanted or Wanted()
+    _require_samples(wanted.options.samples)
     with tempfile.TemporaryDirectory(prefix="opendata-diff-") as scratch:
         ports = for_rehearsal(settings, scratch).ports
         old = open_state(ports, before, Path(scratch, "before.parquet"))
         new = open_state(ports, after, Path(scratch, "after.parquet"))
-        return _compare(ports, told_by(old, new), told_by(new, old), wanted or Wanted())
+        return _compare(ports, told_by(old, new), told_by(new, old), wanted)
 
 
-def compare_releases(settings: Settings, before: Release, after: Release) -> Comparison:
-    """How one release differs from another; shards that both share are not read."""
-    return compare_states(settings, before, after)
+def _require_samples(samples: Any) -> None:
+    if not isinstance(samples, int) or not 0 <= samples < SAMPLES_BOUND:
+        raise InvalidInput(
+            f"{samples!r} is no number of samples",
+            code="invalid_samples",
+            hint=f"ask for a whole number of at least 0 and below {SAMPLES_BOUND:,}",
+        )
 
 
 def _compare(ports: ReleasePorts, old: State, new: State, wanted: Wanted) -> Comparison:
@@ -138,13 +148,14 @@ def _keys(
 
 
 def _tolerances(
-    new: Contract, pairs: Mapping[str, str], keys: Sequence[str], given: Mapping[str, float]
+    new: Contract, pairs: Mapping[str, str], keys: Sequence[str], asked: Mapping[str, float]
 ) -> dict[str, float]:
     """What is granted by column.
 
     Raises:
         InvalidInput: for one that was given and cannot be granted.
     """
+    given = {column: _granted(column, tolerance) for column, tolerance in asked.items()}
     if given and not keys:
         raise InvalidInput(
             "a tolerance needs a key: without one, whole rows are equal or not",
@@ -162,3 +173,16 @@ def _tolerances(
     if not keys:
         return {}
     return {c: t for c, t in {**tolerances(new), **given}.items() if c not in keys}
+
+
+def _granted(column: str, tolerance: Any) -> float:
+    try:
+        granted = float(tolerance)
+    except (TypeError, ValueError, OverflowError):
+        granted = math.nan
+    if not 0 <= granted < math.inf:
+        raise InvalidInput(
+            f"no tolerance for {column!r}: {tolerance!r} is no finite number of at least 0",
+            code="invalid_tolerance",
+        )
+    return granted

@@ -99,6 +99,18 @@ def test_mistakes_are_answered_with_what_to_type(
     assert (answer.code, said in answer.err) == (code, True), answer.err
 
 
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), -1.0, "much", 10**400])
+def test_a_tolerance_that_is_none_is_refused(tolerance: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"'y10': .* is no finite number of at least 0"):
+        releases.diff_datasets(OLD, NEW, "id", tolerances={"y10": tolerance})
+
+
+@pytest.mark.parametrize("samples", [-1, 1_000_000, 2.5])
+def test_so_many_samples_cannot_be_shown(samples: Any) -> None:
+    with pytest.raises(InvalidInput, match="is no number of samples"):
+        releases.diff_datasets(OLD, NEW, "id", samples=samples)
+
+
 def test_folders_and_patterns_of_parquet_files_are_tables(files: Path) -> None:
     for at in range(3):
         (files / "parts" / f"y={at}").mkdir(parents=True)
@@ -160,9 +172,9 @@ def test_a_release_is_compared_with_a_file_by_the_key_it_promises(project: Path)
     assert str(release.version) == "1.0.1"  # its bits changed (S4-16)
     rows = od("diff", "me/yields", "--json").json["diff_R"]
     assert (rows["changed"], rows["within_tolerance"]) == (0, 1)
-    told = od("diff", "me/yields").out
-    assert "rows: unchanged" in told
-    assert "changed all the same: 1 row differs within its tolerance" in told
+    answer = od("diff", "me/yields").out
+    assert "rows: unchanged" in answer
+    assert "changed all the same: 1 row differs within its tolerance" in answer
 
 
 def test_a_renamed_column_is_found_through_its_alias(project: Path) -> None:

@@ -19,7 +19,7 @@ from dataplatform.adapters.row_diff.multiset import multiset_diff
 from dataplatform.adapters.row_diff.passes import cut, rows_that_fit
 from dataplatform.adapters.row_diff.sides import Sides, open_sides
 from dataplatform.adapters.row_diff.values import NUMBER_TEXT
-from dataplatform.releases.differ import NO_OPTIONS, SAMPLES_DEFAULT, DiffOptions, RowDiff
+from dataplatform.releases.differ import NO_OPTIONS, DiffOptions, RowDiff
 
 
 class DuckDBRowDiffer:
@@ -48,9 +48,12 @@ class DuckDBRowDiffer:
         limits = replace(self._limits, memory_bytes=memory)
         if not new_files:
             keys, columns = ([options.former.get(c, c) for c in some] for some in (keys, columns))
-            return _one_sided(old_files, keys, columns, limits, "removed")
+            granted = {options.former.get(c, c): most for c, most in options.tolerances.items()}
+            options = replace(options, tolerances=granted, former={})
+            return _one_sided(old_files, keys, columns, limits, options, change="removed")
         if not old_files:
-            return _one_sided(new_files, keys, columns, limits, "added")
+            options = replace(options, former={})
+            return _one_sided(new_files, keys, columns, limits, options, change="added")
         sides = open_sides(old_files, new_files, keys, columns, options)
         passes = cut(sides, self._rows_at_once or rows_that_fit(sides, limits.memory_bytes))
         with _opened(sides, limits) as session:
@@ -63,22 +66,36 @@ class DuckDBRowDiffer:
 
 
 def _one_sided(
-    files: Sequence[str], keys: Sequence[str], columns: Sequence[str], limits: Limits, change: str
+    files: Sequence[str],
+    keys: Sequence[str],
+    columns: Sequence[str],
+    limits: Limits,
+    options: DiffOptions,
+    *,
+    change: str,
 ) -> RowDiff:
     """Everything was added, or everything removed; columns as that side calls them."""
-    sides = open_sides(files, files, keys, columns, NO_OPTIONS)
+    sides = open_sides(files, files, keys, columns, options)
     table = sides.new
     with _opened(sides, limits) as session:
         if keys:
             require_unambiguous(session, change, table, keys)
         count = session.row(f"SELECT count(*) AS n FROM {table.rows_sql}")["n"]
         shown = names(column.new for column in sides.keys or sides.columns)
-        sql = f"SELECT {shown} FROM {table.rows_sql} ORDER BY {shown} LIMIT {SAMPLES_DEFAULT}"
+        sql = f"SELECT {shown} FROM {table.rows_sql} ORDER BY {shown} LIMIT {options.samples}"
         rows = session.rows(sql)
     label = "key" if keys else "row"
     samples = tuple({"change": change, label: table.json_row(row)} for row in rows)
     added, removed = (count, 0) if change == "added" else (0, count)
-    return RowDiff(added, removed, 0, samples, keyed=bool(keys))
+    options.progress(1.0)
+    return RowDiff(
+        added,
+        removed,
+        0,
+        samples,
+        keyed=bool(keys),
+        columns_not_compared=sides.not_compared,
+    )
 
 
 @contextmanager

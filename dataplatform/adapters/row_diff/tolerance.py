@@ -7,6 +7,7 @@ lie a little further apart. NaN and infinities are within no tolerance of anythi
 
 from __future__ import annotations
 
+import math
 from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Final
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from dataplatform.adapters.duckdb.table import DECIMAL_DIGITS_MAX
 from dataplatform.adapters.row_diff.values import common_decimal
+from opendata.wire.errors import InvalidInput
 
 # How far two doubles and their difference may be off, as a share of the larger one.
 _ROUNDING: Final = 2.0**-52
@@ -24,7 +26,17 @@ Number = tuple[str, pa.DataType]
 
 
 def within(tolerance: float, old: Number, new: Number) -> str:
-    """The condition, not true where a side is null; both types are numbers."""
+    """The condition, not true where a side is null; both types are numbers.
+
+    Raises:
+        InvalidInput: where the tolerance is negative, or no finite number.
+    """
+    if not 0 <= tolerance < math.inf:
+        raise InvalidInput(
+            f"{tolerance} is no tolerance",
+            code="invalid_tolerance",
+            hint="a tolerance is a finite number of at least 0",
+        )
     common = common_decimal(old[1], new[1])
     if common is None:
         return _within_rounded(tolerance, old[0], new[0])
@@ -41,8 +53,8 @@ def _within_exact(tolerance: float, scale: int, old: str, new: str) -> str:
     """Without overflow: two numbers of one sign are subtracted, two of different signs are not."""
     kind = f"DECIMAL({DECIMAL_DIGITS_MAX}, {scale})"
     one, other = f"CAST({old} AS {kind})", f"CAST({new} AS {kind})"
-    most = Decimal(10) ** (DECIMAL_DIGITS_MAX - scale) - Decimal(1).scaleb(-scale)
-    granted = min(Decimal(repr(tolerance)), _EXACT.subtract(most, 0))
+    most = Decimal("9" * DECIMAL_DIGITS_MAX).scaleb(-scale, _EXACT)
+    granted = min(Decimal(repr(tolerance)), most)
     granted = granted.quantize(Decimal(1).scaleb(-scale), ROUND_FLOOR, _EXACT)
     limit = f"CAST('{granted:f}' AS {kind})"
     return (

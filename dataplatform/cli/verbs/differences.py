@@ -28,7 +28,7 @@ def diff_datasets(
             release, or of `a`'s. With none, rows are a multiset, and `keyed` is false.
         tolerances: How far two numbers of a column may lie apart, absolutely and inclusively, and
             count as the same; beside those of `b`'s contract, and before them.
-        samples: How many rows are shown at most.
+        samples: How many rows are shown at most; below a million.
         low_memory: Take longer, and stay within 256 MiB of working memory.
 
     Returns:
@@ -38,8 +38,8 @@ def diff_datasets(
         `columns_not_compared` (with the reason).
 
     Raises:
-        NotFound, InvalidInput: if a side cannot be read, or lacks a key; if a tolerance cannot be
-            granted.
+        NotFound, InvalidInput: if a side cannot be read, or lacks a key; if a tolerance or that
+            number of samples cannot be granted.
         Rejected: if keys are null or repeated, with counts and examples in `details`.
     """
     options = DiffOptions(tolerances=tolerances or {}, samples=samples, low_memory=low_memory)

@@ -169,6 +169,32 @@ def test_decimals_of_38_digits_are_subtracted_exactly(tmp_path: Path) -> None:
     assert diff(tmp_path, old, new, tolerances={"v": 1.0}).within_tolerance == 1
 
 
+def test_a_tolerance_may_be_larger_than_any_decimal(tmp_path: Path) -> None:
+    sides = [{"k": [1], "v": pa.array([Decimal(n)], pa.decimal128(38, 0))} for n in (1, 10**37)]
+    assert diff(tmp_path, *sides, tolerances={"v": 1e300}).within_tolerance == 1
+
+
+@pytest.mark.parametrize("keys", [("k",), ()])
+def test_one_side_alone_is_shown_as_far_as_was_asked(tmp_path: Path, keys: Any) -> None:
+    rows = {"k": list(range(30)), "v": [0.5] * 30}
+    for sides in ((rows, None), (None, rows)):
+        for samples in (0, 1, 25):
+            found = diff(tmp_path, *sides, keys=keys, samples=samples)
+            assert (found.added + found.removed, len(found.samples)) == (30, samples)
+
+
+def test_one_side_alone_names_what_is_left_out_and_follows_renames(tmp_path: Path) -> None:
+    nested = pa.array([[Decimal(10**40)]], pa.list_(pa.decimal256(50, 0)))
+    rows = {"k": [1], "was": [0.5], "v": nested}
+    told: list[float] = []
+    found = diff(
+        tmp_path, rows, None, columns=("k", "now", "v"), former={"now": "was"},
+        tolerances={"now": 0.1}, progress=told.append,
+    )  # fmt: skip
+    assert "is not read exactly" in found.columns_not_compared["v"]
+    assert (counts(found), told) == ((0, 1, 0), [1.0])
+
+
 def test_keys_finer_than_microseconds_are_told_apart(tmp_path: Path) -> None:
     ticks = [pa.array(values, pa.timestamp("ns", "UTC")) for values in ([1, 2], [2, 3])]
     found = diff(tmp_path, {"k": ticks[0], "v": [1, 2]}, {"k": ticks[1], "v": [2, 3]})
