@@ -115,10 +115,11 @@ class Dataset:
 
         Raises:
             Rejected: if no release ever had that schema version.
+            Denied: if a trust root is configured and its signature does not hold.
         """
         from opendata.reading.lineage import reader_release
 
-        return reader_release(self._reader, self.release, reader)
+        return reader_release(self._reader, self.release, reader, self._settings.trust())
 
     def compatibility(self, reader: str) -> Verdict:
         """Whether a reader of a schema version can read this release, why, and by which adapters.
@@ -134,9 +135,11 @@ class Dataset:
 
         Raises as :meth:`known_to`.
         """
-        from opendata.reading.matrix import read_compatibility
+        from opendata.reading.matrix import judged, read_compatibility
 
-        return read_compatibility(self._reader, self.release, reader)
+        if reader is not None:
+            return [judged(self.known_to(reader), self.release.manifest)]
+        return read_compatibility(self._reader, self.release, None)
 
     @property
     def quarantined_rows(self) -> int:

@@ -84,6 +84,34 @@ def test_a_rehearsed_rotation_changes_nothing(signing: str, project: Path) -> No
     assert {path.name: path.read_bytes() for path in (project / KEYS).iterdir()} == before
 
 
+def test_rotation_is_told_to_the_trust_file_that_readers_use(
+    signing: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside, theirs = project / KEYS / "trust.json", project / "readers.json"
+    before = beside.read_bytes()
+    theirs.write_bytes(before)
+    monkeypatch.setenv("OPENDATA_TRUST", str(theirs))
+    rotated = od("key", "rotate", "--json").json
+    assert rotated["trust"] == str(theirs)
+    assert listed()[signing]["state"].startswith("rotated since 20")
+    assert listed()[rotated["new"]]["signs"]
+    assert beside.read_bytes() == before
+    again = od("key", "rotate", "--trust", str(beside), "--json").json
+    assert again["trust"] == str(beside)
+    assert again["old"] == rotated["new"]
+
+
+def test_a_named_trust_file_that_is_not_there_is_not_made_by_a_rotation(
+    signing: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENDATA_TRUST", str(project / "typo.json"))
+    answer = od("key", "rotate")
+    assert answer.code == 4
+    assert "there is no trust file" in answer.err
+    assert not (project / "typo.json").exists()
+    assert len(list((project / KEYS).glob("*.pem"))) == 1
+
+
 def test_there_is_nothing_to_rotate_without_a_key_in_a_file(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplatform.adapters.signing.ed25519 import Ed25519Signer
+from dataplatform.adapters.signing.trust_file import TrustFile
 from opendata.reading.trust import KeyRules, Reason, Revocation, TrustRoot
 from opendata.wire.errors import Denied
 
@@ -107,6 +110,9 @@ def test_rules_stand_beside_the_keys_that_they_are_about() -> None:
         {"keys": entry(), "threshold": 0},
         {"keys": entry(), "threshold": True},
         {"keys": entry(), "threshold": 2},
+        {"keys": entry(datasets=[])},
+        {"keys": entry(datasets=None)},
+        {"keys": entry(datasets={"me/*": True})},
     ],
 )
 def test_a_file_that_says_something_else_trusts_nobody(document: object) -> None:
@@ -114,6 +120,41 @@ def test_a_file_that_says_something_else_trusts_nobody(document: object) -> None
         TrustRoot.from_json(json.dumps(document), "trust.json")
     assert refused.value.code == "bad_trust_root"
     assert "trust.json" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ({"keys": entry(not_afer="2026-01-01T00:00:00Z")}, "did you mean 'not_after'"),
+        ({"keys": entry(dataset=["me/*"])}, "did you mean 'datasets'"),
+        ({"keys": entry(Revoked={"at": "", "reason": ""})}, "did you mean 'revoked'"),
+        ({"keys": entry(wibble=1)}, "'wibble' in the key"),
+        ({"keys": entry(), "treshold": 1}, "did you mean 'threshold'"),
+        ({"keys": entry(), "wibble": 1}, "'wibble' beside the keys means nothing; known are keys"),
+    ],
+)
+def test_a_rule_with_a_typo_in_its_name_is_refused_and_not_passed_over(
+    document: object, says: str
+) -> None:
+    with pytest.raises(Denied) as refused:
+        TrustRoot.from_json(json.dumps(document), "trust.json")
+    assert refused.value.code == "bad_trust_root"
+    assert says in refused.value.message
+
+
+@pytest.mark.parametrize("stored", [b"\xff\xfe\x00", b"[" * 200_000, b'{"keys":' * 200_000])
+def test_bytes_that_are_no_document_trust_nobody(tmp_path: Path, stored: bytes) -> None:
+    path = tmp_path / "trust.json"
+    path.write_bytes(stored)
+    reads: tuple[Callable[[], TrustRoot], ...] = (
+        lambda: TrustRoot.from_file(str(path)),
+        TrustFile(path).root,
+    )
+    for read in reads:
+        with pytest.raises(Denied) as refused:
+            read()
+        assert refused.value.code == "bad_trust_root"
+        assert "trust.json" in refused.value.message
 
 
 def test_one_key_under_two_ids_is_one_signer() -> None:

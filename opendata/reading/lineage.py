@@ -1,8 +1,9 @@
 """Lineage: the schema versions that a data set went through, and a release of each (S4-56).
 
 `compatibility.json` lists them, so that finding one takes two requests. It is derived and signed by
-nobody: what it says is used to find a manifest, which is then checked as any other. Where it does
-not help, the releases are walked back, each naming the one that it followed.
+nobody: what it says is used to find a manifest, which is then checked as any other, its signature
+included where the caller has a trust root. Where it does not help, the releases are walked back,
+each naming the one that it followed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from opendata.reading.resolve import Release, read_current, read_release
+from opendata.reading.signature import verify_release
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectReader
 from opendata.wire import keys
 from opendata.wire.bridges import schema_version
@@ -46,24 +49,32 @@ def answers_to(version: Version, wanted: tuple[int, ...]) -> bool:
     return (version.major, version.minor, version.patch)[: len(wanted)] == wanted
 
 
-def reader_release(reader: ObjectReader, release: Release, wanted: str) -> Manifest:
+def reader_release(
+    reader: ObjectReader, release: Release, wanted: str, trust: TrustRoot | None = None
+) -> Manifest:
     """The newest release whose schema version a reader knows.
 
     Args:
-        release: The release that is going to be read.
+        release: The release that is going to be read; whoever opened it has verified it.
         wanted: As :func:`parse_reader` takes it.
+        trust: Whose signature any other release must have.
 
     Raises:
         InvalidInput: if `wanted` is no version.
         Rejected: if no release had that schema version, saying which there are.
         Corrupt: if a manifest on the way is damaged.
+        Denied: if the signature of the release that was found does not hold.
     """
     numbers = parse_reader(wanted)
     if answers_to(schema_version(release.manifest), numbers):
         return release.manifest
-    listed = _listed(reader, release.id, numbers)
-    if listed is not None:
-        return listed
+    found = _listed(reader, release.id, numbers) or _walked(reader, release, wanted)
+    verify_release(found, trust, reader)
+    return found
+
+
+def _walked(reader: ObjectReader, release: Release, wanted: str) -> Manifest:
+    numbers = parse_reader(wanted)
     seen: dict[Version, str] = {}
     for manifest in walk_releases(reader, release):
         version = schema_version(manifest)
@@ -106,8 +117,8 @@ def _listed(reader: ObjectReader, dataset: DatasetId, wanted: tuple[int, ...]) -
             if not answers_to(parse_version(entry.schema_version), wanted):
                 continue
             release = read_release(reader, dataset, parse_version(entry.data_release))
-        except (InvalidInput, NotFound):
-            continue  # nobody signed the list: what it names need not be there
+        except (InvalidInput, NotFound, Corrupt):
+            continue  # nobody signed the list: what it names need not be there, or whole
         if answers_to(schema_version(release.manifest), wanted):
             return release.manifest
     return None

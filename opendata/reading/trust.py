@@ -19,6 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opendata.reading.suggest import did_you_mean
 from opendata.wire.errors import Denied, InvalidInput
 from opendata.wire.times import format_instant, parse_instant
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 BAD_FILE_HINT = "od key create writes one; it holds the public keys by their ids"
 _RULES = frozenset({"not_before", "not_after", "datasets", "revoked"})
+_OF_FILE = frozenset({"keys", "threshold"})
+_OF_KEY = _RULES | {"keytype", "scheme", "keyval"}
 
 
 class Reason(StrEnum):
@@ -99,12 +102,20 @@ class TrustRoot:
         """
         try:
             document = json.loads(text)
+            _refuse_unknown(document, _OF_FILE, "beside the keys")
             entries = dict(document["keys"].items())
             keys = {keyid: _parse_key(keyid, dict(entry)) for keyid, entry in entries.items()}
             rules = {keyid: _parse_rules(dict(entry)) for keyid, entry in entries.items()}
             threshold = document.get("threshold", 1)
             _check_threshold(threshold, keys)
-        except (ValueError, KeyError, TypeError, AttributeError, InvalidInput) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            InvalidInput,
+        ) as error:
             raise Denied(
                 f"{what} is no trust file: {error}", code="bad_trust_root", hint=BAD_FILE_HINT
             ) from error
@@ -141,18 +152,28 @@ class TrustRoot:
         return set(by_value.values())
 
 
+def _refuse_unknown(said: Iterable[str], known: frozenset[str], where: str) -> None:
+    """Refuse what nobody would heed: a rule with a typo in its name would hold nobody back."""
+    for name in said:
+        if name not in known:
+            meant = did_you_mean(name, sorted(known)) or f"known are {', '.join(sorted(known))}"
+            raise ValueError(f"{name!r} {where} means nothing; {meant}")
+
+
 def _parse_key(keyid: str, entry: dict[str, Any]) -> Key:
     from securesystemslib.signer import Key
 
+    _refuse_unknown(entry, _OF_KEY, f"in the key {keyid[:12]}")
     return Key.from_dict(
         keyid, {name: value for name, value in entry.items() if name not in _RULES}
     )
 
 
 def _parse_rules(entry: Mapping[str, Any]) -> KeyRules:
-    datasets = entry.get("datasets") or ()
-    if isinstance(datasets, str) or not all(isinstance(each, str) for each in datasets):
-        raise ValueError("datasets is a list of ids or patterns like ns/*")
+    datasets = entry.get("datasets", ())
+    is_list = isinstance(datasets, list) and all(isinstance(each, str) for each in datasets)
+    if "datasets" in entry and not (is_list and datasets):  # an empty one would allow everything
+        raise ValueError("datasets is a list of ids or patterns like ns/*, at least one")
     return KeyRules(
         not_before=_instant(entry.get("not_before")),
         not_after=_instant(entry.get("not_after")),
