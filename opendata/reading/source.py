@@ -15,6 +15,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from opendata.reading.lent import lend, lent_buffer
 from opendata.reading.limits import check_group, read_footer, refused, rules_of
 from opendata.reading.memory import decoding_pool
 from opendata.reading.pages import Buffer
@@ -158,7 +159,7 @@ class Whole:
 
     def open(self) -> pa.NativeFile:
         """A file to decode from, which copies nothing."""
-        return pa.BufferReader(pa.py_buffer(self.data))
+        return pa.BufferReader(lent_buffer(self.data))
 
     def part(self, place: ByteRange) -> Buffer:
         """Some of its bytes."""
@@ -223,7 +224,7 @@ class Portion:
 
         def open_ranges() -> pa.NativeFile:
             sparse = VerifiedRanges(plan.entry.size_bytes, parts, plan.entry.path)
-            return pa.PythonFile(sparse, mode="r")
+            return pa.PythonFile(lend(sparse), mode="r")
 
         self._check(metadata, open_ranges, lambda place: data[place.offset])
         return metadata, open_ranges
