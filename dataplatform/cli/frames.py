@@ -33,7 +33,7 @@ def as_reader(data: Any) -> pa.RecordBatchReader:
         return _of_file(Path(data).expanduser())
     try:
         reader = _of_value(data)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(
             f"these rows make no table: {error}",
             code="unusable_data",
@@ -58,9 +58,9 @@ def _of_value(data: Any) -> pa.RecordBatchReader:
     if hasattr(data, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(data)
     raise InvalidInput(
-        f"a {type(data).__module__}.{type(data).__qualname__} cannot be pushed",
+        f"a {type(data).__module__}.{type(data).__qualname__} is no table",
         code="unusable_data",
-        hint=f"push {_KINDS}",
+        hint=f"give {_KINDS}",
     )
 
 

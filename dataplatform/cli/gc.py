@@ -40,7 +40,7 @@ def gc(out: Output, dry_run: bool, apply: bool, force: bool, explain: str | None
     od gc --apply                mark; the second time, remove what both marks name
     od gc --explain objects/…    who needs it
     """
-    from dataplatform.cli.place import find_settings
+    from dataplatform.cli.place import find_settings, require_store
     from dataplatform.releases.collecting.look import STEPS, Rules, roots_of
     from dataplatform.releases.collecting.mark import look_only, newest_mark_at
     from dataplatform.releases.collecting.sweep import collect
@@ -48,6 +48,7 @@ def gc(out: Output, dry_run: bool, apply: bool, force: bool, explain: str | None
 
     _require_sense(dry_run=dry_run, apply=apply, force=force, explain=explain)
     ports, rules = from_settings(find_settings()).ports, Rules()
+    require_store(ports.store)
     if explain:
         _explain(out, ports, explain, rules)
         return

@@ -19,8 +19,10 @@ from dataplatform.settings import LOCAL_FOLDER, Settings, read_settings
 from opendata.reading.resolve import Release, resolve
 from opendata.reading.signature import verify_release
 from opendata.stores import find_store
+from opendata.wire import keys
 from opendata.wire.errors import NotFound
 from opendata.wire.ids import parse_dataset_id, parse_reference
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
 
 if TYPE_CHECKING:
     from dataplatform.wiring import Platform
@@ -39,6 +41,19 @@ def find_settings() -> Settings:
             # What is relative in the environment stays relative to where it was typed.
             return dataclasses.replace(around, store=find_store(here.environ, str(cwd)))
     return here
+
+
+def require_store(store: ObjectReader) -> None:
+    """See that there is a store, before what finds nothing in it says that all is well.
+
+    Raises:
+        NotFound: if there is none at its address.
+    """
+    try:
+        store.get(keys.INDEX, max_bytes=CATALOGUE_MAX_BYTES)
+    except NotFound as error:
+        if error.code != "no_object":
+            raise
 
 
 def trusted_release(reader: ObjectReader, reference: str) -> Release:

@@ -94,6 +94,16 @@ def draft(data: Any, reference: str, **metadata: Any) -> Draft:
     return Draft(dataset, ports, settings, built)
 
 
+def _require_draft(ds: Any, verb: str) -> None:
+    """Say what a verb works on, where it was given something else."""
+    if not isinstance(ds, Draft):
+        raise InvalidInput(
+            f"{verb} works on a draft and was given a {type(ds).__name__}",
+            code="no_draft",
+            hint='draft = releases.draft(data, "ns/name", …)',
+        )
+
+
 def attach_provenance(ds: Draft, trace: Mapping[str, Any]) -> None:
     """Tell where the rows came from and how they were made (S4-40, S4-90): source → method.
 
@@ -104,6 +114,7 @@ def attach_provenance(ds: Draft, trace: Mapping[str, Any]) -> None:
     Raises:
         InvalidInput: if the trace is not of that form, or its steps run in a circle.
     """
+    _require_draft(ds, "attach_provenance")
     ds.built = with_provenance(ds.ports, ds.built, trace)
 
 
@@ -117,6 +128,7 @@ def bump_version(ds: Draft, semver: str) -> None:
         InvalidInput: if it is no version.
         Rejected: if it is not ahead of the current release.
     """
+    _require_draft(ds, "bump_version")
     version, current = parse_version(semver), read_current(ds.ports.store, ds.dataset)
     if current is not None and version <= current.version:
         raise Rejected(
@@ -158,6 +170,7 @@ def quality_metrics(ds: Draft) -> dict[str, Any]:
         `{"passed", "row_count", "completeness": {column: share}, "distinct": {column: estimate},
         "figures": {rule: number}, "findings": […]}`; figures are those of queries (S4-46).
     """
+    _require_draft(ds, "quality_metrics")
     gated = gate_candidate(ds.ports, ds.dataset, ds.digest)
     report, profile = gated.report, gated.profile
     rows = profile.row_count
@@ -187,6 +200,7 @@ def sign_data(ds: Draft, keyref: str) -> dict[str, Any]:
     Raises:
         Denied: if there is no such key.
     """
+    _require_draft(ds, "sign_data")
     signer = open_signer(keyref, ds.settings.environ, ds.settings.trust())
     if signer is None:
         raise InvalidInput("sign_data needs a key: env:NAME or file:PATH", code="no_key")

@@ -48,13 +48,14 @@ def retention(
     od retention --ttl 14d --apply     remove what is older than two weeks
     od retention ns/name --pin 3f2a91  keep that one
     """
-    from dataplatform.cli.place import find_settings
+    from dataplatform.cli.place import find_settings, require_store
     from dataplatform.releases.collecting import retention as verbs
     from dataplatform.wiring import from_settings
     from opendata.wire.ids import parse_dataset_id
 
     settings = find_settings()
     ports = from_settings(settings).ports
+    require_store(ports.store)
     named = parse_dataset_id(dataset) if dataset else None
     if pin or unpin:
         _pin(out, ports, named, pin, unpin, because)

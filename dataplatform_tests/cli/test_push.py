@@ -180,9 +180,9 @@ def test_a_column_that_is_gone_is_refused_even_where_new_ones_are_meant() -> Non
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (42, "builtins.int cannot be pushed"),
-        ({"a": [1]}, "builtins.dict cannot be pushed"),
-        (io.StringIO("a,b"), "StringIO cannot be pushed"),
+        (42, "builtins.int is no table"),
+        ({"a": [1]}, "builtins.dict is no table"),
+        (io.StringIO("a,b"), "StringIO is no table"),
         (pd.DataFrame({"a": [1, "x"]}), "make no table"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "'a' is there more than once"),
         (pa.table([[1], [2]], names=["b", "b"]), "'b' is there more than once"),

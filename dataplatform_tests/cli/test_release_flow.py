@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -70,6 +71,18 @@ def test_a_draft_that_breaks_its_contract_is_never_frozen() -> None:
         releases.assert_contract(draft)
     with pytest.raises(Rejected, match="contract gate"):
         releases.freeze_release(draft)
+
+
+@pytest.mark.parametrize("given", ["me/rates", RATES, None])
+def test_a_verb_that_works_on_a_draft_says_so(given: Any) -> None:
+    for verb in (
+        lambda: releases.quality_metrics(given),
+        lambda: releases.bump_version(given, "1.1.0"),
+        lambda: releases.attach_provenance(given, {}),
+        lambda: releases.sign_data(given, "file:key.pem"),
+    ):
+        with pytest.raises(InvalidInput, match="works on a draft"):
+            verb()
 
 
 @pytest.mark.requirement("S4-42")

@@ -53,24 +53,25 @@ class Model:
     def number_for(self, rows: Rows) -> Number | str:
         """Which number rows would be frozen under, or why not."""
         if self.current is None:
-            return self._first_free(rows, (1, 0, 0))
+            return self._first_free(rows, (1, 0, 0), set())
         current = self.releases[self.current]
         if current.rows == rows:
             return "unchanged"
-        major, minor, patch = self.current
-        closed = current.hard_early
-        start = (major, minor + 1, 0) if closed else (major, minor, patch + 1)
-        return self._first_free(rows, start)
+        closed = {self.current} if current.hard_early else set()
+        return self._first_free(rows, _after(self.current), closed)
 
-    def _first_free(self, rows: Rows, number: Number) -> Number | str:
-        while number in self.releases:
+    def _first_free(self, rows: Rows, start: Number, closed: set[Number]) -> Number | str:
+        taken: set[Number] = set()
+        while (number := _beside(_free(start, taken), closed, taken)) in self.releases:
             there = self.releases[number]
             if there.rows == rows:
                 if there.published is not None:
                     return "rolled back"
                 if there.follows == self.current:
                     return number
-            number = (number[0], number[1], number[2] + 1)
+            taken.add(number)
+            if there.hard_early:
+                closed.add(number)
         return number
 
     def freeze(self, number: Number, rows: Rows, now: datetime) -> None:
@@ -115,3 +116,21 @@ class Model:
             state = "current" if number == self.current else state
             freeze = "hard" if self.is_hard(number, now) else "soft"
             yield ".".join(map(str, number)), state, freeze
+
+
+def _after(number: Number) -> Number:
+    return number[0], number[1], number[2] + 1
+
+
+def _free(number: Number, taken: set[Number]) -> Number:
+    while number in taken:
+        number = _after(number)
+    return number
+
+
+def _beside(number: Number, closed: set[Number], taken: set[Number]) -> Number:
+    """Past every line that a release on the way has closed."""
+    for one in sorted(closed):
+        if number[:2] == one[:2]:
+            number = _free((one[0], one[1] + 1, 0), taken)
+    return number
