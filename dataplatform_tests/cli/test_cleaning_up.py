@@ -171,6 +171,8 @@ def test_mistakes_are_answered(words: list[str], code: int, said: str) -> None:
     assert "Traceback" not in answer.err
 
 
-@pytest.mark.usefixtures("project")
-def test_an_empty_store_has_nothing_to_clean() -> None:
-    assert od("gc").code == od("retention").code == 0
+def test_an_empty_store_has_nothing_to_clean_and_a_missing_one_is_told(project: Path) -> None:
+    assert [od(word).code for word in ("gc", "retention")] == [4, 4]
+    assert not (project / ".opendata/store").exists()
+    (project / ".opendata/store").mkdir(parents=True)
+    assert [od(word).code for word in ("gc", "retention")] == [0, 0]
