@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dataplatform.adapters.duckdb.session import Session
 from dataplatform.adapters.duckdb.text import name
@@ -17,13 +17,15 @@ from dataplatform.adapters.row_diff.samples import FOUND
 from dataplatform.adapters.row_diff.sides import SideName, Sides
 from dataplatform.releases.differ import DiffOptions, RowDiff
 
+_PICKED: Final = "picked"
+
 
 def multiset_diff(
     session: Session, sides: Sides, passes: Sequence[Pass], options: DiffOptions
 ) -> RowDiff:
     """Compare whole rows, pass after pass."""
     counts: Counter[str] = Counter()
-    samples: list[dict[str, Any]] = []
+    first = f"ORDER BY {', '.join(_cell_names(sides))} LIMIT {options.samples}"
     for at, one in enumerate(passes):
         session.execute(f"CREATE TEMP TABLE {FOUND} AS {_surplus(sides, one)}")
         counts.update(
@@ -32,12 +34,12 @@ def multiset_diff(
                 f"coalesce(sum(greatest(-more, 0)), 0)::BIGINT AS removed FROM {FOUND}"
             )
         )
-        if left := options.samples - len(samples):
-            order = ", ".join(_cell_names(sides))
-            rows = session.rows(f"SELECT * FROM {FOUND} ORDER BY {order} LIMIT {left}")
-            samples += [_sample(sides, row) for row in rows]
+        keep = f"INSERT INTO {_PICKED}" if at else f"CREATE TEMP TABLE {_PICKED} AS"
+        session.execute(f"{keep} SELECT * FROM {FOUND} {first}")
         session.execute(f"DROP TABLE {FOUND}")
         options.progress((at + 1) / len(passes))
+    # The first of all rows are among the first of each pass, however the passes were cut.
+    samples = [_sample(sides, row) for row in session.rows(f"SELECT * FROM {_PICKED} {first}")]
     return RowDiff(
         counts["added"],
         counts["removed"],
