@@ -139,7 +139,7 @@ class Dataset:
 
         if reader is not None:
             return [judged(self.known_to(reader), self.release.manifest)]
-        return read_compatibility(self._reader, self.release, None)
+        return read_compatibility(self._reader, self.release)
 
     @property
     def quarantined_rows(self) -> int:

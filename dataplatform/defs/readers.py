@@ -48,7 +48,7 @@ def compatibility_metadata(reader: ObjectReader, release: Release) -> dict[str, 
     """
     present = release.manifest.versioning.schema_version
     try:
-        cells = read_compatibility(reader, release, None)
+        cells = read_compatibility(reader, release)
     except OpenDataError as error:
         return {COMPATIBILITY: f"not known: {error.message}"}
     rows = (

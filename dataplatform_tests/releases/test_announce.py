@@ -109,7 +109,7 @@ def test_what_was_kept_up_release_by_release_is_what_is_made_anew(history: Histo
     derive_copies(history.bench.ports, dataset)
     assert {key: text(history, key) for key in before} == before
     current = history.bench.current
-    assert read_compatibility(store, current, None) == list(matrix_of(history).cells)
+    assert read_compatibility(store, current) == list(matrix_of(history).cells)
 
 
 @pytest.mark.requirement("S4-14", "S4-51", "S4-57")

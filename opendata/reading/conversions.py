@@ -77,8 +77,9 @@ def reprojected(
         Rejected: at a place that the reader's system does not reach.
     """
     transformer = _transformer(bridge.stored, bridge.wanted)
-    here = np.isfinite(_floats(x)) & np.isfinite(_floats(y))
-    there_x, there_y = map(np.asarray, transformer.transform(_floats(x), _floats(y)))
+    here_x, here_y = _floats(x), _floats(y)
+    here = np.isfinite(here_x) & np.isfinite(here_y)
+    there_x, there_y = map(np.asarray, transformer.transform(here_x, here_y))
     beyond = int((here & ~(np.isfinite(there_x) & np.isfinite(there_y))).sum())
     if beyond:
         raise Rejected(

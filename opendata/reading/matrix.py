@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from opendata.reading.lineage import reader_release, stored_matrix, walk_releases
+from opendata.reading.lineage import stored_matrix, walk_releases
 from opendata.reading.resolve import Release, read_release
 from opendata.stores.port import ObjectReader
 from opendata.wire.codec import replace
@@ -87,17 +87,11 @@ def judged(reader: Manifest, stored: Manifest) -> Cell:
     )
 
 
-def read_compatibility(reader: ObjectReader, release: Release, wanted: str | None) -> list[Cell]:
-    """The cells of a data set: all of them, or those of one reader against the release at hand.
+def read_compatibility(reader: ObjectReader, release: Release) -> list[Cell]:
+    """The cells of a data set: the stored matrix, if it shows the pointer's state, else made here.
 
-    A verdict on one reader is reached from the manifests. All of them are the stored matrix, if it
-    shows the pointer's state, else it is made here.
-
-    Raises:
-        InvalidInput, Rejected: if there is no such schema version.
+    For a pinned release its own column, reached from the manifests.
     """
-    if wanted is not None:
-        return [judged(reader_release(reader, release, wanted), release.manifest)]
     if release.pointer is None:  # a pinned release: its own column of the matrix
         found = stored_matrix(reader, release.id) or _whole_matrix(reader, release)
         readers = [_loaded(reader, release, entry.data_release) for entry in found.schemas]

@@ -35,7 +35,7 @@ def compatibility(dataset: str, reader: str | None = None) -> dict[str, Any]:
         known = reader_release(store, release, reader, settings.trust())
         cells = [judged(known, release.manifest)]
     else:
-        cells = read_compatibility(store, release, None)
+        cells = read_compatibility(store, release)
     return {
         "id": release.manifest.id,
         "release": release.manifest.release,
