@@ -7,7 +7,7 @@ A `Gardener` is a way to collect: the product's, or one with a defect in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -173,50 +173,41 @@ def check_a_staged_candidate_stays(gardener: Gardener, folder: Path) -> None:
     yard.check_whole()
 
 
-def check_a_document_of_the_last_moment_counts(gardener: Gardener, folder: Path) -> None:
-    """It names what is due, and was written after the roots had been read for the first time."""
-    yard, orphans = old_orphans(folder)
+@contextmanager
+def sweep_held_at(pause: Pause, gardener: Gardener, yard: Yard) -> Iterator[None]:
+    """The second collection waits at that call while the block runs, and then ends well."""
     gardener.mark(yard)
     yard.ageing.let_pass(hours=MARKS_APART)
-    pause = Pause("put_new", "gc/journal/*")
     collector = yard.on(FaultyStore(yard.ageing, [pause]))
     with in_background(lambda: gardener.collect(collector)) as outcome:
         pause.await_call()
-        yard.store.put("bundles/weekly/a-1.yaml", "\n".join(sorted(orphans)).encode())
+        yield
         pause.release()
     assert outcome.error is None, outcome.error
+
+
+def check_a_document_of_the_last_moment_counts(gardener: Gardener, folder: Path) -> None:
+    """It names what is due, and was written after the roots had been read for the first time."""
+    yard, orphans = old_orphans(folder)
+    with sweep_held_at(Pause("put_new", "gc/journal/*"), gardener, yard):
+        yard.store.put("bundles/weekly/a-1.yaml", "\n".join(sorted(orphans)).encode())
     assert orphans <= yard.objects
 
 
 def check_what_was_written_anew_stays(gardener: Gardener, folder: Path) -> None:
     """A build came upon it after the mark, and has named it nowhere yet."""
     yard, orphans = old_orphans(folder)
-    gardener.mark(yard)
-    yard.ageing.let_pass(hours=MARKS_APART)
-    pause = Pause("put_new", "gc/journal/*")
-    collector = yard.on(FaultyStore(yard.ageing, [pause]))
-    with in_background(lambda: gardener.collect(collector)) as outcome:
-        pause.await_call()
-        with gardener.defect():
-            yard.leave_orphans(2)
-        pause.release()
-    assert outcome.error is None, outcome.error
+    with sweep_held_at(Pause("put_new", "gc/journal/*"), gardener, yard), gardener.defect():
+        yard.leave_orphans(2)
     assert orphans <= yard.objects
 
 
 def check_a_publisher_at_the_last_moment_is_safe(gardener: Gardener, folder: Path) -> None:
     """The object was looked at for the last time, and is removed only after others need it."""
     yard, _ = old_orphans(folder)
-    gardener.mark(yard)
-    yard.ageing.let_pass(hours=MARKS_APART)
-    pause = Pause("delete", "objects/*")
-    collector = yard.on(FaultyStore(yard.ageing, [pause]))
-    with in_background(lambda: gardener.collect(collector)) as outcome:
-        pause.await_call()
-        with gardener.defect(), suppress(Unavailable):  # it is told to come back later
-            yard.bench.publish(rates(2))
-        pause.release()
-    assert outcome.error is None, outcome.error
+    held = sweep_held_at(Pause("delete", "objects/*"), gardener, yard)
+    with held, gardener.defect(), suppress(Unavailable):  # it is told to come back later
+        yard.bench.publish(rates(2))
     yard.check_whole()
     assert yard.bench.read().num_rows == 1
 
