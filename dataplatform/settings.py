@@ -20,6 +20,8 @@ from opendata.stores import StoreLocation, find_store
 from opendata.wire.errors import InvalidInput
 
 LOCAL_FOLDER = ".opendata"
+DEFAULT_API_URL = "http://127.0.0.1:8000"
+DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,22 @@ class Settings:
                             `30d`, at least a day
     OPENDATA_GC             what the daily collection does with objects that nobody needs: `mark`
                             them, which is the default, or `apply`: remove what two marks name
+    OPENDATA_SPEC_REPO      git path or URL of the spec repository (DataSpecHub); `#branch` after it
+                            names a branch other than its main one
+    OPENDATA_INDEX_REPO     git path or URL of the index repository (DataIndexHub); without one,
+                            documents stay in the store alone
+    OPENDATA_SPARK_FILES    from how many files to read on a channel is indexed on Spark; default:
+                            only where its spec says `engine: spark`
+    OPENDATA_API_URL        address of the API, as documents and clients are told; default
+                            `http://127.0.0.1:8000`
+    OPENDATA_API_TOKENS     `file:PATH` of the hashed tokens that the API accepts; default: none,
+                            and the API then listens on this machine alone
+    OPENDATA_HOOK_SECRET    `env:NAME` or `file:PATH` of the secret that signs webhooks; default:
+                            webhooks are refused
+    OPENDATA_DAGSTER        address of Dagster's web server, which webhooks ask for runs; default
+                            `http://127.0.0.1:3000`
+    OPENDATA_ALERTS         `file:PATH` of the addresses that `slack://data-ops` and the like stand
+                            for, one `name = address` a line; default: alerts are shown, not sent
     ======================  ====================================================================
     """
 
@@ -50,6 +68,11 @@ class Settings:
     preview_rows: int
     retention: timedelta
     collects: bool
+    spec_repo: str | None
+    index_repo: str | None
+    spark_files: int | None
+    api_url: str
+    dagster_url: str
     environ: Mapping[str, str] = field(repr=False)
 
     @property
@@ -89,6 +112,11 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         preview_rows=_count(environ, "OPENDATA_PREVIEW_ROWS", DEFAULT_PREVIEW_ROWS),
         retention=_retention(environ.get("OPENDATA_RETENTION", "")),
         collects=_collects(environ.get("OPENDATA_GC", "")),
+        spec_repo=environ.get("OPENDATA_SPEC_REPO") or None,
+        index_repo=environ.get("OPENDATA_INDEX_REPO") or None,
+        spark_files=_count(environ, "OPENDATA_SPARK_FILES", 0) or None,
+        api_url=environ.get("OPENDATA_API_URL") or DEFAULT_API_URL,
+        dagster_url=environ.get("OPENDATA_DAGSTER") or DEFAULT_DAGSTER_URL,
         environ=environ,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 
 from dataplatform.adapters.arrange.arrow import ArrowArranger
 from dataplatform.adapters.contract_engine.duckdb import DuckDBContractEngine
@@ -25,6 +25,8 @@ from dataplatform.adapters.signing.ed25519 import Ed25519Signer, open_signer
 from dataplatform.adapters.sources.web import WebSources
 from dataplatform.adapters.units.pint import PintUnits
 from dataplatform.adapters.workbench.session import LocalWorkbench
+from dataplatform.bundle_wiring import bundle_ports
+from dataplatform.bundles.ports import BundlePorts
 from dataplatform.datasets.fetching import SourceFetcher
 from dataplatform.datasets.producer import Producer
 from dataplatform.releases.ports import ReleasePorts
@@ -55,6 +57,11 @@ class Platform:
     settings: Settings
     ports: ReleasePorts
     producers: ProducerFolder
+
+    @cached_property
+    def bundles(self) -> BundlePorts:
+        """What bundles act through, over the same store."""
+        return bundle_ports(self.settings, self.ports.store)
 
     def options(self, producer: Producer | None = None) -> RunOptions:
         """What a run takes from the settings; a face adds what it was asked for."""

@@ -11,6 +11,14 @@ from typing import Final
 
 #: Where each command stands. `doctor` is no command of its own: it adds to the SDK's.
 commands: Final[dict[str, str]] = {
+    "bundle adopt": "dataplatform.cli.bundles.adopt:adopt",
+    "bundle check": "dataplatform.cli.bundles.check:check",
+    "bundle diff": "dataplatform.cli.bundles.diff:diff",
+    "bundle index": "dataplatform.cli.bundles.index:index",
+    "bundle repair": "dataplatform.cli.bundles.repair:repair",
+    "bundle status": "dataplatform.cli.bundles.status:status",
+    "bundle verify": "dataplatform.cli.bundles.verify:verify",
+    "bundle workflows": "dataplatform.cli.bundles.workflows:workflows",
     "check": "dataplatform.cli.check:check",
     "demo": "dataplatform.cli.demo:demo",
     "diff": "dataplatform.cli.diff:diff",
@@ -27,5 +35,6 @@ commands: Final[dict[str, str]] = {
     "retention": "dataplatform.cli.retention:retention",
     "rollback": "dataplatform.cli.rollback:rollback",
     "run": "dataplatform.cli.run:run",
+    "serve": "dataplatform.cli.serve:serve",
     "yank": "dataplatform.cli.yank:yank",
 }

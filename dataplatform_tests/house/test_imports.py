@@ -12,7 +12,8 @@ from dataplatform_tests.house.tree import ROOT, called_names, imported_names, pr
 
 FACES = ("opendata.wire", "opendata.stores", "opendata.reading")
 ABOVE_THE_FEATURES = {
-    "definitions", "cli", "api", "portal", "defs", "wiring", "settings", "adapters",
+    "definitions", "cli", "api", "portal", "defs", "wiring", "bundle_wiring", "settings",
+    "adapters",
 }  # fmt: skip
 MAY_IMPORT_DAGSTER = {"definitions", "defs"}
 # import-linter sees foreign packages as one; these parts of allowed ones reach outside.

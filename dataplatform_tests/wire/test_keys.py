@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from opendata.wire import keys
+from opendata.wire.bundle import parse_bundle_ref
 from opendata.wire.ids import parse_dataset_id
 from opendata.wire.version import parse_version
 
@@ -22,6 +23,8 @@ ARGUMENTS: dict[str, Any] = {
     "mark": "hard",
     "gate": "contract",
     "collection": "c",
+    "ref": parse_bundle_ref("weekly/model-v1.0.0-2025.25"),
+    "revision": 1,
 }
 BUILDERS = {
     name: build
@@ -38,7 +41,8 @@ def test_every_key_lies_where_a_collection_looks(name: str) -> None:
     wanted = inspect.signature(build).parameters
     key = build(**{one: ARGUMENTS.get(one, "x") for one in wanted})
     read = key.startswith((*keys.NAMING, keys.INDEX))
-    assert read or key.startswith((keys.OBJECTS, keys.COLLECTION)), (
+    names_none = (keys.OBJECTS, keys.COLLECTION, keys.EVENTS, keys.WATCH)
+    assert read or key.startswith(names_none), (
         f"{key} may name objects that a collection would remove: add its place to keys.NAMING"
     )
 

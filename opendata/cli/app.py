@@ -15,7 +15,6 @@ from click.shell_completion import CompletionItem
 
 from opendata.cli.commands import (
     SECTIONS,
-    CommandEntry,
     all_commands,
     load_command,
     platform_is_installed,
@@ -50,7 +49,7 @@ class LazyGroup(click.Group):
         complete = platform_is_installed()
         for title, entries in SECTIONS.items():
             with formatter.section(title):
-                rows = [(name, _line(entry, complete)) for name, entry in entries.items()]
+                rows = [(name, one.line(complete=complete)) for name, one in entries.items()]
                 formatter.write_dl(rows)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -82,12 +81,6 @@ class LazyGroup(click.Group):
         except Exception as error:  # noqa: BLE001 - the one place where all errors end
             code = report_failure(error, as_json="--json" in given)
         sys.exit(code if isinstance(code, int) else 0)
-
-
-def _line(entry: CommandEntry, complete: bool) -> str:
-    if entry.target is None and not complete:
-        return f"{entry.help} (needs opendata[platform])"
-    return entry.help
 
 
 def _write_anything() -> None:

@@ -27,6 +27,12 @@ class CommandEntry:
     help: str
     target: str | None = None
 
+    def line(self, *, complete: bool) -> str:
+        """The help; where the platform is not installed, what it needs as well."""
+        if self.target is None and not complete:
+            return f"{self.help} (needs opendata[platform])"
+        return self.help
+
 
 SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
     "Use data": {
@@ -70,6 +76,10 @@ SECTIONS: Final[dict[str, dict[str, CommandEntry]]] = {
         "key": CommandEntry("Make, list, rotate and revoke the keys that sign releases"),
         "reproduce": CommandEntry("Build a release again from what it was made of"),
     },
+    "Bundle files": {
+        "bundle": CommandEntry("Channels of files, locked together", "opendata.cli.bundle:bundle"),
+        "serve": CommandEntry("Serve bundles over HTTP"),
+    },
     "Set up": {
         "demo": CommandEntry("Produce, block, publish and load real data sets, end to end"),
         "doctor": CommandEntry("Check this machine's set-up", "opendata.cli.doctor:doctor"),
@@ -98,7 +108,15 @@ def load_command(name: str) -> Any | None:
     Raises:
         NotFound: if it is the platform's and that is not installed, saying what to install.
     """
-    entry = dict(all_commands()).get(name)
+    return load_part(name, dict(all_commands()).get(name))
+
+
+def load_part(name: str, entry: CommandEntry | None) -> Any | None:
+    """The click command of an entry; a sub-command is called by its group's name and its own.
+
+    Raises:
+        NotFound: as `load_command` does.
+    """
     if entry is not None and entry.target is not None:
         return load_target(entry.target)
     target = platform_targets().get(name) if entry or platform_is_installed() else None

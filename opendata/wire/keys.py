@@ -5,6 +5,7 @@ Every key that anything reads or writes is built here and nowhere else.
 
 from __future__ import annotations
 
+from opendata.wire.bundle import BundleRef
 from opendata.wire.ids import DatasetId
 from opendata.wire.version import Version
 
@@ -17,7 +18,12 @@ COLLECTION_MARKS = "gc/marks/"
 COLLECTION_JOURNALS = "gc/journal/"
 COLLECTION_RECORDS = "gc/collected/"
 COLLECTION_CLOCK = "gc/clock.json"
-NAMING = (DATASETS, STAGING, "bundles/", "channels/")
+BUNDLES = "bundles/"
+BUNDLE_CATALOGUE = "bundles/index.json"
+CHANNELS = "channels/"
+EVENTS = "events/"
+WATCH = "watch/"
+NAMING = (DATASETS, STAGING, BUNDLES, CHANNELS)
 """Where the documents lie that may name objects. What is named nowhere below these and not in the
 catalogue is collected, so whatever else comes to name objects has to lie here."""
 
@@ -160,6 +166,74 @@ def collection_journal_key(collection: str) -> str:
 def collection_record_key(collection: str) -> str:
     """What a collection removed."""
     return f"{COLLECTION_RECORDS}{collection}.json"
+
+
+def channel_prefix(channel: str) -> str:
+    """Everything of one channel but its objects; a data set as a channel stands below its id."""
+    return f"{CHANNELS}{channel}/"
+
+
+def channel_version_prefix(channel: str, version: Version) -> str:
+    """Everything of one version of a channel but its objects."""
+    return f"{channel_prefix(channel)}v{version}/"
+
+
+def channel_pointer_key(channel: str, version: Version) -> str:
+    """The one object of a channel's version that is overwritten, by compare-and-set."""
+    return f"{channel_version_prefix(channel, version)}latest.json"
+
+
+def channel_index_key(channel: str, version: Version) -> str:
+    """Derived: the current index (S0-41)."""
+    return f"{channel_version_prefix(channel, version)}index.parquet"
+
+
+def channel_description_key(channel: str, version: Version) -> str:
+    """Derived: what the index holds, for people (S0-42)."""
+    return f"{channel_version_prefix(channel, version)}index.yaml"
+
+
+def channel_progress_prefix(channel: str, version: Version) -> str:
+    """What an interrupted indexing has described so far; removed when it is done."""
+    return f"{channel_version_prefix(channel, version)}progress/"
+
+
+def bundle_prefix(ref: BundleRef) -> str:
+    """Everything of one bundle but its document."""
+    return f"{BUNDLES}{ref}/"
+
+
+def bundle_revision_prefix(ref: BundleRef) -> str:
+    """The frozen locks of one bundle."""
+    return f"{bundle_prefix(ref)}revisions/"
+
+
+def bundle_revision_key(ref: BundleRef, revision: int) -> str:
+    """One frozen, signed lock; never rewritten. Padded so keys sort."""
+    return f"{bundle_revision_prefix(ref)}{revision:06d}.json"
+
+
+def bundle_pointer_key(ref: BundleRef) -> str:
+    """The one object of a bundle that is overwritten, by compare-and-set."""
+    return f"{bundle_prefix(ref)}latest.json"
+
+
+def bundle_document_key(ref: BundleRef) -> str:
+    """Derived: the current lock in the document's shape (S0-16)."""
+    return f"{BUNDLES}{ref}.yaml"
+
+
+def bundle_event_key(request: str) -> str:
+    """That a run was asked for because of a commit and path, and by whom; put-if-absent.
+
+    `request` is a bare digest. It names no object.
+    """
+    return f"{EVENTS}bundles/{request}.json"
+
+
+def watch_state_key(name: str) -> str:
+    """What watching remembers: alerts under way, how far a scrub has come. It names no object."""
+    return f"{WATCH}{name}.json"
 
 
 def dataset_of_pointer_key(key: str) -> str | None:

@@ -1,0 +1,89 @@
+"""The composition root of bundles: which adapter stands behind which of their ports.
+
+A part of its own beside `wiring`, because indexing a channel must not pay for loading the engines
+that build releases. Adapters are imported when they are needed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from dataplatform.adapters.signing.ed25519 import open_signer
+from dataplatform.bundles.ports import BundlePorts
+from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
+from dataplatform.ports import IndexRepo, SpecRepo
+from dataplatform.settings import Settings
+from opendata.stores import ObjectStore, open_store
+from opendata.wire.errors import NotFound
+
+
+def bundle_ports(settings: Settings, store: ObjectStore | None = None) -> BundlePorts:
+    """The ports of bundles that the settings describe.
+
+    Raises:
+        InvalidInput, Denied: naming the setting that cannot be used.
+    """
+    store = store or open_store(settings.store_url, environ=settings.environ)
+    trust = settings.trust()
+    signer = open_signer(settings.signing_key, settings.environ, trust)
+    return BundlePorts(
+        store=store,
+        channels=channel_ports(settings, store),
+        open_spec_repo=lambda: _spec_repo(settings),
+        open_index_repo=lambda: _index_repo(settings),
+        now=_utc_now,
+        base_url=settings.api_url,
+        signer=signer,
+        trust=signer.trust() if signer else trust,
+    )
+
+
+def channel_ports(settings: Settings, store: ObjectStore) -> ChannelPorts:
+    """The ports of channels that the settings describe."""
+    from dataplatform.adapters.index_files.parquet import ParquetIndexWriter
+
+    return ChannelPorts(
+        store=store,
+        open_files=lambda storage_path: _channel_files(settings, storage_path),
+        engines=_engines(settings),
+        writer=ParquetIndexWriter(str(settings.work / "indexes")),
+        now=_utc_now,
+        environ=settings.environ,
+    )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _channel_files(settings: Settings, storage_path: str) -> ChannelFiles:
+    from dataplatform.adapters.channel_files.opening import open_channel_files
+
+    return open_channel_files(storage_path, settings.environ, root=str(settings.root))
+
+
+def _engines(settings: Settings) -> dict[str, IndexEngine]:
+    from dataplatform.adapters.indexing.local import LocalEngine
+    from dataplatform.adapters.indexing.spark.engine import SparkEngine
+
+    return {"local": LocalEngine(root=str(settings.root)), "spark": SparkEngine(settings.root)}
+
+
+def _spec_repo(settings: Settings) -> SpecRepo:
+    if settings.spec_repo is None:
+        raise NotFound(
+            "no spec repository is set",
+            code="no_spec_repo",
+            hint="export OPENDATA_SPEC_REPO=path or URL of the repository with bundles/ in it",
+        )
+    from dataplatform.adapters.specrepo.git import GitSpecRepo
+
+    return GitSpecRepo(settings.spec_repo, str(settings.work / "specs"))
+
+
+def _index_repo(settings: Settings) -> IndexRepo | None:
+    if settings.index_repo is None:
+        return None
+    from dataplatform.adapters.indexrepo.git import GitIndexRepo
+
+    return GitIndexRepo(settings.index_repo, str(settings.work / "indexes.git"))

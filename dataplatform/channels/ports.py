@@ -1,0 +1,148 @@
+"""What channels need from the outside world, beside the object store.
+
+A channel's files lie at its `storage_path`, seldom in the store: `ChannelFiles` is that place.
+Describing files (hashing, time, metadata) is the work of an `IndexEngine`; both are given plain
+values, so that an engine can do its work in another process or on other machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from dataplatform.ports import Clock
+from opendata.stores.port import LocalFile, ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as a listing tells it: its path below the channel's place, its size in bytes, and the
+    version by which a change is seen (mtime and inode of a file, the ETag of an object)."""
+
+    path: str
+    size: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What reading a file gave. `timestamp` is microseconds since 1970 in UTC, or None; `metadata`
+    is one JSON object as canonical text; `file` is as it was listed."""
+
+    file: StoredFile
+    file_id: str
+    sha256: str
+    timestamp: int | None
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that could not be described, and why: it vanished, changed while it was read (`code`
+    `changed`), cannot be read, or tells no time where it has to."""
+
+    file: StoredFile
+    code: str
+    reason: str
+
+
+Outcome = Described | Unread
+
+
+@dataclass(frozen=True)
+class DescribeTask:
+    """All that an engine needs to describe files, as plain values: `spec` is the channel's spec as
+    JSON types, `environ` holds what opens `storage_path`."""
+
+    storage_path: str
+    spec: Mapping[str, Any]
+    environ: Mapping[str, str]
+
+
+class ChannelFiles(Protocol):
+    """The place where a channel's files lie: a folder, or a prefix of a bucket.
+
+    Paths are relative, with `/`. What is no plain file (links, sockets, folders) is no file of the
+    channel. Raises NotFound where the place itself does not exist, Denied and Unavailable.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, without credentials, with a slash at its end."""
+        ...
+
+    def listing(self) -> Sequence[StoredFile]:
+        """All files, in byte order of their paths."""
+        ...
+
+    def stat(self, path: str) -> StoredFile | None:
+        """One file as it is now, or None."""
+        ...
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """A file's bytes in pieces; never of two versions. Raises NotFound, Denied, Unavailable."""
+        ...
+
+    def links(self, paths: Sequence[str], seconds: int) -> Sequence[str]:
+        """An address for each path at which its bytes can be had for so long: a presigned URL, or
+        the file's own `file:` address where the place is a folder."""
+        ...
+
+    def write(self, path: str, pieces: Iterator[bytes], *, sha256: str) -> None:
+        """Put a file in place, whole or not at all, if its bytes have this digest.
+
+        Raises:
+            Corrupt: if they have another.
+        """
+        ...
+
+
+class IndexEngine(Protocol):
+    """Describes files; yields what it has in batches, so that an interruption loses little."""
+
+    @property
+    def name(self) -> str:
+        """`local` or `spark`."""
+        ...
+
+    def describe(
+        self, task: DescribeTask, files: Sequence[StoredFile]
+    ) -> Iterator[Sequence[Outcome]]:
+        """One outcome for each file, in any order.
+
+        Raises:
+            Unavailable: where the engine itself cannot run, saying what to install or to start.
+        """
+        ...
+
+
+class IndexWriter(Protocol):
+    """Writes an index as Parquet in the layout that queries are fast on."""
+
+    def write(self, rows: pa.Table) -> LocalFile:
+        """The file of rows that are in order; schema is `channels.rows.INDEX_SCHEMA`."""
+        ...
+
+    def write_state(self, state: pa.Table) -> LocalFile:
+        """The file of what the next indexing compares."""
+        ...
+
+    def read_state(self, data: bytes) -> pa.Table:
+        """What `write_state` wrote."""
+        ...
+
+
+@dataclass(frozen=True)
+class ChannelPorts:
+    """Everything that indexing channels acts through."""
+
+    store: ObjectStore
+    open_files: Callable[[str], ChannelFiles]
+    """The place of a `storage_path`. Raises InvalidInput for an address that is none."""
+    engines: Mapping[str, IndexEngine]
+    writer: IndexWriter
+    now: Clock
+    environ: Mapping[str, str]
