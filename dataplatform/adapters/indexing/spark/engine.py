@@ -81,7 +81,8 @@ class SparkEngine:
             return
         with self._busy:
             process = self._started(task.environ)
-            sending = _Sending(process, self._job(task), files)
+            parcels = parcels_of(files, task.digests)
+            sending = _Sending(process, self._job(task), parcels)
             keeps = False
             try:
                 yield from _outcomes(process)
@@ -129,17 +130,17 @@ class SparkEngine:
 class _Sending:
     """Sends a job and its files beside whoever reads the answers, for both pipes have an end."""
 
-    def __init__(self, process: LaunchedProcess, job: bytes, files: Sequence[StoredFile]) -> None:
+    def __init__(self, process: LaunchedProcess, job: bytes, parcels: Iterator[bytes]) -> None:
         self._stopped = threading.Event()
         self._thread = threading.Thread(
-            target=self._send, args=(process, job, files), name="spark-files", daemon=True
+            target=self._send, args=(process, job, parcels), name="spark-files", daemon=True
         )
         self._thread.start()
 
-    def _send(self, process: LaunchedProcess, job: bytes, files: Sequence[StoredFile]) -> None:
+    def _send(self, process: LaunchedProcess, job: bytes, parcels: Iterator[bytes]) -> None:
         with contextlib.suppress(PipeClosed):  # whoever reads the answers sees the end as well
             write_frame(process.asks, Kind.JOB, job)
-            for parcel in parcels_of(files):
+            for parcel in parcels:
                 if self._stopped.is_set():
                     break
                 write_frame(process.asks, Kind.FILES, parcel)

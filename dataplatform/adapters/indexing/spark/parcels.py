@@ -6,7 +6,7 @@ enough that starting a task costs little beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from opendata.wire.errors import OpenDataError
 
 PARCEL_FILES: Final = 256
 PARCEL_BYTES: Final = 1 << 30
-_Listed = tuple[str, int, str]
+_Listed = tuple[str, int, str, str | None]
 _Told = tuple[str, int, str, str, str, int | None, str]
 _Refused = tuple[str, int, str, str, str]
 
@@ -48,23 +48,29 @@ _CATEGORIES: Final[dict[str, type[OpenDataError]]] = {
 }  # fmt: skip
 
 
-def parcels_of(files: Iterable[StoredFile]) -> Iterator[bytes]:
-    """The files in parcels of at most 256 files and, but for a single larger one, 1 GiB."""
+def parcels_of(files: Iterable[StoredFile], digests: Mapping[str, str]) -> Iterator[bytes]:
+    """The files in parcels of at most 256 files and, but for a single larger one, 1 GiB.
+
+    Args:
+        digests: Those of files whose bytes are known, by their paths; each travels with its file.
+    """
     parcel: list[_Listed] = []
     size = 0
     for file in files:
         if parcel and (len(parcel) == PARCEL_FILES or size + file.size > PARCEL_BYTES):
             yield _encode(parcel)
             parcel, size = [], 0
-        parcel.append((file.path, file.size, file.version))
+        parcel.append((file.path, file.size, file.version, digests.get(file.path)))
         size += file.size
     if parcel:
         yield _encode(parcel)
 
 
-def unpack_files(data: bytes) -> list[StoredFile]:
-    """The files of a parcel."""
-    return [StoredFile(*listed) for listed in _read_files(data)]
+def unpack_files(data: bytes) -> tuple[list[StoredFile], dict[str, str]]:
+    """The files of a parcel, and the digests that are known of them."""
+    listed = _read_files(data)
+    files = [StoredFile(*one[:3]) for one in listed]
+    return files, {one[0]: one[3] for one in listed if one[3] is not None}
 
 
 def pack_outcomes(outcomes: Sequence[Outcome]) -> bytes:

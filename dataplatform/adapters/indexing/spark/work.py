@@ -7,6 +7,7 @@ hence the same rows, whichever engine is chosen.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,8 +44,10 @@ class DescribeParcels:
         from dataplatform.adapters.indexing.local import LocalEngine
 
         engine = LocalEngine(root=self.root, threads=1)
+        files, digests = unpack_files(parcel)
+        task = dataclasses.replace(self.task, digests=digests)
         try:
-            for outcomes in engine.describe(self.task, unpack_files(parcel)):
+            for outcomes in engine.describe(task, files):
                 yield _row(pack_outcomes(outcomes), None)
         except OpenDataError as error:
             yield _row(None, pack_failure(error))
