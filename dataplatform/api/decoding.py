@@ -28,9 +28,7 @@ def repeated_fields(kind: type[Parameters]) -> frozenset[str]:
     return frozenset(name for name, hint in hints.items() if get_origin(hint) is tuple)
 
 
-def decode_parameters(
-    kind: type[Parameters], path: Mapping[str, str], query: bytes
-) -> Parameters:
+def decode_parameters(kind: type[Parameters], path: Mapping[str, str], query: bytes) -> Parameters:
     """The parameters of an address.
 
     Raises:

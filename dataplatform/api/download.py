@@ -18,9 +18,9 @@ from dataplatform.api.asking import (
     ChannelName,
     MetadataPair,
     Moment,
-    Opened,
     OfBundle,
     OfFiles,
+    Opened,
     asked_files,
     choose_channel,
     open_bundle,
@@ -47,9 +47,7 @@ _COLUMNS: Final = ("file_id", "relative_path", "size_bytes", "checksum")
 OpenFiles = Callable[[str], ChannelFiles]
 _Expires = Annotated[
     int,
-    msgspec.Meta(
-        ge=1, le=SECONDS_MAX, description="For how many seconds the addresses are good."
-    ),
+    msgspec.Meta(ge=1, le=SECONDS_MAX, description="For how many seconds the addresses are good."),
 ]
 
 
@@ -217,5 +215,3 @@ def download_endpoints(downloads: Downloads) -> list[Endpoint]:
             failures=(404, 413, 415, 422),
         ),
     ]
-
-

@@ -123,9 +123,7 @@ def name_channel(batch: pa.RecordBatch, channel: str) -> pa.RecordBatch:
     places = np.arange(batch.num_rows + 1, dtype=np.int32) * np.int32(len(text))
     buffers = [None, pa.py_buffer(places), pa.py_buffer(text * batch.num_rows)]
     column = pa.Array.from_buffers(pa.string(), batch.num_rows, buffers)
-    return pa.RecordBatch.from_arrays(
-        [column, *batch.columns], schema=with_channel(batch.schema)
-    )
+    return pa.RecordBatch.from_arrays([column, *batch.columns], schema=with_channel(batch.schema))
 
 
 # --- JSON ----------------------------------------------------------------------------

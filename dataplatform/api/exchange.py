@@ -138,8 +138,7 @@ async def first_piece(answer: Streamed, workers: Workers) -> Bytes:
     Raises:
         OpenDataError: what making it raised, while there is still a status to answer with.
     """
-    piece = await workers.run(lambda: next(answer.pieces, b""))
-    return piece
+    return await workers.run(lambda: next(answer.pieces, b""))
 
 
 async def _forward(send: Send, message: MutableMapping[str, Any]) -> None:
@@ -159,9 +158,7 @@ async def _first_of(wanted: asyncio.Task[Any], gone: asyncio.Task[None]) -> None
         raise HungUp
 
 
-async def _end(
-    coming: asyncio.Task[Any] | None, pieces: Iterator[Bytes], workers: Workers
-) -> None:
+async def _end(coming: asyncio.Task[Any] | None, pieces: Iterator[Bytes], workers: Workers) -> None:
     """Close the stream's source once no thread works on it any more."""
     if coming is not None:
         with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -1,4 +1,4 @@
-"""Files of a bundle, by time and metadata: pages and streams (requirements S0-38, S0-40, S0-63…S0-65).
+"""Files of a bundle, by time and metadata: pages and streams (S0-38, S0-40, S0-63…S0-65).
 
 A page is bound to a lock and never changes, so it has a strong ETag and may be kept. Arrow gives
 `metadata` as the JSON text that it is stored as, JSON as the object that it is.
@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from dataplatform.api import encoding
 from dataplatform.api.asking import (
-    Opened,
     OfFiles,
+    Opened,
     caching,
     choose_channel,
     etag_of,

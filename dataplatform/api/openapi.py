@@ -1,4 +1,4 @@
-"""The OpenAPI document, derived from the endpoints' declarations; nothing in it is written twice."""
+"""The OpenAPI document, derived from the declarations of the endpoints and from nothing else."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def describe_api(
 def _models(endpoints: Sequence[Endpoint]) -> list[Any]:
     found: dict[int, Any] = {_key(Failure): Failure}
     for one in endpoints:
-        bodies = [one.body] if one.body is not None else []
+        bodies = [body for body in (one.body, one.raw_body) if body is not None]
         answers = [answer.model for answer in one.responses.values() if answer.model is not None]
         found |= {_key(model): model for model in (one.parameters, *bodies, *answers)}
     return list(found.values())
@@ -94,10 +94,11 @@ def _operation(
     }
     if endpoint.description:
         told["description"] = endpoint.description
-    if endpoint.body is not None:
+    body = endpoint.raw_body if endpoint.body is None else endpoint.body
+    if body is not None:
         told["requestBody"] = {
             "required": True,
-            "content": {JSON: {"schema": schema_of[_key(endpoint.body)]}},
+            "content": {JSON: {"schema": schema_of[_key(body)]}},
         }
     if secured and not endpoint.public:
         told["security"] = [{SECURITY: []}]

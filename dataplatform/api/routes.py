@@ -64,9 +64,7 @@ class _Served:
 def routes_of(endpoints: Sequence[Endpoint], workers: Workers) -> list[Route]:
     """A route for each endpoint; one that answers GET answers HEAD too."""
     return [
-        Route(
-            _starlette_path(one), _Served(one, workers), methods=[one.method], name=one.name
-        )
+        Route(_starlette_path(one), _Served(one, workers), methods=[one.method], name=one.name)
         for one in endpoints
     ]
 

@@ -70,9 +70,7 @@ def _column(name: str, column: pa.Array) -> tuple[str, pa.Array, str]:
     return _nullable(column, _escaped)
 
 
-def _nullable(
-    column: pa.Array, write: Callable[[pa.Array], pa.Array]
-) -> tuple[str, pa.Array, str]:
+def _nullable(column: pa.Array, write: Callable[[pa.Array], pa.Array]) -> tuple[str, pa.Array, str]:
     if not column.null_count:
         return '"', write(column), '"'
     quote = _text('"')
