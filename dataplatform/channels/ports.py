@@ -209,3 +209,5 @@ class ChannelPorts:
     writer: IndexWriter
     now: Clock
     environ: Mapping[str, str]
+    spark_files: int | None = None
+    """From how many files to read on Spark is chosen; None: only where the spec says so."""

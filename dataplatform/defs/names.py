@@ -15,6 +15,7 @@ from typing import Final
 
 import dagster as dg
 
+from dataplatform.bundles.run_names import PARTITIONS
 from opendata.wire.ids import DatasetId, is_id_part
 
 CONTRACT: Final = "contract"
@@ -26,8 +27,13 @@ DEFINITION: Final = "definition"
 REPAIR_JOB: Final = "repair"
 HARDEN_JOB: Final = "harden"
 ROLLBACK_JOB: Final = "rollback"
-CARE_JOBS: Final = frozenset({REPAIR_JOB, HARDEN_JOB, ROLLBACK_JOB})
+WATCH_JOB: Final = "bundle_watch"
+PRUNE_JOB: Final = "bundle_retention"
+CARE_JOBS: Final = frozenset({REPAIR_JOB, HARDEN_JOB, ROLLBACK_JOB, WATCH_JOB, PRUNE_JOB})
 """Jobs that go by what is stored: they need no producer, and materialize nothing."""
+BUNDLES: Final = dg.DynamicPartitionsDefinition(name=PARTITIONS)
+"""A partition per bundle's spec; the sensor and the webhook add them."""
+PARTITION_TAG: Final = "dagster/partition"
 
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 _TEAM: Final = re.compile(r"team:[A-Za-z0-9_.-]+", re.ASCII)
