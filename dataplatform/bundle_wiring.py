@@ -49,6 +49,7 @@ def channel_ports(settings: Settings, store: ObjectStore) -> ChannelPorts:
         writer=ParquetIndexWriter(str(settings.work / "indexes")),
         now=_utc_now,
         environ=settings.environ,
+        spark_files=settings.spark_files,
     )
 
 
@@ -66,7 +67,13 @@ def _engines(settings: Settings) -> dict[str, IndexEngine]:
     from dataplatform.adapters.indexing.local import LocalEngine
     from dataplatform.adapters.indexing.spark.engine import SparkEngine
 
-    return {"local": LocalEngine(root=str(settings.root)), "spark": SparkEngine(settings.root)}
+    spark = SparkEngine(
+        settings.root,
+        work=settings.work / "spark",
+        python=settings.spark_python,
+        master=settings.spark_master,
+    )
+    return {"local": LocalEngine(root=str(settings.root)), "spark": spark}
 
 
 def _spec_repo(settings: Settings) -> SpecRepo:

@@ -51,6 +51,10 @@ class Settings:
                             documents stay in the store alone
     OPENDATA_SPARK_FILES    from how many files to read on a channel is indexed on Spark; default:
                             only where its spec says `engine: spark`
+    OPENDATA_SPARK_MASTER   where Spark runs: `local[*]`, which is the default, `spark://…`, `yarn`,
+                            `k8s://…`, or `sc://…` of Spark Connect
+    OPENDATA_SPARK_PYTHON   the interpreter that starts Spark, of an environment that has pyspark and
+                            opendata in it; default: this one
     OPENDATA_API_URL        address of the API, as documents and clients are told; default
                             `http://127.0.0.1:8000`
     OPENDATA_API_TOKENS     `file:PATH` of the hashed tokens that the API accepts; default: none,
@@ -76,6 +80,8 @@ class Settings:
     spec_seconds: int
     index_repo: str | None
     spark_files: int | None
+    spark_master: str | None
+    spark_python: str | None
     api_url: str
     dagster_url: str
     environ: Mapping[str, str] = field(repr=False)
@@ -121,6 +127,8 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         spec_seconds=_spec_seconds(environ),
         index_repo=environ.get("OPENDATA_INDEX_REPO") or None,
         spark_files=_count(environ, "OPENDATA_SPARK_FILES", 0) or None,
+        spark_master=environ.get("OPENDATA_SPARK_MASTER") or None,
+        spark_python=environ.get("OPENDATA_SPARK_PYTHON") or None,
         api_url=environ.get("OPENDATA_API_URL") or DEFAULT_API_URL,
         dagster_url=environ.get("OPENDATA_DAGSTER") or DEFAULT_DAGSTER_URL,
         environ=environ,
