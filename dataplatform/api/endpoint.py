@@ -27,7 +27,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     from the query; a field that is a tuple may be given several times."""
 
 
-class NoParameters(Parameters):
+class NoParameters(Parameters, frozen=True, kw_only=True):
     """Of an endpoint that takes none."""
 
 
@@ -108,7 +108,7 @@ class Endpoint:
     """One method of one path.
 
     `path` is written as OpenAPI does; a name in `wide` may stand for text with a slash in it.
-    `body` is decoded; `raw_body` says only what a body looks like that the handler reads itself.
+    `body` is decoded; `raw_bodies` say only what a body looks like that the handler itself reads.
     `handle` runs in a worker thread and may block. `failures` are the statuses beyond 400, 401 and
     403 that it answers with an error. A `public` endpoint needs no token.
     """
@@ -122,7 +122,7 @@ class Endpoint:
     parameters: type[Parameters] = NoParameters
     body: type[Body] | None = None
     body_bytes_max: int = 0
-    raw_body: Any = None
+    raw_bodies: tuple[type[Body], ...] = ()
     failures: tuple[int, ...] = ()
     wide: frozenset[str] = frozenset()
     public: bool = False

@@ -99,7 +99,8 @@ class Front:
                 told.token = grant.name
             if await self._answer_kept(scope, headers, grant, send):
                 return
-            scope |= {GRANT: grant, REQUEST_ID: told.request_id, HEADERS: headers, KEEP: self._keep}
+            own = {GRANT: grant, REQUEST_ID: told.request_id, HEADERS: headers, KEEP: self._keep}
+            scope.update(own)
             await self._app(scope, receive, send)
         except HungUp:
             told.status = CLIENT_CLOSED

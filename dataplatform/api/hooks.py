@@ -210,7 +210,7 @@ def hook_endpoints(hook: BundleHook) -> list[Endpoint]:
                 202: Response("What was asked for.", HookAnswer),
             },
             body_bytes_max=BODY_BYTES_MAX,
-            raw_body=BundlePayload | DispatchPayload,
+            raw_bodies=(DispatchPayload, BundlePayload),
             failures=(401, 404, 409, 413, 422),
             public=True,
             tag="hooks",

@@ -68,10 +68,14 @@ def describe_api(
 def _models(endpoints: Sequence[Endpoint]) -> list[Any]:
     found: dict[int, Any] = {_key(Failure): Failure}
     for one in endpoints:
-        bodies = [body for body in (one.body, one.raw_body) if body is not None]
+        bodies = _bodies(one)
         answers = [answer.model for answer in one.responses.values() if answer.model is not None]
         found |= {_key(model): model for model in (one.parameters, *bodies, *answers)}
     return list(found.values())
+
+
+def _bodies(endpoint: Endpoint) -> list[Any]:
+    return list(endpoint.raw_bodies) if endpoint.body is None else [endpoint.body]
 
 
 def _key(model: Any) -> int:
@@ -94,12 +98,10 @@ def _operation(
     }
     if endpoint.description:
         told["description"] = endpoint.description
-    body = endpoint.raw_body if endpoint.body is None else endpoint.body
-    if body is not None:
-        told["requestBody"] = {
-            "required": True,
-            "content": {JSON: {"schema": schema_of[_key(body)]}},
-        }
+    bodies = [schema_of[_key(body)] for body in _bodies(endpoint)]
+    if bodies:
+        schema = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
+        told["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
     if secured and not endpoint.public:
         told["security"] = [{SECURITY: []}]
     return told

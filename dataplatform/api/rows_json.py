@@ -123,7 +123,7 @@ def _check_objects(column: pa.Array) -> None:
     listed = pc.binary_join(_list_of(pc.drop_null(column)), _text(","))
     text = _texts_of(listed)
     try:
-        found = len(msgspec.json.decode(b"[%b]" % text, type=list[msgspec.Raw]))
+        found = len(msgspec.json.decode(b"".join((b"[", text, b"]")), type=list[msgspec.Raw]))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(f"metadata that is no JSON: {error}") from error
     if found != len(column) - column.null_count:
