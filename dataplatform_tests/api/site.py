@@ -129,7 +129,9 @@ def arrow_of(data: bytes) -> pa.Table:
     return pa.ipc.open_stream(io.BytesIO(data)).read_all()
 
 
-def scope_of(path: str, query: str = "", headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+def scope_of(
+    path: str, query: str = "", headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """An ASGI scope, for what a client library would not send or not notice."""
     sent = {"host": "testserver", **(headers or {})}
     return {
