@@ -19,7 +19,6 @@ from dataplatform.api.app import ServiceOptions, create_app
 from dataplatform.api.hooks import SECRET_BYTES_MIN, Accepted
 from dataplatform.api.token_file import VARIABLE, WatchedTokens, token_path
 from dataplatform.bundle_wiring import bundle_ports
-from dataplatform.bundles.ingress import accept
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.settings import Settings, read_settings
 from opendata.reading.cache import open_cache
@@ -109,5 +108,6 @@ def _read_private(path: Path) -> bytes:
 
 def _accept(ports: BundlePorts, dagster_url: str, payload: Mapping[str, Any]) -> Accepted:
     from dataplatform.adapters.dagster_web.graphql import DagsterWeb
+    from dataplatform.bundles.ingress import accept
 
     return accept(ports, DagsterWeb(dagster_url), payload)

@@ -92,7 +92,6 @@ def _say_where(out: Output, address: str, settings: Settings, *, has_tokens: boo
 
     told = {"address": address, "store": settings.store_url, "tokens": has_tokens}
     out.result(told, human, [address])
-    click.get_text_stream("stdout").flush()
 
 
 def _address(name: Any) -> str:
