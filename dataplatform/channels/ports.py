@@ -8,7 +8,8 @@ values, so that an engine can do its work in another process or on other machine
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -52,6 +53,42 @@ class Unread:
 Outcome = Described | Unread
 
 
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A file that was read whole and did not change meanwhile: as it is now, the digest of its
+    bytes, and as many of its first bytes as were asked for."""
+
+    file: StoredFile
+    sha256: str
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one source tells of a file: a time (microseconds since 1970 in UTC) and metadata, whose
+    values are what JSON can hold."""
+
+    timestamp: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class MetadataReader(Protocol):
+    """Reads what a file itself, or the sidecar beside it, tells: EXIF, JSON, a plugin."""
+
+    @property
+    def head_bytes(self) -> int:
+        """How many of a file's first bytes it needs; 0 for none."""
+        ...
+
+    def read(self, file: StoredFile, head: bytes, sidecar: bytes | None) -> Reading:
+        """What is told of a file; an empty reading where nothing is.
+
+        Raises:
+            InvalidInput: if what is there cannot be understood. The file is unread then.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class DescribeTask:
     """All that an engine needs to describe files, as plain values: `spec` is the channel's spec as
@@ -80,6 +117,15 @@ class ChannelFiles(Protocol):
 
     def stat(self, path: str) -> StoredFile | None:
         """One file as it is now, or None."""
+        ...
+
+    def hash(self, path: str, head_bytes: int = 0) -> Hashed:
+        """Read a file whole, once, and say what was read.
+
+        Raises:
+            NotFound, Denied: as they say.
+            Unavailable: code `changed` if it changed meanwhile.
+        """
         ...
 
     def stream(self, path: str) -> Iterator[bytes]:
@@ -119,19 +165,36 @@ class IndexEngine(Protocol):
         ...
 
 
-class IndexWriter(Protocol):
-    """Writes an index as Parquet in the layout that queries are fast on."""
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that was written for a store, and what its bytes are; sizes in bytes."""
 
-    def write(self, rows: pa.Table) -> LocalFile:
+    file: LocalFile
+    sha256: str
+    size_bytes: int
+
+
+class IndexWriter(Protocol):
+    """Writes an index as Parquet in the layout that queries are fast on.
+
+    What was written lasts until the block ends. Equal tables give equal bytes.
+    """
+
+    def write(self, rows: pa.Table) -> AbstractContextManager[WrittenFile]:
         """The file of rows that are in order; schema is `channels.rows.INDEX_SCHEMA`."""
         ...
 
-    def write_state(self, state: pa.Table) -> LocalFile:
-        """The file of what the next indexing compares."""
+    def write_state(self, state: pa.Table) -> AbstractContextManager[WrittenFile]:
+        """The file of what the next indexing compares; `channels.rows.STATE_SCHEMA`, in order of
+        paths. What the schema's metadata says is kept."""
         ...
 
-    def read_state(self, data: bytes) -> pa.Table:
-        """What `write_state` wrote."""
+    def read_state(self, data: bytes, what: str) -> pa.Table:
+        """What `write_state` wrote.
+
+        Raises:
+            Corrupt: naming `what`.
+        """
         ...
 
 

@@ -7,8 +7,17 @@ pattern makes of a path is `pattern`'s.
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+)
 
 from dataplatform.contracts.duration import Duration
 from opendata.wire.channel import check_channel_name
@@ -32,6 +41,19 @@ def _read_channel(value: Any) -> str:
         raise ValueError(error.message) from error
 
 
+def _read_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        example = "write one such as UTC or Europe/Berlin"
+        raise ValueError(f"{value!r} is no time zone: {example}") from error
+    return value
+
+
+def _read_pattern(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
 VersionText = Annotated[Version, PlainValidator(_read_version), PlainSerializer(str)]
 ChannelName = Annotated[str, PlainValidator(_read_channel)]
 
@@ -51,7 +73,9 @@ class Pattern(Spec):
     id from the same names and `strftime` directives of the timestamp; without one it is the path's
     own. `sidecar` is the path of a JSON file beside each (`{stem}.json`); `exif` reads what images
     carry; `reader` names a function (`module:function`) of an installed package. `timestamp`
-    is the order in which these are asked for the time.
+    is the order in which these are asked for the time. A time that a path tells is one of
+    `timezone`. A file that does not match `path` keeps the channel from being indexed, because it
+    may be one that was named wrongly; `unmatched: ignore` leaves such files out instead.
     """
 
     path: str | None = None
@@ -62,6 +86,8 @@ class Pattern(Spec):
     timestamp: tuple[Literal["reader", "sidecar", "exif", "path"], ...] = (
         "reader", "sidecar", "exif", "path",
     )  # fmt: skip
+    timezone: Annotated[str, AfterValidator(_read_zone)] = "UTC"
+    unmatched: Literal["fail", "ignore"] = "fail"
 
 
 class Expected(Spec):
@@ -73,15 +99,17 @@ class Expected(Spec):
 
 class ChannelSpec(Spec):
     """One version of a channel. `mirrors` are other places that hold the same files at the same
-    paths, from which damaged or lost ones are fetched again."""
+    paths, from which damaged or lost ones are fetched again. `on_unread` says what becomes of the index
+    where files cannot be read: it is not published (`fail`), or without them (`leave_out`)."""
 
     channel: ChannelName
     version: VersionText
     storage_path: str = Field(min_length=1)
     description: str = ""
-    pattern: Pattern = Pattern()
+    pattern: Annotated[Pattern, BeforeValidator(_read_pattern)] = Pattern()
     aliases: tuple[ChannelName, ...] = ()
     expected: Expected | None = None
     mirrors: tuple[str, ...] = ()
     engine: EngineName = "auto"
+    on_unread: Literal["fail", "leave_out"] = "fail"
     data_schema: dict[str, Any] = Field(default_factory=dict, alias="schema")
