@@ -77,9 +77,11 @@ def bundle_asset(
             repo = ports.open_spec_repo()
             request = _require_request(context, repo)
             events: list[dg.MaterializeResult[Any]] = []
+            began = time.monotonic()
             if BUNDLE_KEY in context.selected_asset_keys:
                 done = _index(ports, request, context, config)
-                events, lock = _told(ports, done, repo, context), done.lock
+                seconds = time.monotonic() - began
+                events, lock = _told(ports, done, repo, context, seconds), done.lock
             else:
                 lock = read_bundle(ports.store, request.ref).lock
             results = check_results(ports, lock, checks & set(CHECK_NAMES))
@@ -140,7 +142,11 @@ def _indexed_in(run: dg.DagsterRun) -> frozenset[str]:
 
 
 def _told(
-    ports: BundlePorts, done: IndexedBundle, repo: SpecRepo, context: dg.AssetExecutionContext
+    ports: BundlePorts,
+    done: IndexedBundle,
+    repo: SpecRepo,
+    context: dg.AssetExecutionContext,
+    seconds: float,
 ) -> list[dg.MaterializeResult[Any]]:
     """What Dagster is told of a bundle: an event for each channel that was indexed on the way, and
     the bundle's own, which is an observation where it shows this lock already."""
@@ -152,7 +158,6 @@ def _told(
                 tags={DATA_VERSION_TAG: one.index.index_sha256},
             )
         )
-    seconds = time.time() - context.run_record_start if False else None
     metadata = bundle_metadata(ports.store, done, repo, seconds=seconds)
     if done.superseded:
         context.log.info("a newer commit has been indexed already: %s", done.lock.spec.commit)

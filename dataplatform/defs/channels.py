@@ -146,7 +146,7 @@ def _alone(
 def _index(
     ports: BundlePorts, asked: _Asked, context: dg.AssetExecutionContext, config: ChannelConfig
 ) -> IndexedChannel:
-    how = How(config.force, None, StepProgress(context), lambda step: context.log.info("%s", step))
+    how = How(config.force, frozenset(), StepProgress(context), lambda step: None)
     channels = read_channels(asked.repo, asked.commit)
     return index_resolved(ports, asked.repo, asked.commit, channels, asked.channel, how)
 
