@@ -75,6 +75,7 @@ def index_bundle(
     *,
     force: bool = False,
     only: Collection[str] = (),
+    keep: Collection[str] = (),
     progress: Progress = NO_PROGRESS,
     tell: Callable[[str], object] = lambda step: None,
 ) -> IndexedBundle:
@@ -83,11 +84,12 @@ def index_bundle(
     Args:
         force: Read every file of the channels again, changed or not.
         only: The channels that are looked at anew; all where it is empty.
+        keep: Channels that were looked at just now, and keep the index that they have.
         progress: Told how far the indexing of a channel is.
         tell: Told of each step.
     """
     asked = ask_for(ports.open_spec_repo(), request)
-    how = How(force, frozenset(only), progress, tell)
+    how = How(force, frozenset(only), progress, tell, frozenset(keep))
     return index_asked(ports, asked, how)
 
 
