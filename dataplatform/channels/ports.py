@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from dataplatform.ports import Clock
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 
 
@@ -211,3 +212,7 @@ class ChannelPorts:
     writer: IndexWriter
     now: Clock
     environ: Mapping[str, str]
+    spark_files: int | None = None
+    """From how many files to read on Spark is chosen; None: only where the spec says so."""
+    trust: TrustRoot | None = None
+    """Whose signatures data sets need that stand as channels; None: digests are enough."""

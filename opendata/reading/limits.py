@@ -99,10 +99,10 @@ def check_group(
     total = 0
     for position in positions:
         column, place = found.column(position), named.columns[position]
-        if _place_of(column) != (place.path, place.bytes.offset, place.bytes.length):
+        if place_of(column) != (place.path, place.bytes.offset, place.bytes.length):
             raise refused(entry.path, f"has a footer that places {place.path} elsewhere")
         try:
-            bound, expanded = _decoded_bytes(column, found.num_rows, part(place.bytes))
+            bound, expanded = decoded_bytes(column, found.num_rows, part(place.bytes))
         except BadPage as error:
             raise refused(entry.path, f"has a damaged column {place.path}: {error}") from error
         total += bound
@@ -118,15 +118,20 @@ def check_group(
             )
 
 
-def _place_of(column: pq.ColumnChunkMetaData) -> tuple[str, int, int]:
+def place_of(column: pq.ColumnChunkMetaData) -> tuple[str, int, int]:
+    """A column chunk's path, and offset and length of its bytes, as the footer has them."""
     offset = column.data_page_offset
     if column.has_dictionary_page and column.dictionary_page_offset:
         offset = min(offset, column.dictionary_page_offset)
     return column.path_in_schema, offset, column.total_compressed_size
 
 
-def _decoded_bytes(column: pq.ColumnChunkMetaData, rows: int, data: Buffer) -> tuple[int, int]:
-    """What decoding takes at most: for sure, and by repeating what a dictionary holds."""
+def decoded_bytes(column: pq.ColumnChunkMetaData, rows: int, data: Buffer) -> tuple[int, int]:
+    """What decoding takes at most: for sure, and by repeating what a dictionary holds.
+
+    Raises:
+        BadPage: if the pages are not what the footer says of them.
+    """
     values = dictionary = unpacked = 0
     for page in pages_of(data):
         unpacked += page.size

@@ -99,7 +99,7 @@ def verified_local(access: Access, entry: FileEntry) -> str | None:
     if local is None or access.cache.verified(local) == entry.sha256:
         return local
     with open(local, "rb") as file:
-        actual = _digest_of_file(file.fileno())
+        actual = digest_of_file(file.fileno())
     if actual != entry.sha256:
         raise digest_mismatch(entry.path, entry.sha256, actual)
     access.cache.record_verified(local, entry.sha256)
@@ -115,7 +115,8 @@ def removed_while_read(what: str) -> Unavailable:
     )
 
 
-def _digest_of_file(file: int) -> str:
+def digest_of_file(file: int) -> str:
+    """The digest of an open file's bytes."""
     # Mapped, the bytes are hashed where they are, and decoded from there afterwards.
     if not os.fstat(file).st_size:
         return hashlib.sha256().hexdigest()

@@ -244,7 +244,7 @@ class Portion:
             def text_bytes(position: int, index: int = index) -> int:
                 path = plan.chunks.row_groups[index].columns[position].path
                 file = _parquet(metadata, open_bytes, [path], plan)
-                return _expanded_bytes(file.read_row_group(index, columns=[path]))
+                return expanded_bytes(file.read_row_group(index, columns=[path]))
 
             check_group(metadata.row_group(index), named, positions, plan.entry, part, text_bytes)
 
@@ -261,7 +261,7 @@ def _parquet(
         raise refused(plan.entry.path, f"is no readable Parquet: {error}") from error
 
 
-def _expanded_bytes(table: pa.Table) -> int:
+def expanded_bytes(table: pa.Table) -> int:
     """What texts become once each row has its own copy; they are still codes here."""
     import pyarrow.compute as pc
 

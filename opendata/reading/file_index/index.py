@@ -1,0 +1,301 @@
+"""An index that can be asked: which of its rows an interval holds, a page of them, all of them.
+
+An index is in order of time, so an interval is a run of rows: its first and last are found by
+bisection over the row groups' bounds and inside of two groups, and nothing else is decoded but the
+row groups of the page. What the metadata has to be is looked at in the metadata alone first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from opendata.reading.cache import Cache
+from opendata.reading.file_index.footer import Footer, parse_footer
+from opendata.reading.file_index.groups import Groups
+from opendata.reading.file_index.metadata import metadata_mask
+from opendata.reading.file_index.place import Mapped, map_index
+from opendata.reading.file_index.query import Counted, FileQuery, microseconds
+from opendata.reading.file_index.schema import INDEX_SCHEMA
+from opendata.stores.port import ObjectReader
+from opendata.wire.errors import InvalidInput
+
+OPEN_MAX: Final = 32
+"""So many indexes stay open in a process, the last asked ones."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows that were asked for, and the row of the index to go on at; None at the end."""
+
+    table: pa.Table
+    next_row: int | None
+
+
+class FileIndex:
+    """One channel's index, verified and open; safe to be asked from several threads."""
+
+    def __init__(self, key: str, mapped: Mapped) -> None:
+        self._mapped = mapped
+        data = mapped.data
+        footer = parse_footer(lambda at, length: data[at : at + length], len(data), key)
+        self._groups = Groups(data, footer, key)
+        self.key = key
+
+    def __len__(self) -> int:
+        """How many files it has."""
+        return self.footer.rows
+
+    @property
+    def footer(self) -> Footer:
+        """Where its row groups begin."""
+        return self._groups.footer
+
+    @property
+    def mapped(self) -> Mapped:
+        """The bytes that it reads."""
+        return self._mapped
+
+    def span(self, query: FileQuery) -> tuple[int, int]:
+        """First row of the interval and the first after it; what metadata asks is not looked at."""
+        if query.is_open:
+            return 0, len(self)
+        start = 0 if query.start is None else self._row_at(microseconds(query.start), "left")
+        stop = (
+            self.footer.dated_rows
+            if query.end is None
+            else self._row_at(microseconds(query.end), "right")
+        )
+        return start, max(start, stop)
+
+    def page(self, query: FileQuery, *, offset: int, limit: int) -> pa.Table:
+        """At most `limit` files after the first `offset` ones, in order of time.
+
+        Raises:
+            InvalidInput: if a number is negative.
+            Corrupt: if the index is not what it says, or has unsafe paths.
+        """
+        _check_number(offset, "offset")
+        start, stop = self.span(query)
+        if not query.metadata:
+            return self.part(query, row=start + offset, limit=limit).table
+        skipped = 0
+        for number, rows in self._matching(query, start, stop):
+            if skipped + len(rows) > offset:
+                first = self._first(number) + int(rows[offset - skipped])
+                return self.part(query, row=first, limit=limit).table
+            skipped += len(rows)
+        return INDEX_SCHEMA.empty_table()
+
+    def part(self, query: FileQuery, *, row: int = 0, limit: int) -> Part:
+        """At most `limit` files that are asked for, from a row of the index on.
+
+        Whoever goes on at `next_row` sees every file once, whatever the question's metadata.
+
+        Raises:
+            InvalidInput, Corrupt: as :meth:`page`.
+        """
+        _check_number(limit, "limit")
+        start, stop = self.span(query)
+        start = max(start, row)
+        if query.metadata:
+            return self._matching_part(query, start, stop, limit)
+        end = min(stop, start + limit)
+        table = self._rows(start, end)
+        return Part(table, end if end < stop else None)
+
+    def count(self, query: FileQuery) -> Counted:
+        """How many files the query asks for, and their bytes together.
+
+        Raises:
+            Corrupt: as :meth:`page`.
+        """
+        start, stop = self.span(query)
+        files = total = 0
+        for number, rows in self._matching(query, start, stop):
+            sizes = self._groups.sizes(number)
+            files += len(rows)
+            total += int(sizes[rows].sum())
+        return Counted(files, total)
+
+    def batches(
+        self, query: FileQuery, batch_size: int, *, row: int = 0
+    ) -> Iterator[pa.RecordBatch]:
+        """All that the query asks for, in batches of exactly `batch_size`, the last one smaller.
+
+        Raises:
+            InvalidInput, Corrupt: as :meth:`page`.
+        """
+        if batch_size < 1:
+            raise InvalidInput(f"a batch has at least one file, not {batch_size}")
+        waiting: list[pa.Table] = []
+        count = 0
+        for table in self.tables(query, row=row):
+            if count:
+                taken = min(batch_size - count, table.num_rows)
+                waiting.append(table.slice(0, taken))
+                count += taken
+                if count < batch_size:
+                    continue
+                yield _joined(waiting)
+                table, waiting, count = table.slice(taken), [], 0
+            whole = table.num_rows - table.num_rows % batch_size
+            if whole:
+                yield from _cut(table.slice(0, whole), batch_size)
+            if whole < table.num_rows:
+                waiting, count = [table.slice(whole)], table.num_rows - whole
+        if count:
+            yield _joined(waiting)
+
+    def tables(self, query: FileQuery, *, row: int = 0) -> Generator[pa.Table, None, None]:
+        """The same, a row group at a time."""
+        start, stop = self.span(query)
+        start = max(start, row)
+        if not query.metadata:
+            for number in self.footer.groups_of(start, stop):
+                first = self._first(number)
+                (table,) = self._groups.rows([number], keep=False)
+                begin = max(start - first, 0)
+                yield table.slice(begin, min(stop - first, table.num_rows) - begin)
+            return
+        for number, rows in self._matching(query, start, stop):
+            if len(rows):
+                (table,) = self._groups.rows([number], keep=False)
+                yield table.take(_indices(rows))
+
+    # --- parts -------------------------------------------------------------------------
+
+    def _first(self, number: int) -> int:
+        return int(self.footer.first_rows[number])
+
+    def _row_at(self, at: int, side: str) -> int:
+        """How many dated rows lie before an instant; with "right", before or at it."""
+        footer = self.footer
+        number = int(np.searchsorted(footer.highs, at, side=side))  # type: ignore[call-overload]
+        if number == len(footer.highs):
+            return footer.dated_rows
+        low = int(footer.lows[number])
+        if at < low or (at == low and side == "left"):
+            return self._first(number)
+        times = self._groups.times(number)
+        return self._first(number) + int(np.searchsorted(times, at, side=side))  # type: ignore[call-overload]
+
+    def _rows(self, start: int, stop: int) -> pa.Table:
+        numbers = self.footer.groups_of(start, stop)
+        if not numbers:
+            return INDEX_SCHEMA.empty_table()
+        tables = self._groups.rows(numbers)
+        first = self._first(numbers[0])
+        whole = pa.concat_tables(tables) if len(tables) > 1 else tables[0]
+        return whole.slice(start - first, stop - start)
+
+    def _matching(
+        self, query: FileQuery, start: int, stop: int
+    ) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+        """Of each row group its rows in the interval that have the metadata asked for."""
+        for number in self.footer.groups_of(start, stop):
+            first = self._first(number)
+            end = int(self.footer.first_rows[number + 1])
+            begin, last = max(start, first) - first, min(stop, end) - first
+            if not query.metadata:
+                yield number, np.arange(begin, last)
+                continue
+            table = self._groups.columns(number, ["metadata"], codes=True)
+            column = table.column(0).slice(begin, last - begin)
+            mask = metadata_mask(column, query.metadata, self.key)
+            yield number, np.flatnonzero(mask) + begin
+
+    def _matching_part(self, query: FileQuery, start: int, stop: int, limit: int) -> Part:
+        found: list[pa.Table] = []
+        count = 0
+        for number, rows in self._matching(query, start, stop):
+            if not len(rows):
+                continue
+            if count == limit:
+                return Part(_concat(found), self._first(number) + int(rows[0]))
+            taken = rows[: limit - count]
+            (table,) = self._groups.rows([number])
+            found.append(table.take(_indices(taken)))
+            count += len(taken)
+            if len(taken) < len(rows):
+                return Part(_concat(found), self._first(number) + int(rows[len(taken)]))
+        return Part(_concat(found), None)
+
+
+class _OpenIndexes:
+    """Indexes by digest: what was asked before is neither verified nor parsed again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: OrderedDict[str, FileIndex] = OrderedDict()
+
+    def get(self, sha256: str) -> FileIndex | None:
+        with self._lock:
+            index = self._open.get(sha256)
+            if index is None:
+                return None
+            if not index.mapped.is_untouched():
+                del self._open[sha256]
+                return None
+            self._open.move_to_end(sha256)
+            return index
+
+    def put(self, sha256: str, index: FileIndex) -> FileIndex:
+        with self._lock:
+            self._open[sha256] = index
+            while len(self._open) > OPEN_MAX:
+                self._open.popitem(last=False)
+        return index
+
+    def clear(self) -> None:
+        with self._lock:
+            self._open.clear()
+
+
+_opened = _OpenIndexes()
+
+
+def open_index(
+    reader: ObjectReader, cache: Cache | None, key: str, sha256: str, size_bytes: int
+) -> FileIndex:
+    """The index at `key`, whose every byte is hashed now or was before; parsed once per process.
+
+    Raises:
+        Corrupt: naming the key, if its bytes are not those of the digest, or no index.
+        NotFound, Denied, Unavailable: as the store answers.
+    """
+    known = _opened.get(sha256)
+    if known is not None:
+        return known
+    return _opened.put(sha256, FileIndex(key, map_index(reader, cache, key, sha256, size_bytes)))
+
+
+def _check_number(value: int, name: str) -> None:
+    if value < 0:
+        raise InvalidInput(f"{name} is {value}; it cannot be negative", code="invalid_page")
+
+
+def _indices(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+    data = np.ascontiguousarray(rows, np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(data), [None, pa.py_buffer(data)])
+
+
+def _concat(tables: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables) if tables else INDEX_SCHEMA.empty_table()
+
+
+def _joined(tables: list[pa.Table]) -> pa.RecordBatch:
+    return pa.concat_tables(tables).combine_chunks().to_batches()[0]
+
+
+def _cut(table: pa.Table, batch_size: int) -> Iterator[pa.RecordBatch]:
+    """Batches of exactly that size; nothing is copied where the table is in one piece."""
+    for piece in table.combine_chunks().to_batches():
+        for start in range(0, piece.num_rows, batch_size):
+            yield piece.slice(start, batch_size)
