@@ -230,16 +230,18 @@ jobs:
           AWS_ACCESS_KEY_ID: ${{ secrets.AWS_ACCESS_KEY_ID }}
           AWS_SECRET_ACCESS_KEY: ${{ secrets.AWS_SECRET_ACCESS_KEY }}
           AWS_REGION: ${{ vars.AWS_REGION }}
-        run: >-
-          python @SCRIPT@ bundle_spec.yaml
-          --file "$BUNDLE_FILE" --commit "$SPEC_REPO_COMMIT"
+        run: python @SCRIPT@ bundle_spec.yaml --commit "$SPEC_REPO_COMMIT"
 """
 
 _SCRIPT: Final = '''\
-"""Generate a bundle's data index: python scripts/generate_data_index.py bundle_spec.yaml
+"""Generate the data index of a bundle, as the linkage of the two repositories calls it (S0-14).
 
-The same as `od bundle index`, whose options it takes: od bundle index --help
+    python scripts/generate_data_index.py bundle_spec.yaml
+
+It is `od bundle index` and nothing else: the same options, the same exit codes.
 """
+
+from __future__ import annotations
 
 import sys
 
