@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from dataplatform.bundles.asked import AskedBundle
 from dataplatform.bundles.ports import BundlePorts
@@ -28,12 +27,9 @@ from opendata.wire import keys
 from opendata.wire.bundle import DataRange, LeftOut, LockedChannel, SpecSource
 from opendata.wire.channel import ChannelIndex
 from opendata.wire.digest import digest_of, prefixed
-from opendata.wire.errors import Conflict, NotFound
+from opendata.wire.errors import NotFound
 from opendata.wire.ids import parse_dataset_id
 from opendata.wire.times import format_instant
-
-RACES_MAX: Final = 5
-"""So often a channel is indexed again that another bundle indexed at the same time."""
 
 
 @dataclass(frozen=True)
@@ -133,16 +129,10 @@ def _indexed(
         dataset = parse_dataset_id(one.channel)
         return index_dataset(ports.channels, dataset, one.version, force=how.force)
     spec = channels.spec(one.channel, one.version)
-    source = _source(asked, channels.path(one.channel, one.version))
-    for attempt in range(RACES_MAX):
-        try:
-            return index_channel(
-                ports.channels, spec, source=source, force=how.force, progress=how.progress
-            )
-        except Conflict as error:
-            if error.code != "lost_race" or attempt == RACES_MAX - 1:
-                raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
+    source = _source(asked, f"channels/{one.channel}/spec-{one.version}.yaml")
+    return index_channel(
+        ports.channels, spec, source=source, force=how.force, progress=how.progress
+    )
 
 
 def _source(asked: AskedBundle, path: str) -> SpecSource:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from dataplatform.bundles.asked import AskedBundle, ask_for
+from dataplatform.bundles.compare import have_same_files
 from dataplatform.bundles.compatibility import (
     Compatibility,
     check_compatibility,
     require_compatible,
 )
-from dataplatform.bundles.compare import have_same_files
 from dataplatform.bundles.derive import derive_bundle, push_bundle
 from dataplatform.bundles.document import whole_seconds
 from dataplatform.bundles.freeze import (
