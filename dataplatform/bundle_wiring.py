@@ -13,6 +13,7 @@ from dataplatform.bundles.ports import BundlePorts
 from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
 from dataplatform.ports import IndexRepo, SpecRepo
 from dataplatform.settings import Settings
+from opendata.reading.trust import TrustRoot
 from opendata.stores import ObjectStore, open_store
 from opendata.wire.errors import NotFound
 
@@ -26,20 +27,23 @@ def bundle_ports(settings: Settings, store: ObjectStore | None = None) -> Bundle
     store = store or open_store(settings.store_url, environ=settings.environ)
     trust = settings.trust()
     signer = open_signer(settings.signing_key, settings.environ, trust)
+    trust = signer.trust() if signer else trust
     return BundlePorts(
         store=store,
-        channels=channel_ports(settings, store),
+        channels=channel_ports(settings, store, trust),
         open_spec_repo=lambda: _spec_repo(settings),
         open_index_repo=lambda: _index_repo(settings),
         now=_utc_now,
         base_url=settings.api_url,
         signer=signer,
-        trust=signer.trust() if signer else trust,
+        trust=trust,
     )
 
 
-def channel_ports(settings: Settings, store: ObjectStore) -> ChannelPorts:
-    """The ports of channels that the settings describe."""
+def channel_ports(
+    settings: Settings, store: ObjectStore, trust: TrustRoot | None = None
+) -> ChannelPorts:
+    """The ports of channels that the settings describe; `trust` is whose signatures count."""
     from dataplatform.adapters.index_files.parquet import ParquetIndexWriter
 
     return ChannelPorts(
@@ -50,6 +54,7 @@ def channel_ports(settings: Settings, store: ObjectStore) -> ChannelPorts:
         now=_utc_now,
         environ=settings.environ,
         spark_files=settings.spark_files,
+        trust=trust,
     )
 
 

@@ -53,7 +53,7 @@ class Settings:
                             only where its spec says `engine: spark`
     OPENDATA_SPARK_MASTER   where Spark runs: `local[*]`, which is the default, `spark://…`, `yarn`,
                             `k8s://…`, or `sc://…` of Spark Connect
-    OPENDATA_SPARK_PYTHON   the interpreter that starts Spark, of an environment that has pyspark and
+    OPENDATA_SPARK_PYTHON   the interpreter that starts Spark, of an environment with pyspark and
                             opendata in it; default: this one
     OPENDATA_API_URL        address of the API, as documents and clients are told; default
                             `http://127.0.0.1:8000`

@@ -1,18 +1,17 @@
-"""What one source tells of a file, beside what a listing does: its time and its metadata.
+"""What sources tell of a file, beside its path: values of all kinds, made a time and plain JSON.
 
-Here belong that value, the port through which sources are asked (EXIF, a sidecar, an installed
-function), and how whatever they tell becomes a time in microseconds and one JSON object as text.
-Which sources are asked, in which order, is `describe`'s; how each is read, the adapters'.
+Here belongs what all metadata readers share: which ways of writing a time are understood, and what
+becomes of values that JSON cannot hold. Which sources are asked is `describe`'s; how each is read,
+the adapters'.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from opendata.wire.digest import canonical_json
 from opendata.wire.errors import InvalidInput
@@ -25,34 +24,6 @@ _SECONDS_BELOW: Final = 10**11
 _UNITS: Final = (Decimal(1_000_000), Decimal(1000), Decimal(1), Decimal("0.001"))
 _DEPTH_MAX: Final = 20
 _EXACT_INTEGER_MAX: Final = 2**53 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """`timestamp` is microseconds since 1970 in UTC; None where the source tells no time."""
-
-    timestamp: int | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-class MetadataReaders(Protocol):
-    """The sources beyond a path. `zone` is where a time without an offset was written down.
-
-    All calls raise InvalidInput or Rejected with a code of their own, naming the file.
-    """
-
-    def exif(self, head: bytes, zone: tzinfo) -> Told:
-        """What an image says of itself. `head` is the beginning of the file, or all of it; of what
-        is no image nothing is told, and what is damaged is named in the metadata."""
-        ...
-
-    def sidecar(self, data: bytes, path: str, zone: tzinfo) -> Told:
-        """The JSON object beside a file; `timestamp` in it is the time."""
-        ...
-
-    def plugin(self, name: str, path: str, head: bytes, zone: tzinfo) -> Told:
-        """What the installed function `module:function` says of a file."""
-        ...
 
 
 def microseconds(at: datetime, zone: tzinfo = UTC) -> int:
@@ -86,13 +57,14 @@ def read_time(value: object, zone: tzinfo = UTC) -> int | None:
     raise _no_time(value)
 
 
-def metadata_text(metadata: Mapping[str, Any]) -> str:
-    """One JSON object as canonical text (S0-49): equal metadata has equal text.
+def plain_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata in JSON's types (S0-49).
 
     What JSON cannot hold is made text: times in ISO 8601, numbers that no double holds exactly,
     bytes as they read. NaN and infinity become null.
     """
-    return canonical_json(_plain(dict(metadata), 0)).decode("utf-8")
+    plain: dict[str, Any] = _plain(metadata, 0)
+    return plain
 
 
 def _read_text(text: str, zone: tzinfo) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from io import BytesIO
 from typing import Any, Final
@@ -24,7 +25,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from dataplatform.adapters.metadata_readers.exif_tags import read_tags
-from dataplatform.channels.told import Told
+from dataplatform.channels.ports import Reading, StoredFile
 
 ERROR_KEY: Final = "exif_error"
 _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -39,7 +40,20 @@ _DAMAGED: Final = (
 )  # fmt: skip
 
 
-def read_exif(head: bytes, zone: tzinfo = UTC) -> Told:
+@dataclass(frozen=True)
+class ExifReader:
+    """The tags of a channel's images. A time without an offset is one of `zone`."""
+
+    zone: tzinfo = UTC
+    head_bytes: int = 1 << 18
+    """JPEG and PNG have their tags in front; TIFF and WebP may have them behind the pixels."""
+
+    def read(self, file: StoredFile, head: bytes, sidecar: bytes | None) -> Reading:
+        """See `read_exif`."""
+        return read_exif(head, self.zone)
+
+
+def read_exif(head: bytes, zone: tzinfo = UTC) -> Reading:
     """What an image tells; nothing for what is no JPEG, PNG, TIFF or WebP.
 
     Args:
@@ -49,13 +63,13 @@ def read_exif(head: bytes, zone: tzinfo = UTC) -> Told:
     try:
         opened = _open(head)
         if opened is None:
-            return Told()
+            return Reading()
         tags, size, kind = opened
         timestamp, metadata = read_tags(tags, _ifd(tags, IFD.Exif), _gps(tags), zone)
     except _DAMAGED as error:
-        return Told(None, {ERROR_KEY: f"{error}"[:200] or type(error).__name__})
+        return Reading(None, {ERROR_KEY: f"{error}"[:200] or type(error).__name__})
     width, height = size
-    return Told(timestamp, {"format": kind, "width": width, "height": height, **metadata})
+    return Reading(timestamp, {"format": kind, "width": width, "height": height, **metadata})
 
 
 def _open(head: bytes) -> tuple[Exif, tuple[int, int], str] | None:

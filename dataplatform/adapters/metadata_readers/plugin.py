@@ -9,7 +9,7 @@ entry points of the group `opendata.metadata_readers`.
     [project.entry-points."opendata.metadata_readers"]
     lidar = "lidar_tools.headers:read"
 
-    def read(path: str, head: bytes) -> dict:       # `timestamp` in it is the file's time
+    def read(path: str, head: bytes) -> dict:       # the first 64 KiB; `timestamp` is the time
         return {"timestamp": "2025-06-01T12:00:00Z", "points": 120_000}
 """
 
@@ -21,19 +21,37 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from dataplatform.channels.told import Told, read_time
-from opendata.wire.errors import InvalidInput, OpenDataError, Rejected
+from dataplatform.channels.ports import Reading, StoredFile
+from dataplatform.channels.told import plain_metadata, read_time
+from opendata.wire.errors import InvalidInput, OpenDataError
 
 GROUP: Final = "opendata.metadata_readers"
 TIME_KEY: Final = "timestamp"
-Reader = Callable[[str, bytes, tzinfo], Told]
+Reader = Callable[[str, bytes, tzinfo], Reading]
+
+
+class PluginReader:
+    """A declared function as a reader of metadata. A time without an offset is one of `zone`.
+
+    Raises:
+        InvalidInput: as `load_reader` does.
+    """
+
+    head_bytes: int = 1 << 16
+
+    def __init__(self, name: str, zone: tzinfo = UTC) -> None:
+        self._read, self._zone = load_reader(name), zone
+
+    def read(self, file: StoredFile, head: bytes, sidecar: bytes | None) -> Reading:
+        """What the function says of a file."""
+        return self._read(file.path, head, self._zone)
 
 
 @cache
 def load_reader(name: str) -> Reader:
     """The reader that `module:function` names, or the entry point of that name.
 
-    What the reader itself raises comes out as Rejected, code `reader_failed`, naming function and
+    Whatever the function raises comes out as InvalidInput, code `reader_failed`, naming it and the
     file.
 
     Raises:
@@ -46,7 +64,7 @@ def load_reader(name: str) -> Reader:
         raise _unknown(name, sorted({one.value for one in declared}))
     read = _import(found)
 
-    def ask(path: str, head: bytes, zone: tzinfo = UTC) -> Told:
+    def ask(path: str, head: bytes, zone: tzinfo = UTC) -> Reading:
         try:
             answer = read(path, head)
             return _told(answer, zone)
@@ -72,13 +90,13 @@ def _import(entry: EntryPoint) -> Callable[[str, bytes], Any]:
     return function
 
 
-def _told(answer: Any, zone: tzinfo) -> Told:
+def _told(answer: Any, zone: tzinfo) -> Reading:
     if answer is None:
-        return Told()
+        return Reading()
     if not isinstance(answer, Mapping):
         raise InvalidInput(f"it returned {type(answer).__name__}; a mapping or None is expected")
     metadata = dict(answer)
-    return Told(read_time(metadata.pop(TIME_KEY, None), zone), metadata)
+    return Reading(read_time(metadata.pop(TIME_KEY, None), zone), plain_metadata(metadata))
 
 
 def _unknown(name: str, declared: list[str]) -> InvalidInput:
@@ -91,8 +109,8 @@ def _unknown(name: str, declared: list[str]) -> InvalidInput:
     )
 
 
-def _failed(name: str, path: str, why: str) -> Rejected:
-    return Rejected(
+def _failed(name: str, path: str, why: str) -> InvalidInput:
+    return InvalidInput(
         f"the reader {name} failed on {path}: {why}",
         code="reader_failed",
         details={"reader": name, "path": path},

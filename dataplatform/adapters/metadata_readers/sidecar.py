@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import msgspec
 
-from dataplatform.channels.told import Told, read_time
+from dataplatform.channels.ports import Reading, StoredFile
+from dataplatform.channels.told import plain_metadata, read_time
 from opendata.wire.errors import InvalidInput
 
 TIME_KEY: Final = "timestamp"
@@ -15,11 +17,23 @@ SIZE_MAX_BYTES: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def read_sidecar(data: bytes, path: str, zone: tzinfo = UTC) -> Told:
+@dataclass(frozen=True)
+class SidecarReader:
+    """The sidecars of a channel. A time without an offset is one of `zone`."""
+
+    zone: tzinfo = UTC
+    head_bytes: int = 0
+
+    def read(self, file: StoredFile, head: bytes, sidecar: bytes | None) -> Reading:
+        """See `read_sidecar`; a file without a sidecar is told nothing of."""
+        return Reading() if sidecar is None else read_sidecar(sidecar, file.path, self.zone)
+
+
+def read_sidecar(data: bytes, path: str, zone: tzinfo = UTC) -> Reading:
     """What a sidecar tells. A time without an offset is one of `zone`.
 
     Args:
-        path: The sidecar's own path, by which errors name it.
+        path: The path of the file beside which it lies, by which errors name it.
 
     Raises:
         InvalidInput: code `bad_sidecar`, if it is no JSON object, has more than 1 MiB, or its
@@ -35,13 +49,13 @@ def read_sidecar(data: bytes, path: str, zone: tzinfo = UTC) -> Told:
         timestamp = read_time(value.pop(TIME_KEY, None), zone)
     except InvalidInput as error:
         raise _bad(path, f"its `{TIME_KEY}`: {error.message}") from error
-    return Told(timestamp, value)
+    return Reading(timestamp, plain_metadata(value))
 
 
 def _bad(path: str, why: str) -> InvalidInput:
     return InvalidInput(
-        f"the sidecar {path} cannot be used: {why}",
+        f"the sidecar of {path} cannot be used: {why}",
         code="bad_sidecar",
-        hint=f"correct {path}, or remove it: without one, the file's time comes from elsewhere",
+        hint="correct it, or remove it: without one, the file's time comes from elsewhere",
         details={"path": path},
     )

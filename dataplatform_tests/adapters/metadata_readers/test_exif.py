@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL.ExifTags import GPS, Base
 
 from dataplatform.adapters.metadata_readers.exif import ERROR_KEY, read_exif
-from dataplatform.channels.told import Told, microseconds
+from dataplatform.channels.ports import Reading
+from dataplatform.channels.told import microseconds
 from dataplatform_tests.adapters.metadata_readers.images import PIXELS, image
 
 KINDS = ("jpeg", "png", "tiff", "webp")
@@ -61,12 +62,12 @@ def test_every_format_tells_when_by_which_camera_and_where(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_image_without_tags_tells_its_size(kind: str) -> None:
     wide, high = PIXELS
-    assert read_exif(image(kind)) == Told(None, {"format": kind, "width": wide, "height": high})
+    assert read_exif(image(kind)) == Reading(None, {"format": kind, "width": wide, "height": high})
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"GIF89a", b"PK\3\4", b"RIFF\0\0\0\0WAVE", b"II"])
 def test_what_is_no_image_tells_nothing(data: bytes) -> None:
-    assert read_exif(data) == Told()
+    assert read_exif(data) == Reading()
 
 
 @pytest.mark.requirement("S0-46")
@@ -133,6 +134,7 @@ def test_tags_beyond_the_bytes_at_hand_are_not_passed_over_in_silence(kind: str)
     assert "beyond the first" in read_exif(head).metadata[ERROR_KEY]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @given(data=st.data())
 def test_damaged_images_are_named_and_never_raise(data: st.DataObject) -> None:
     whole = bytearray(

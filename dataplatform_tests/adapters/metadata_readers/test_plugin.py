@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from dataplatform.adapters.metadata_readers.plugin import GROUP, load_reader
-from dataplatform.channels.told import Told
-from opendata.wire.errors import InvalidInput, Rejected
+from dataplatform.channels.ports import Reading
+from opendata.wire.errors import InvalidInput
 
-UTC_ZONE = __import__("datetime").UTC
+UTC_ZONE = UTC
 MODULE = """
 def read(path, head):
     if path == "odd":
@@ -43,8 +44,8 @@ def lidar_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
 @pytest.mark.requirement("S0-49")
 def test_an_installed_function_tells_time_and_metadata(lidar_tools: str) -> None:
     read = load_reader(lidar_tools)
-    assert read("a.las", b"LASF", UTC_ZONE) == Told(1_748_779_200_000_000, {"points": 4})
-    assert load_reader("lidar")("a.las", b"", UTC_ZONE) == Told()
+    assert read("a.las", b"LASF", UTC_ZONE) == Reading(1_748_779_200_000_000, {"points": 4})
+    assert load_reader("lidar")("a.las", b"", UTC_ZONE) == Reading()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_an_installed_function_tells_time_and_metadata(lidar_tools: str) -> None
 def test_what_a_function_does_wrong_is_told_with_its_name_and_the_file(
     lidar_tools: str, path: str, said: str
 ) -> None:
-    with pytest.raises(Rejected, match=said) as caught:
+    with pytest.raises(InvalidInput, match=said) as caught:
         load_reader(lidar_tools)(path, b"", UTC_ZONE)
     assert caught.value.code == "reader_failed"
     assert caught.value.details == {"reader": lidar_tools, "path": path}

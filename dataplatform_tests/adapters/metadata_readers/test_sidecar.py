@@ -5,7 +5,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from dataplatform.adapters.metadata_readers.sidecar import SIZE_MAX_BYTES, read_sidecar
-from dataplatform.channels.told import Told
+from dataplatform.channels.ports import Reading
 from opendata.wire.errors import InvalidInput
 
 NOON_UTC = 1_748_779_200_000_000
@@ -14,7 +14,7 @@ NOON_UTC = 1_748_779_200_000_000
 @pytest.mark.requirement("S0-46", "S0-49")
 def test_a_sidecar_gives_time_and_metadata() -> None:
     data = b'{"timestamp": "2025-06-01T12:00:00Z", "camera_id": "front", "weather": "sunny"}'
-    assert read_sidecar(data, "img_001.json") == Told(
+    assert read_sidecar(data, "img_001.json") == Reading(
         NOON_UTC, {"camera_id": "front", "weather": "sunny"}
     )
 
@@ -30,7 +30,7 @@ def test_a_sidecar_gives_time_and_metadata() -> None:
 def test_a_time_may_be_written_in_the_usual_ways(written: str) -> None:
     zone = timezone(timedelta(hours=2))
     told = read_sidecar(b'{"timestamp": %b}' % written.encode(), "a.json", zone)
-    assert told == Told(NOON_UTC, {})
+    assert told == Reading(NOON_UTC, {})
 
 
 @pytest.mark.parametrize("written", [b"{}", b'{"timestamp": null}', b'{"timestamp": ""}'])
