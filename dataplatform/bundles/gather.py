@@ -30,7 +30,7 @@ from opendata.wire.bundle import DataRange, LeftOut, LockedChannel, SpecSource
 from opendata.wire.channel import ChannelIndex
 from opendata.wire.digest import digest_of, prefixed
 from opendata.wire.errors import NotFound
-from opendata.wire.ids import parse_dataset_id
+from opendata.wire.ids import is_dataset_id, parse_dataset_id
 from opendata.wire.times import format_instant
 
 
@@ -137,11 +137,11 @@ def index_resolved(
         InvalidDefinition: if its spec is broken.
         Denied, Unavailable: if files cannot be read.
     """
-    if one.asked.is_dataset:
+    if is_dataset_id(one.channel):
         dataset = parse_dataset_id(one.channel)
         return index_dataset(ports.channels, dataset, one.version, force=how.force)
     spec = channels.spec(one.channel, one.version)
-    source = _source(repo, commit, f"channels/{one.channel}/spec-{one.version}.yaml")
+    source = _source(repo, commit, channels.spec_path(one.channel, one.version))
     return index_channel(
         ports.channels, spec, source=source, force=how.force, progress=how.progress
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import pytest
 
 from dataplatform.bundles.parse import parse_bundle_spec
 from dataplatform.bundles.resolve import Resolution, resolve_bundle
+from dataplatform.channels.taxonomy import Deprecated
 from opendata.wire.errors import Rejected
 from opendata.wire.version import Version, parse_version
 
@@ -22,6 +24,7 @@ class Offered:
     there: Mapping[str, str]
     aliases: Mapping[str, str] = field(default_factory=dict)
     withdrawn: frozenset[str] = frozenset()
+    old: Mapping[str, Deprecated] = field(default_factory=dict)
 
     def canonical(self, name: str) -> str:
         return self.aliases.get(name, name)
@@ -32,13 +35,21 @@ class Offered:
     def versions(self, name: str) -> Sequence[Version]:
         return [parse_version(one) for one in self.there.get(name, "").split()]
 
+    def deprecation(self, name: str) -> Deprecated | None:
+        return self.old.get(name)
+
     def is_withdrawn(self, name: str, version: Version) -> bool:
         return f"{name}@{version}" in self.withdrawn
 
 
 CHANNELS = Offered(
     {"image_original": "1.1.0 1.2.0 1.10.0 2.0.0", "object_array_fusion_infer": "1.2.0"},
-    aliases={"object_array": "object_array_fusion_infer", "img": "image_original"},
+    aliases={
+        "object_array": "object_array_fusion_infer",
+        "img": "image_original",
+        "airports": "ns/airports",
+    },
+    old={"img": Deprecated(since=date(2025, 1, 1), reason="too short")},
 )
 RELEASES = Offered(
     {"ns/airports": "1.0.0 1.1.0 1.2.0", "ns/gone": "1.0.0"},
@@ -72,6 +83,21 @@ def test_an_alias_resolves_and_says_so() -> None:
     assert one.note == (
         "object_array is another name of object_array_fusion_infer, which was locked"
     )
+
+
+def test_a_name_that_is_not_used_any_more_resolves_and_says_why() -> None:
+    [one] = resolved("channel: img, version: '1'").resolved
+    assert one.note == (
+        "img is not used any more since 2025-01-01 (too short); it is called image_original now, "
+        "which was locked"
+    )
+
+
+def test_an_alias_may_stand_for_a_data_set() -> None:
+    [one] = resolved("channel: airports, version: '1'").resolved
+    assert (one.channel, str(one.version), one.requested_as) == (
+        "ns/airports", "1.1.0", "airports",
+    )  # fmt: skip
 
 
 def test_a_withdrawn_release_is_never_locked_anew() -> None:
