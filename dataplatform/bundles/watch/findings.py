@@ -99,10 +99,11 @@ def of_sync(status: SyncStatus, monitoring: Monitoring) -> Iterator[Finding]:
             repair="od doctor",
         )
     if monitoring.sync.alert_on_sync_failure:
-        yield from (_behind(one) for one in status.bundles if not one.passed)
+        yield from (behind(one) for one in status.bundles if not one.passed)
 
 
-def _behind(one: BundleSync) -> Finding:
+def behind(one: BundleSync) -> Finding:
+    """A bundle file that is late or failed."""
     waited = duration_text(timedelta(seconds=int(one.delay_seconds)))
     what = "could not be indexed" if one.state == "failed" else "has no index"
     return Finding(
@@ -142,7 +143,7 @@ def of_damage(damage: Iterable[Damage]) -> Iterator[Finding]:
             severity=Severity.CRITICAL,
             summary=f"{counted(len(one.files), 'file')} of {of} damaged",
             cause=f"their bytes are not the ones that were indexed: {files}{more}",
-            repair=f"od bundle repair --channel {one.channel} --apply",
+            repair=f"od bundle repair {typed(one.bundles[0])} --channel {one.channel} --apply",
             details=one.to_json(),
         )
 

@@ -6,7 +6,7 @@ two requests and no listing. What is known of bytes is what the scrub remembers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -39,17 +39,20 @@ class Access:
 
 @dataclass(frozen=True)
 class Damage:
-    """The damaged files of one version of a channel, as far as they are known."""
+    """The damaged files of one version of a channel, as far as they are known, and the bundles that
+    lock it."""
 
     channel: str
     version: str
     files: tuple[DamagedFile, ...]
+    bundles: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """By name, with the first files."""
         return {
             "channel": self.channel,
             "version": self.version,
+            "bundles": list(self.bundles),
             "count": len(self.files),
             "files": [one.to_json() for one in self.files[:SHOWN_MAX]],
         }
@@ -129,9 +132,17 @@ def storage_health(
 
 def known_damage(ports: BundlePorts, locks: Iterable[BundleLock]) -> tuple[Damage, ...]:
     """What is remembered of damage in the versions of channels that are locked."""
-    versions = sorted({(one.channel, one.version) for lock in locks for one in lock.channels})
-    found = [(name, read_damage(ports.store, *name)) for name in versions]
-    return tuple(Damage(*name, tuple(files.values())) for name, files in found if files)
+    bundles: dict[tuple[str, str], list[str]] = {}
+    for lock in locks:
+        for one in lock.channels:
+            bundles.setdefault((one.channel, one.version), []).append(str(lock.ref))
+    names = sorted(bundles)
+    found = in_parallel(lambda name: read_damage(ports.store, *name), names)
+    return tuple(
+        Damage(*name, tuple(files.values()), tuple(bundles[name]))
+        for name, files in zip(names, found, strict=True)
+        if files
+    )
 
 
 def coverage(
@@ -183,6 +194,7 @@ def _reach(ports: BundlePorts, storage_path: str, channels: Iterable[LockedChann
         except NotFound:
             continue
         return
+    files.listing()  # none of them is there: is the place?
 
 
 def _some_paths(ports: BundlePorts, channels: Iterable[LockedChannel]) -> list[str]:
@@ -191,8 +203,3 @@ def _some_paths(ports: BundlePorts, channels: Iterable[LockedChannel]) -> list[s
         if rows.num_rows:
             return [one.path for one in wanted_of(rows)]
     return []
-
-
-def by_channel(damage: Iterable[Damage]) -> Mapping[tuple[str, str], Damage]:
-    """Damage by the channel and version that it is of."""
-    return {(one.channel, one.version): one for one in damage}

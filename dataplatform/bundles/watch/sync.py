@@ -17,6 +17,7 @@ from dataplatform.bundles.parse import parse_bundle_spec
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.watch.monitoring import SyncSettings
 from dataplatform.ports import PathChange, SpecRepo
+from opendata.reading.file_index.bundles import read_bundle_pointer
 from opendata.stores.port import ObjectReader, ObjectStore
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock, parse_bundle_ref
@@ -119,7 +120,8 @@ def sync_status(
     except OpenDataError as error:
         return SyncStatus(None, limit.total_seconds(), problem=error.message)
     memory = read_memory(ports.store)
-    looking = _Looking(repo, {str(one.ref): one for one in locks}, memory, now, limit)
+    by_ref = {str(one.ref): one for one in locks}
+    looking = _Looking(repo, ports.store, by_ref, memory, now, limit)
     looking.outcomes = read_outcomes(ports.store)
     found = [looking.at(one) for one in changes if one.commit and one.path.endswith(_ENDINGS)]
     seen = {one.path: SeenCommit(commit=one.commit, since=looking.since[one.path]) for one in found}
@@ -138,12 +140,14 @@ class _Looking:
     def __init__(
         self,
         repo: SpecRepo,
+        store: ObjectReader,
         locks: Mapping[str, BundleLock],
         memory: SyncMemory,
         now: datetime,
         limit: timedelta,
     ) -> None:
-        self._repo, self._locks, self._memory = repo, locks, memory
+        self._repo, self._store = repo, store
+        self._locks, self._memory = locks, memory
         self._now, self._limit = now, limit
         self.outcomes: Mapping[str, RequestOutcome] = {}
         self.since: dict[str, str] = {}
@@ -183,15 +187,20 @@ class _Looking:
         if ended is not None and ended.outcome != "failed":
             return parse_instant(ended.at)
         try:
-            lock = self._locks.get(str(parse_bundle_ref(path)))
+            ref = parse_bundle_ref(path)
         except InvalidInput:
             return None
+        lock = self._locks.get(str(ref))
         if lock is None:
             return None
-        same = lock.spec.commit == commit
-        if not same and digest_of(self._repo.read(path, commit)) != lock.spec.sha256:
-            return None
-        return parse_instant(lock.created_at)
+        if lock.spec.commit == commit:
+            return parse_instant(lock.created_at)
+        pointer = read_bundle_pointer(self._store, ref)
+        if pointer is not None and pointer.spec_commit == commit:
+            return parse_instant(pointer.updated_at)
+        if digest_of(self._repo.read(path, commit)) == lock.spec.sha256:
+            return parse_instant(lock.created_at)
+        return None
 
     def _why(self, path: str, commit: str) -> tuple[str, str]:
         """Why a commit has no index: what is wrong with its file, or that no run has come to it."""
