@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from opendata.reading.cache import Cache
-from opendata.reading.file_index.footer import Footer, parse_footer
+from opendata.reading.file_index.batches import Batch, Run, check_batch_size, cut
+from opendata.reading.file_index.footer import Footer, Numbers, parse_footer
 from opendata.reading.file_index.groups import Groups
 from opendata.reading.file_index.metadata import metadata_mask
 from opendata.reading.file_index.place import Mapped, map_index
@@ -132,44 +133,35 @@ class FileIndex:
         Raises:
             InvalidInput, Corrupt: as :meth:`page`.
         """
-        if batch_size < 1:
-            raise InvalidInput(f"a batch has at least one file, not {batch_size}")
-        waiting: list[pa.Table] = []
-        count = 0
-        for table in self.tables(query, row=row):
-            if count:
-                taken = min(batch_size - count, table.num_rows)
-                waiting.append(table.slice(0, taken))
-                count += taken
-                if count < batch_size:
-                    continue
-                yield _joined(waiting)
-                table, waiting, count = table.slice(taken), [], 0
-            whole = table.num_rows - table.num_rows % batch_size
-            if whole:
-                yield from _cut(table.slice(0, whole), batch_size)
-            if whole < table.num_rows:
-                waiting, count = [table.slice(whole)], table.num_rows - whole
-        if count:
-            yield _joined(waiting)
+        return (batch.files for batch in self.numbered_batches(query, batch_size, row=row))
 
-    def tables(self, query: FileQuery, *, row: int = 0) -> Generator[pa.Table, None, None]:
-        """The same, a row group at a time."""
+    def numbered_batches(
+        self, query: FileQuery, batch_size: int, *, row: int = 0
+    ) -> Iterator[Batch]:
+        """The same from a row of the index on, each with the row at which to go on after it.
+
+        Raises:
+            InvalidInput, Corrupt: as :meth:`page`.
+        """
+        return cut(self._runs(query, row), check_batch_size(batch_size))
+
+    # --- parts -------------------------------------------------------------------------
+
+    def _runs(self, query: FileQuery, row: int) -> Iterator[Run]:
+        """The rows that are asked for from a row of the index on, a row group at a time."""
         start, stop = self.span(query)
         start = max(start, row)
         if not query.metadata:
             for number in self.footer.groups_of(start, stop):
                 first = self._first(number)
                 (table,) = self._groups.rows([number], keep=False)
-                begin = max(start - first, 0)
-                yield table.slice(begin, min(stop - first, table.num_rows) - begin)
+                begin, end = max(start - first, 0), min(stop - first, table.num_rows)
+                yield Run(table.slice(begin, end - begin), range(first + begin, first + end))
             return
         for number, rows in self._matching(query, start, stop):
             if len(rows):
                 (table,) = self._groups.rows([number], keep=False)
-                yield table.take(_indices(rows))
-
-    # --- parts -------------------------------------------------------------------------
+                yield Run(table.take(_indices(rows)), rows + self._first(number))
 
     def _first(self, number: int) -> int:
         return int(self.footer.first_rows[number])
@@ -195,9 +187,7 @@ class FileIndex:
         whole = pa.concat_tables(tables) if len(tables) > 1 else tables[0]
         return whole.slice(start - first, stop - start)
 
-    def _matching(
-        self, query: FileQuery, start: int, stop: int
-    ) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+    def _matching(self, query: FileQuery, start: int, stop: int) -> Iterator[tuple[int, Numbers]]:
         """Of each row group its rows in the interval that have the metadata asked for."""
         for number in self.footer.groups_of(start, stop):
             first = self._first(number)
@@ -281,21 +271,10 @@ def _check_number(value: int, name: str) -> None:
         raise InvalidInput(f"{name} is {value}; it cannot be negative", code="invalid_page")
 
 
-def _indices(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+def _indices(rows: Numbers) -> pa.Array:
     data = np.ascontiguousarray(rows, np.int64)
     return pa.Array.from_buffers(pa.int64(), len(data), [None, pa.py_buffer(data)])
 
 
 def _concat(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables) if tables else INDEX_SCHEMA.empty_table()
-
-
-def _joined(tables: list[pa.Table]) -> pa.RecordBatch:
-    return pa.concat_tables(tables).combine_chunks().to_batches()[0]
-
-
-def _cut(table: pa.Table, batch_size: int) -> Iterator[pa.RecordBatch]:
-    """Batches of exactly that size; nothing is copied where the table is in one piece."""
-    for piece in table.combine_chunks().to_batches():
-        for start in range(0, piece.num_rows, batch_size):
-            yield piece.slice(start, batch_size)
