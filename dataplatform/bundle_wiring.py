@@ -13,6 +13,7 @@ from dataplatform.bundles.ports import BundlePorts
 from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
 from dataplatform.ports import IndexRepo, SpecRepo
 from dataplatform.settings import Settings
+from opendata.reading.trust import TrustRoot
 from opendata.stores import ObjectStore, open_store
 from opendata.wire.errors import NotFound
 
@@ -26,20 +27,23 @@ def bundle_ports(settings: Settings, store: ObjectStore | None = None) -> Bundle
     store = store or open_store(settings.store_url, environ=settings.environ)
     trust = settings.trust()
     signer = open_signer(settings.signing_key, settings.environ, trust)
+    trust = signer.trust() if signer else trust
     return BundlePorts(
         store=store,
-        channels=channel_ports(settings, store),
+        channels=channel_ports(settings, store, trust),
         open_spec_repo=lambda: _spec_repo(settings),
         open_index_repo=lambda: _index_repo(settings),
         now=_utc_now,
         base_url=settings.api_url,
         signer=signer,
-        trust=signer.trust() if signer else trust,
+        trust=trust,
     )
 
 
-def channel_ports(settings: Settings, store: ObjectStore) -> ChannelPorts:
-    """The ports of channels that the settings describe."""
+def channel_ports(
+    settings: Settings, store: ObjectStore, trust: TrustRoot | None = None
+) -> ChannelPorts:
+    """The ports of channels that the settings describe; `trust` is whose signatures count."""
     from dataplatform.adapters.index_files.parquet import ParquetIndexWriter
 
     return ChannelPorts(
@@ -49,6 +53,8 @@ def channel_ports(settings: Settings, store: ObjectStore) -> ChannelPorts:
         writer=ParquetIndexWriter(str(settings.work / "indexes")),
         now=_utc_now,
         environ=settings.environ,
+        spark_files=settings.spark_files,
+        trust=trust,
     )
 
 
@@ -66,7 +72,13 @@ def _engines(settings: Settings) -> dict[str, IndexEngine]:
     from dataplatform.adapters.indexing.local import LocalEngine
     from dataplatform.adapters.indexing.spark.engine import SparkEngine
 
-    return {"local": LocalEngine(root=str(settings.root)), "spark": SparkEngine(settings.root)}
+    spark = SparkEngine(
+        settings.root,
+        work=settings.work / "spark",
+        python=settings.spark_python,
+        master=settings.spark_master,
+    )
+    return {"local": LocalEngine(root=str(settings.root)), "spark": spark}
 
 
 def _spec_repo(settings: Settings) -> SpecRepo:

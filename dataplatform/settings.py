@@ -21,6 +21,8 @@ from opendata.wire.errors import InvalidInput
 
 LOCAL_FOLDER = ".opendata"
 DEFAULT_API_URL = "http://127.0.0.1:8000"
+DEFAULT_SPEC_SECONDS = 30
+SPEC_SECONDS_MIN = 5
 DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
 
 
@@ -43,10 +45,16 @@ class Settings:
                             them, which is the default, or `apply`: remove what two marks name
     OPENDATA_SPEC_REPO      git path or URL of the spec repository (DataSpecHub); `#branch` after it
                             names a branch other than its main one
+    OPENDATA_SPEC_SECONDS   how often the sensor looks at the spec repository, in seconds; default
+                            30, at least 5
     OPENDATA_INDEX_REPO     git path or URL of the index repository (DataIndexHub); without one,
                             documents stay in the store alone
     OPENDATA_SPARK_FILES    from how many files to read on a channel is indexed on Spark; default:
                             only where its spec says `engine: spark`
+    OPENDATA_SPARK_MASTER   where Spark runs: `local[*]`, which is the default, `spark://…`, `yarn`,
+                            `k8s://…`, or `sc://…` of Spark Connect
+    OPENDATA_SPARK_PYTHON   the interpreter that starts Spark, of an environment with pyspark and
+                            opendata in it; default: this one
     OPENDATA_API_URL        address of the API, as documents and clients are told; default
                             `http://127.0.0.1:8000`
     OPENDATA_API_TOKENS     `file:PATH` of the hashed tokens that the API accepts; default: none,
@@ -69,8 +77,11 @@ class Settings:
     retention: timedelta
     collects: bool
     spec_repo: str | None
+    spec_seconds: int
     index_repo: str | None
     spark_files: int | None
+    spark_master: str | None
+    spark_python: str | None
     api_url: str
     dagster_url: str
     environ: Mapping[str, str] = field(repr=False)
@@ -113,12 +124,24 @@ def read_settings(environ: Mapping[str, str] | None = None, root: Path | None = 
         retention=_retention(environ.get("OPENDATA_RETENTION", "")),
         collects=_collects(environ.get("OPENDATA_GC", "")),
         spec_repo=environ.get("OPENDATA_SPEC_REPO") or None,
+        spec_seconds=_spec_seconds(environ),
         index_repo=environ.get("OPENDATA_INDEX_REPO") or None,
         spark_files=_count(environ, "OPENDATA_SPARK_FILES", 0) or None,
+        spark_master=environ.get("OPENDATA_SPARK_MASTER") or None,
+        spark_python=environ.get("OPENDATA_SPARK_PYTHON") or None,
         api_url=environ.get("OPENDATA_API_URL") or DEFAULT_API_URL,
         dagster_url=environ.get("OPENDATA_DAGSTER") or DEFAULT_DAGSTER_URL,
         environ=environ,
     )
+
+
+def _spec_seconds(environ: Mapping[str, str]) -> int:
+    seconds = _count(environ, "OPENDATA_SPEC_SECONDS", DEFAULT_SPEC_SECONDS)
+    if seconds < SPEC_SECONDS_MIN:
+        raise InvalidInput(
+            f"OPENDATA_SPEC_SECONDS is {seconds}; a sensor looks every {SPEC_SECONDS_MIN} s at most"
+        )
+    return seconds
 
 
 def _retention(text: str) -> timedelta:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from dataplatform.bundles.requests import BundleRequest
 from dataplatform.channels.ports import ChannelPorts
 from dataplatform.ports import Clock, IndexRepo, SpecRepo
 from dataplatform.releases.ports import Signer
 from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectStore
+
+
+class RunRequests(Protocol):
+    """The control room, asked for runs from outside of it."""
+
+    def launch(self, request: BundleRequest, run_id: str, channels: Sequence[str]) -> None:
+        """Have the run of a request begun under this id, once however often it is asked for.
+
+        `channels` are those that the bundle asks for; which of them are steps of their own is the
+        control room's to know. On return the run is queued, running or over.
+
+        Raises:
+            Unavailable: where there is no answer, or none that settles whether it was launched.
+            Rejected: where the control room will not launch it, saying why.
+        """
+        ...
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from dataplatform.ports import Clock
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import LocalFile, ObjectStore
 
 
@@ -92,11 +93,13 @@ class MetadataReader(Protocol):
 @dataclass(frozen=True)
 class DescribeTask:
     """All that an engine needs to describe files, as plain values: `spec` is the channel's spec as
-    JSON types, `environ` holds what opens `storage_path`."""
+    JSON types, `environ` holds what opens `storage_path`. `digests` are those of files whose bytes
+    are known, by their paths: they need not be hashed again."""
 
     storage_path: str
     spec: Mapping[str, Any]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
+    digests: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class ChannelFiles(Protocol):
@@ -209,3 +212,7 @@ class ChannelPorts:
     writer: IndexWriter
     now: Clock
     environ: Mapping[str, str]
+    spark_files: int | None = None
+    """From how many files to read on Spark is chosen; None: only where the spec says so."""
+    trust: TrustRoot | None = None
+    """Whose signatures data sets need that stand as channels; None: digests are enough."""

@@ -1,0 +1,1 @@
+"""The control room from outside: Dagster's web server, asked for runs."""

@@ -1,0 +1,1 @@
+"""Index repositories: where bundles are told of."""

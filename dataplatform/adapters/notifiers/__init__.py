@@ -1,0 +1,1 @@
+"""Who sends alerts: a module for each technology."""

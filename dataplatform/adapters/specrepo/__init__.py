@@ -1,0 +1,1 @@
+"""Spec repositories: where bundles are asked for."""
