@@ -6,21 +6,15 @@ it belongs in the sources, lists of files in `records`, bytes in `fetching`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import pyarrow as pa
 
 from opendata._index_client.bundle import Bundle
-from opendata._index_client.fetching import (
-    Downloaded,
-    Wanted,
-    fetch_all,
-    open_file,
-    target_paths,
-)
+from opendata._index_client.fetching import Downloaded, Fetcher, Progress, fetch_all
 from opendata._index_client.opening import open_source
 from opendata._index_client.ports import Ask
 from opendata._index_client.records import FileList, FileRecord, Origin
@@ -31,7 +25,6 @@ from opendata.reading.file_index.bundles import FoundBundle
 from opendata.reading.file_index.listing import choose_channel
 from opendata.reading.file_index.query import Moment, file_query
 from opendata.reading.file_index.schema import INDEX_SCHEMA
-from opendata.stores.port import ObjectReader
 from opendata.wire.bundle import BundleEntry
 from opendata.wire.errors import InvalidInput
 
@@ -43,8 +36,6 @@ WORKERS: Final = 8
 WORKERS_MAX: Final = 64
 
 Metadata = Mapping[str, object] | Iterable[str]
-Progress = Callable[[int, int | None], None]
-"""Called with how many files are done, and of how many, where that is known."""
 
 
 class DataIndexClient:
@@ -79,8 +70,7 @@ class DataIndexClient:
             self._settings, base_url, token, timeout=timeout, retries=retries
         )
         self._trust = self._settings.trust()
-        self._cache = self._settings.cache()
-        self._readers: dict[tuple[str, str], ObjectReader] = {}
+        self._fetcher = Fetcher(self._source, self._settings.cache())
 
     @property
     def url(self) -> str:
@@ -218,7 +208,7 @@ class DataIndexClient:
         named = choose_channel(bundle.lock, channel).channel
         ask = Ask(bundle, named, file_query(start_time, end_time, metadata))
         plan = Plan(batch_size, shuffle_seed, epoch, *shard)
-        read = self._bytes_of if with_bytes else None
+        read = self._fetcher.read_all if with_bytes else None
         return BundleIterable(self._source, ask, plan, read)
 
     def download(
@@ -248,25 +238,8 @@ class DataIndexClient:
         if not 1 <= workers <= WORKERS_MAX:
             raise InvalidInput(f"{workers} workers are too few or too many; 1 to {WORKERS_MAX} are")
         chosen = list(files)
-        place = Path(folder)
-        targets = target_paths(chosen, place)
-        wanted = []
-        readers = self._readers_for(chosen)
-        for file, target in zip(chosen, targets, strict=True):
-            bundle, channel = file.origin.bundle, file.channel
-            key = self._source.files_of(bundle, channel).key_of(
-                file["file_id"], file["relative_path"]
-            )
-            wanted.append(Wanted(file, readers[_of(file.origin)], key, target))
-        done = 0
-
-        def advance(file: FileRecord) -> None:
-            nonlocal done
-            done += 1
-            if progress is not None:
-                progress(done, len(chosen))
-
-        return fetch_all(wanted, place, workers=workers, progress=advance)
+        wanted = self._fetcher.wanted(chosen, Path(folder))
+        return fetch_all(wanted, Path(folder), workers=workers, progress=progress)
 
     def open(self, file: FileRecord) -> BinaryIO:
         """A file's bytes to read from, verified before the first is handed out.
@@ -275,8 +248,7 @@ class DataIndexClient:
             Corrupt: if they are not what the index says.
             NotFound, Denied, Unavailable: as the file's place answers.
         """
-        place = self._source.files_of(file.origin.bundle, file.channel)
-        return open_file(file, place, self._readers_for([file])[_of(file.origin)], self._cache)
+        return self._fetcher.open(file)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -290,3 +262,33 @@ class DataIndexClient:
 
     def __repr__(self) -> str:
         return f"DataIndexClient({self.url!r})"
+
+    def _found(self, bundle: str | Bundle, version: str | None) -> FoundBundle:
+        if not isinstance(bundle, Bundle):
+            return self.get_dataset(bundle, version).found
+        if version is not None and version.removeprefix("v") != bundle.version.removeprefix("v"):
+            raise InvalidInput(
+                f"the bundle is {bundle.version}, and {version} was asked for",
+                hint="give the bundle alone, or its name and a version",
+            )
+        return bundle.found
+
+    def _stream(
+        self, ask: Ask, batch_size: int, cursor: str | None, progress: Progress | None
+    ) -> Generator[FileList, None, None]:
+        total, done = _total(ask) if cursor is None else None, 0
+        with closing(self._source.batches(ask, batch_size, cursor)) as batches:
+            for batch in batches:
+                done += batch.files.num_rows
+                if progress is not None:
+                    progress(done, total)
+                table = pa.Table.from_batches([batch.files])
+                yield FileList(table, Origin(ask.bundle, batch.channel), cursor=batch.cursor)
+
+
+def _total(ask: Ask) -> int | None:
+    """How many files there are, where the lock says so."""
+    if ask.query.metadata or not ask.query.is_open:
+        return None
+    lock = ask.bundle.lock
+    return lock.total_files if ask.channel is None else choose_channel(lock, ask.channel).file_count

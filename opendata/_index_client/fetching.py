@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from opendata._index_client.ports import FilePlace
+from opendata._index_client.ports import FileSource
 from opendata._index_client.records import FileRecord
 from opendata.reading.cache import Cache
 from opendata.reading.downloads import download, wrong_size
@@ -32,7 +32,12 @@ PARTIAL: Final = ".opendata-partial"
 IN_MEMORY_BYTES: Final = 32 << 20
 """A larger file is opened from the cache."""
 
-Done = Callable[[FileRecord], None]
+READERS: Final = 8
+
+Progress = Callable[[int, int | None], None]
+"""Called with how many files are done, and of how many, where that is known."""
+Place = tuple[str, str]
+"""A lock's digest, and a channel of it."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def target_paths(files: Sequence[FileRecord], folder: Path) -> list[Path]:
 
 
 def fetch_all(
-    wanted: Sequence[Wanted], folder: Path, *, workers: int, progress: Done | None = None
+    wanted: Sequence[Wanted], folder: Path, *, workers: int, progress: Progress | None = None
 ) -> Downloaded:
     """Have every file in its place, several at a time.
 
@@ -109,7 +114,7 @@ def fetch_all(
                 fetched, kept = fetched + is_new, kept + (not is_new)
                 total += one.file["size_bytes"] if is_new else 0
                 if progress is not None:
-                    progress(one.file)
+                    progress(len(paths), len(wanted))
         except BaseException:
             _cancel(futures)
             raise
@@ -118,14 +123,13 @@ def fetch_all(
     return Downloaded(folder, tuple(paths), fetched, kept, total, tuple(failed))
 
 
-def read_bytes(file: FileRecord, place: FilePlace, reader: ObjectReader) -> bytes:
+def read_bytes(file: FileRecord, reader: ObjectReader, key: str) -> bytes:
     """A file's bytes, verified.
 
     Raises:
         Corrupt: if they are not those of its checksum.
         NotFound, Denied, Unavailable: as its place answers.
     """
-    key = place.key_of(file["file_id"], file["relative_path"])
     size = file["size_bytes"]
     data = reader.get(key, max_bytes=size).data
     if len(data) != size:
@@ -133,17 +137,59 @@ def read_bytes(file: FileRecord, place: FilePlace, reader: ObjectReader) -> byte
     return check_digest(data, parse_digest(file["checksum"]), key)
 
 
-def open_file(file: FileRecord, place: FilePlace, reader: ObjectReader, cache: Cache) -> BinaryIO:
-    """A file to read from, verified before its first byte is handed out.
+class Fetcher:
+    """Files' bytes, through the places that a source names."""
 
-    Raises:
-        Corrupt, NotFound, Denied, Unavailable: as :func:`read_bytes`.
-    """
-    if file["size_bytes"] <= IN_MEMORY_BYTES:
-        return io.BytesIO(read_bytes(file, place, reader))
-    key = place.key_of(file["file_id"], file["relative_path"])
-    digest = parse_digest(file["checksum"])
-    return open(cache.fetch(reader, key, digest, file["size_bytes"]), "rb")
+    def __init__(self, source: FileSource, cache: Cache) -> None:
+        self._source = source
+        self._cache = cache
+
+    def wanted(self, files: Sequence[FileRecord], folder: Path) -> list[Wanted]:
+        """Every file, whom to ask for it, and where it goes.
+
+        Raises:
+            InvalidInput: if two of them would be one on some disks.
+        """
+        targets = target_paths(files, folder)
+        of_place: dict[Place, list[FileRecord]] = {}
+        for file in files:
+            of_place.setdefault(_place_of(file), []).append(file)
+        places = {
+            name: self._source.files_of(some[0].origin.bundle, some[0].channel)
+            for name, some in of_place.items()
+        }
+        readers = {name: places[name].reader(some) for name, some in of_place.items()}
+        return [
+            Wanted(file, readers[_place_of(file)], places[_place_of(file)].key_of(file), target)
+            for file, target in zip(files, targets, strict=True)
+        ]
+
+    def read_all(self, files: Sequence[FileRecord]) -> list[bytes]:
+        """The bytes of files, several at a time, in their order; all of them in memory.
+
+        Raises:
+            Corrupt, NotFound, Denied, Unavailable: as :func:`read_bytes`.
+        """
+        wanted = self.wanted(files, Path())
+        with ThreadPoolExecutor(READERS, thread_name_prefix="opendata-bytes") as pool:
+            return list(pool.map(lambda one: read_bytes(one.file, one.reader, one.key), wanted))
+
+    def open(self, file: FileRecord) -> BinaryIO:
+        """A file to read from, verified before its first byte is handed out.
+
+        Raises:
+            Corrupt, NotFound, Denied, Unavailable: as :func:`read_bytes`.
+        """
+        (one,) = self.wanted([file], Path())
+        if file["size_bytes"] <= IN_MEMORY_BYTES:
+            return io.BytesIO(read_bytes(file, one.reader, one.key))
+        digest = parse_digest(file["checksum"])
+        path = self._cache.fetch(one.reader, one.key, digest, file["size_bytes"])
+        return open(path, "rb")
+
+
+def _place_of(file: FileRecord) -> Place:
+    return file.origin.bundle.lock_sha256, file.channel
 
 
 def _have(one: Wanted, partial: Path, mode: int) -> bool:

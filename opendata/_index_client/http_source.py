@@ -107,7 +107,9 @@ class HttpSource:
         """Let go of connections."""
         self._web.close()
 
-    def _stream(self, ask: Ask, batch_size: int, cursor: str | None) -> Iterator[SourceBatch]:
+    def _stream(
+        self, ask: Ask, batch_size: int, cursor: str | None
+    ) -> Generator[SourceBatch, None, None]:
         """One answer's batches."""
         fields = [*_fields(ask, ask.channel, cursor), ("batch_size", str(batch_size))]
         response = self._web.open(f"{_path(ask.bundle)}/stream", fields, accept=ARROW)
@@ -167,5 +169,3 @@ def _check_lock(response: urllib3.BaseHTTPResponse, bundle: FoundBundle, url: st
             code="stale_cursor",
             hint="get the bundle again, and begin without a cursor",
         )
-
-

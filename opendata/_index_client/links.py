@@ -16,12 +16,11 @@ from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-import pyarrow as pa
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from opendata._index_client.answers import LinksAnswer, read_answer
-from opendata._index_client.values import column_values
+from opendata._index_client.records import FileRecord
 from opendata._index_client.web import Fields, Web
 from opendata.stores.port import UNREACHABLE, Blob, ObjectReader, ObjectStat
 from opendata.stores.ranges import check_small
@@ -51,15 +50,14 @@ class LinkedFiles:
         self._channel = channel
         self._now = now
 
-    def reader(self, files: pa.Table) -> ObjectReader:
-        """Reads those rows' files."""
-        ids = column_values(files.column("file_id"))
-        times = column_values(files.column("timestamp"))
-        return LinkReader(self._web.url, dict(zip(ids, times, strict=True)), self._ask, self._now)
+    def reader(self, files: Sequence[FileRecord]) -> ObjectReader:
+        """Reads those files."""
+        times = {file["file_id"]: file["timestamp"] for file in files}
+        return LinkReader(self._web.url, times, self._ask, self._now)
 
-    def key_of(self, file_id: str, relative_path: str) -> str:
+    def key_of(self, file: FileRecord) -> str:
         """Its id."""
-        return file_id
+        return str(file["file_id"])
 
     def _ask(self, wanted: dict[str, datetime | None]) -> LinksAnswer:
         body: dict[str, Any] = {"channel": self._channel, "file_ids": list(wanted)}
@@ -251,14 +249,14 @@ def _file_pieces(link: str, key: str, offset: int, length: int | None) -> Iterat
 
 def _no_answer(link: str, key: str, error: Exception) -> Unavailable:
     where = urlsplit(link).netloc or "its place"
-    return Unavailable(
-        f"{where} does not hand out {key}: {type(error).__name__}", code=UNREACHABLE
-    )
+    return Unavailable(f"{where} does not hand out {key}: {type(error).__name__}", code=UNREACHABLE)
 
 
 def _refusal(status: int, key: str) -> OpenDataError:
     if status in _GONE:
-        return Denied(f"the place of {key} refuses the address that the API gave", code="link_refused")
+        return Denied(
+            f"the place of {key} refuses the address that the API gave", code="link_refused"
+        )
     if status in (404, 410):
         return NotFound(f"{key} is no longer where the bundle says", code="no_object")
     return Unavailable(f"the place of {key} answered {status}", code=f"http_{status}")

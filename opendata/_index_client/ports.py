@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from opendata._index_client.records import FileRecord
 from opendata.reading.file_index.bundles import FoundBundle
 from opendata.reading.file_index.query import FileQuery
 from opendata.stores.port import ObjectReader
@@ -86,10 +87,10 @@ class FileSource(Protocol):
 class FilePlace(Protocol):
     """The bytes of one channel's files."""
 
-    def reader(self, files: pa.Table) -> ObjectReader:
-        """Reads those rows' files; the keys are what `key_of` says."""
+    def reader(self, files: Sequence[FileRecord]) -> ObjectReader:
+        """Reads those files; the keys are what `key_of` says."""
         ...
 
-    def key_of(self, file_id: str, relative_path: str) -> str:
+    def key_of(self, file: FileRecord) -> str:
         """What the reader calls a file."""
         ...

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 
-import pyarrow as pa
-
 from opendata._index_client.ports import Ask, FilePlace, Page, SourceBatch
+from opendata._index_client.records import FileRecord
 from opendata._settings import Settings
 from opendata.reading.file_index.bundles import FoundBundle, find_bundle, read_bundle_catalogue
 from opendata.reading.file_index.index import FileIndex
@@ -113,13 +112,13 @@ class StoredFiles:
     def __init__(self, reader: ObjectReader) -> None:
         self._reader = reader
 
-    def reader(self, files: pa.Table) -> ObjectReader:
+    def reader(self, files: Sequence[FileRecord]) -> ObjectReader:
         """The place itself."""
         return self._reader
 
-    def key_of(self, file_id: str, relative_path: str) -> str:
+    def key_of(self, file: FileRecord) -> str:
         """The path below it."""
-        return relative_path
+        return str(file["relative_path"])
 
 
 def _row(ask: Ask, channel: LockedChannel, cursor: str | None) -> int:

@@ -7,6 +7,7 @@ NumPy. What is measured stands in `benchmarks/file_queries.py`.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,8 @@ def _texts(chunk: pa.StringArray) -> list[str]:
     marks = (ends - first).tolist()
     if raw.isascii():
         text = raw.decode("ascii")
-        return [text[begin:end] for begin, end in zip(marks, marks[1:], strict=False)]
-    return [raw[begin:end].decode() for begin, end in zip(marks, marks[1:], strict=False)]
+        return [text[begin:end] for begin, end in pairwise(marks)]
+    return [raw[begin:end].decode() for begin, end in pairwise(marks)]
 
 
 def _times(chunk: pa.TimestampArray) -> list[datetime | None]:

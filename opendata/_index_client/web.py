@@ -186,8 +186,8 @@ class Web:
             hint = "is that the address of an OpenData API? od serve starts one"
             return kind(message, code=f"http_{status}", hint=hint)
         kind = _CATEGORIES.get(told.category, kind)
-        hint = TOKEN_HINT if status == 401 else told.hint
-        return kind(told.message, code=told.code, hint=hint, details=told.details)
+        meant = TOKEN_HINT if status == 401 else told.hint
+        return kind(told.message, code=told.code, hint=meant, details=told.details)
 
 
 def unreachable(url: str, error: BaseException) -> Unavailable:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from opendata.reading.file_index.footer import Numbers
 from opendata.wire.errors import InvalidInput
 
 
@@ -18,7 +19,7 @@ class Run(NamedTuple):
     """Some rows of an index in order, and where in the index each of them is."""
 
     table: pa.Table
-    rows: Sequence[int]
+    rows: range | Numbers
 
 
 class Batch(NamedTuple):
