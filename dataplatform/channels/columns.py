@@ -7,7 +7,7 @@ thousand files does; columns made of buffers do not. Here belongs that and nothi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -53,19 +53,15 @@ def listed_texts(column: pa.ChunkedArray) -> list[str]:
     for chunk in column.chunks:
         if not len(chunk):
             continue
-        _, offsets_buffer, data_buffer = chunk.buffers()
-        offsets = np.frombuffer(offsets_buffer, np.int32)[
-            chunk.offset : chunk.offset + len(chunk) + 1
-        ]
-        data = data_buffer.to_pybytes() if data_buffer else b""
-        edges = offsets.tolist()
+        _, offsets, buffer = chunk.buffers()
+        data = buffer.to_pybytes() if buffer else b""
+        first, last = chunk.offset, chunk.offset + len(chunk) + 1
+        edges = np.frombuffer(offsets, np.int32)[first:last].tolist()
         if data.isascii():
             text = data.decode("ascii")
-            found.extend(map(text.__getitem__, map(slice, edges, edges[1:])))
+            found.extend(text[start:end] for start, end in pairwise(edges))
         else:
-            found.extend(
-                data[start:end].decode() for start, end in zip(edges, edges[1:], strict=False)
-            )
+            found.extend(data[start:end].decode() for start, end in pairwise(edges))
     return found
 
 

@@ -26,7 +26,7 @@ _NUMBERED: Final = re.compile(r"(?:(?P<lead>.+)_)?(?P<number>\d+)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the convention tells of a path: its time in microseconds since 1970 (or None), its id."""
+    """What the convention tells of a path: its time (microseconds since 1970, or None), its id."""
 
     timestamp: int | None
     file_id: str
@@ -46,7 +46,8 @@ def tell(path: str) -> Told:
     if folders is None:
         return Told(None, path)
     match = _HOURS.match(folders["hour"])
-    assert match is not None and match.timestamp is not None  # the folders have its shape
+    if match is None or match.timestamp is None:
+        raise AssertionError(f"{folders['hour']} has the shape of an hour and is none")
     date, hour = folders["hour"][:10].replace("/", ""), folders["hour"][-2:]
     stem = parts_of(path)["stem"]
     lead, clock, number = _name_parts(stem, date, hour)

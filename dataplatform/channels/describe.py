@@ -26,7 +26,6 @@ METADATA_MAX_BYTES: Final = 1 << 20
 UNMATCHED: Final = "unmatched"
 _NO_READERS: Final[Mapping[str, MetadataReader]] = {}
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
-_SOURCES: Final = ("exif", "sidecar", "reader")  # what a later one tells replaces the same field
 
 
 class Describer:
@@ -47,17 +46,14 @@ class Describer:
         self._paths = path_pattern(spec.pattern)
         self._ids = file_id_template(spec.pattern)
         self._sidecars = sidecar_template(spec.pattern)
-        wanted = {"exif": self.pattern.exif, "sidecar": self.pattern.sidecar is not None,
-                  "reader": self.pattern.reader is not None}  # fmt: skip
-        self._readers = {
-            name: readers[name] for name in _SOURCES if wanted[name] and name in readers
-        }
-        if lost := [name for name in _SOURCES if wanted[name] and name not in readers]:
+        wanted = sources_of(spec.pattern)
+        if lost := [name for name in wanted if name not in readers]:
             raise InvalidInput(
                 f"{spec.channel} {spec.version} needs a reader of metadata that is not here: "
                 f"{', '.join(lost)}",
                 code="no_reader",
             )
+        self._readers = {name: readers[name] for name in wanted}
 
     @property
     def head_bytes(self) -> int:
@@ -113,6 +109,17 @@ def describe_file(
 ) -> Outcome:
     """What is known of one file; whoever describes many makes one `Describer`."""
     return Describer(spec, readers).describe(file, head, sidecar, sha256)
+
+
+def sources_of(pattern: Pattern) -> list[str]:
+    """What a pattern asks for time and metadata beside the path; of two that tell the same field
+    the later one counts."""
+    asked = {
+        "exif": pattern.exif,
+        "sidecar": pattern.sidecar is not None,
+        "reader": pattern.reader is not None,
+    }
+    return [name for name, is_asked in asked.items() if is_asked]
 
 
 @lru_cache(maxsize=64)

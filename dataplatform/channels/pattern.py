@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -93,18 +94,16 @@ def _time_of(names: tuple[str, ...], digits: tuple[str, ...], zone: str) -> int:
     year = int(told["year"]) if "year" in told else 2000 + int(told["short_year"])
     if "short_year" in told and int(told["short_year"]) >= 69 and "year" not in told:
         year -= 100  # as strptime reads it
-    micro = told.get("microsecond") or told.get("millisecond") or "0"
-    clock = [int(told.get(name, "0")) for name in ("hour", "minute", "second")]
+    micro = int((told.get("microsecond") or told.get("millisecond") or "0").ljust(6, "0"))
     try:
+        hour, minute, second = (int(told.get(part, "0")) for part in ("hour", "minute", "second"))
+        clock = time(hour, minute, second, micro)
+        day = date(year, int(told.get("month", "1")), int(told.get("day", "1")))
         if "day_of_year" in told:
-            date = datetime(year, 1, 1) + timedelta(days=int(told["day_of_year"]) - 1)
-            if date.year != year or told["day_of_year"] == "000":
+            day += timedelta(days=int(told["day_of_year"]) - 1)
+            if day.year != year:
                 raise ValueError(f"{year} has no day {told['day_of_year']}")
-            month, day = date.month, date.day
-        else:
-            month, day = int(told.get("month", "1")), int(told.get("day", "1"))
-        local = datetime(year, month, day, *clock, int(micro.ljust(6, "0")))
-        return microseconds(_placed(local, zone))
+        return microseconds(_placed(datetime.combine(day, clock), zone))
     except (ValueError, OverflowError) as error:
         raise InvalidInput(f"its path tells no time: {error}", code="bad_time") from error
 
@@ -175,7 +174,7 @@ def _checked(parts: list[Part], text: str) -> list[Part]:
         raise PatternFault("the pattern is empty", 0, "leave it out for YYYY/MM/DD/HH/file")
     if text.startswith("/") or text.endswith("/"):
         raise PatternFault(
-            "a pattern matches a file's path below the channel's place, without a slash at its ends",
+            "a pattern matches a path below the channel's place: no slash begins or ends it",
             0 if text.startswith("/") else len(text) - 1,
         )
     for part in parts:
@@ -185,7 +184,7 @@ def _checked(parts: list[Part], text: str) -> list[Part]:
                 part.offset,
                 "call it otherwise, or write * for what should not become metadata",
             )
-    for one, other in zip(parts, parts[1:], strict=False):
+    for one, other in pairwise(parts):
         if _is_variable(one) and _is_variable(other) and one.value[-1:] != "/":
             raise PatternFault(
                 f"nothing tells where {_shown(one)} ends and {_shown(other)} begins",

@@ -93,11 +93,13 @@ class MetadataReader(Protocol):
 @dataclass(frozen=True)
 class DescribeTask:
     """All that an engine needs to describe files, as plain values: `spec` is the channel's spec as
-    JSON types, `environ` holds what opens `storage_path`."""
+    JSON types, `environ` holds what opens `storage_path`. `digests` are those of files whose bytes
+    are known, by their paths: they need not be hashed again."""
 
     storage_path: str
     spec: Mapping[str, Any]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
+    digests: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class ChannelFiles(Protocol):

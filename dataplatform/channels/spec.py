@@ -99,8 +99,9 @@ class Expected(Spec):
 
 class ChannelSpec(Spec):
     """One version of a channel. `mirrors` are other places that hold the same files at the same
-    paths, from which damaged or lost ones are fetched again. `on_unread` says what becomes of the index
-    where files cannot be read: it is not published (`fail`), or without them (`leave_out`)."""
+    paths, from which damaged or lost ones are fetched again. `on_unread` says what becomes of the
+    index where files cannot be read: it is not published (`fail`), or without them
+    (`leave_out`)."""
 
     channel: ChannelName
     version: VersionText

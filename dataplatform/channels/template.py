@@ -25,9 +25,9 @@ _FORMATS: Final = {
 def parts_of(path: str) -> dict[str, str]:
     """What templates call the parts of a path; `ext` is without its dot, `folder` may be empty."""
     folder, _, name = path.rpartition("/")
-    stem, dot, ending = name.rpartition(".")
+    stem, _, ending = name.rpartition(".")
     if not stem:
-        stem, dot, ending = name, "", ""
+        stem, ending = name, ""
     return {"path": path, "folder": folder, "name": name, "stem": stem, "ext": ending}
 
 

@@ -1,0 +1,1 @@
+"""Adapters of the places where channels keep their files."""

@@ -1,0 +1,1 @@
+"""Adapters that write the files of an index."""
