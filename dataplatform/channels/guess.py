@@ -46,9 +46,10 @@ _PARTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A part of a path: a fixed `text`, a part of a `time`, or a `token` that may differ."""
+    """A part of a path: a fixed `text`, a part of a `time`, a `token` that may differ, or a `star`
+    for what is passed over."""
 
-    kind: Literal["text", "time", "token"]
+    kind: Literal["text", "time", "token", "star"]
     value: str
     where: Where
     name: str = ""
@@ -223,14 +224,25 @@ def _tokens(text: str) -> Iterator[_Piece]:
 
 
 def _believed(pieces: Sequence[_Piece], times: Sequence[str]) -> list[_Piece]:
-    """The pieces, with times as tokens that are not believed; none is beside seconds since 1970."""
+    """The pieces without the times that are not believed: a star stands for the folder, or in a
+    name for the digits. Beside seconds since 1970 no other time is believed."""
     epoch = any(one.name == "epoch" for one in pieces) and "name" in times
-    return [
-        _Piece("token", one.value, one.where)
-        if one.kind == "time" and (one.where not in times or (epoch and one.name != "epoch"))
-        else one
-        for one in pieces
-    ]
+    believed: list[_Piece] = []
+    starred = False
+    for one in pieces:
+        if one.value == "/" and one.kind == "text":
+            starred = False
+        elif one.kind == "time" and (one.where not in times or (epoch and one.name != "epoch")):
+            if one.where == "folder":
+                starred = True
+                while believed and believed[-1].value != "/":
+                    believed.pop()
+            if not believed or believed[-1].value != "*":
+                believed.append(_Piece("star", "*", one.where))
+            continue
+        if not starred:
+            believed.append(one)
+    return believed
 
 
 def _shape(pieces: Sequence[_Piece]) -> tuple[tuple[str, str], ...]:
@@ -242,21 +254,22 @@ def _text(alike: Sequence[Sequence[_Piece]]) -> str:
     pieces: list[str] = []
     used: Counter[str] = Counter()
     run: list[int] = []  # places of the fields since the last slash or time
-    before = 0  # fields of the same name before those
+    before, full = 0, False  # fields of the same name before those
     for column in zip(*alike, strict=True):
         one = column[0]
         values = {piece.value for piece in column}
-        if one.kind == "time":
-            pieces.append(f"{{{one.name}}}")
-            before, run = before + len(run), []
-        elif one.kind == "text" or len(values) == 1:
+        if one.kind in ("time", "star"):
+            pieces.append("*" if one.kind == "star" else f"{{{one.name}}}")
+            before, run, full = before + len(run) + (one.kind == "star"), [], False
+        elif one.kind == "text" or (len(values) == 1 and (len(alike) > 1 or one.name)):
             pieces.append(_literal(one.value))
             if one.value == "/":
-                before, run = 0, []
+                before, run, full = 0, [], False
         else:
             run.append(len(pieces))
             pieces.append(_field(one, values, used))
-            if before + len(run) > VARIABLE_MAX:  # too many to be told apart: one star for them
+            full = full or before + len(run) > VARIABLE_MAX
+            if full:  # too many to be told apart: one star for them
                 pieces[run[0] :] = ["*"]
                 run = run[:1]
     return "".join(pieces)
