@@ -47,7 +47,9 @@ def old_partitions(
         InvalidInput: for rules that would keep nothing.
     """
     if rules.newest < 1:
-        raise InvalidInput("at least the newest bundle of each name stays: newest must be 1 or more")
+        raise InvalidInput(
+            "at least the newest bundle of each name stays: newest must be 1 or more"
+        )
     lines: dict[tuple[str, str], list[tuple[BundleRef, str]]] = defaultdict(list)
     for partition in partitions:
         ref = _ref_of(partition)

@@ -73,9 +73,7 @@ def _tick(
     )
 
 
-def _run_request(
-    repo: SpecRepo, request: BundleRequest, channels: frozenset[str]
-) -> dg.RunRequest:
+def _run_request(repo: SpecRepo, request: BundleRequest, channels: frozenset[str]) -> dg.RunRequest:
     """The partition is a tag: asked for as `partition_key`, Dagster would look for each among those
     that are there before it adds it."""
     wanted = [one for one in asked_channels(repo, request) if one in channels]
@@ -85,8 +83,7 @@ def _run_request(
             dg.AssetKey([BUNDLE_ASSET]),
             *(dg.AssetKey(channel_asset(one)) for one in wanted),
         ],
-        tags=request_tags(request)
-        | {ASKED_BY_TAG: "sensor", PARTITION_TAG: request.partition},
+        tags=request_tags(request) | {ASKED_BY_TAG: "sensor", PARTITION_TAG: request.partition},
     )
 
 

@@ -191,12 +191,17 @@ class BundleLock(Wire):
 
 
 class BundlePointer(Wire):
-    """The current revision: the content of `latest.json`. No two states have equal bytes."""
+    """The current revision: the content of `latest.json`. No two states have equal bytes.
+
+    `spec_commit` is the newest commit of the spec that is known to ask for what this revision says.
+    It runs ahead of the lock's own where later commits changed nothing.
+    """
 
     revision: int
     lock_sha256: str
     commit_id: str
     updated_at: str
+    spec_commit: str | None = None
 
 
 class BundleEntry(Wire):

@@ -250,3 +250,19 @@ def dataset_of_release_key(key: str) -> str | None:
     if len(parts) == 5 and parts[0] == "datasets" and parts[3] == "releases":
         return f"{parts[1]}/{parts[2]}"
     return None
+
+
+def bundle_of_pointer_key(key: str) -> str | None:
+    """`<type>/<name>-<version>` of a bundle's pointer's key, or None for any other key."""
+    parts = key.split("/")
+    if len(parts) == 4 and parts[0] == "bundles" and parts[3] == "latest.json":
+        return f"{parts[1]}/{parts[2]}"
+    return None
+
+
+def bundle_of_revision_key(key: str) -> str | None:
+    """`<type>/<name>-<version>` of a frozen lock's key, or None for any other key."""
+    parts = key.split("/")
+    if len(parts) == 5 and parts[0] == "bundles" and parts[3] == "revisions":
+        return f"{parts[1]}/{parts[2]}"
+    return None

@@ -16,7 +16,7 @@ from opendata.wire.errors import InvalidInput
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HELPER: Final = re.compile(r"[a-z0-9+.-]+::", re.IGNORECASE)
 _SSH_SHORT: Final = re.compile(r"(?:[^/@:\s]+@)?[^/:@\s]+:(?!/?/)\S")
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@(?=[^/])", re.IGNORECASE)
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s]*@")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_address(text: str) -> Address:
             code="invalid_repository",
             hint="write a path, file://…, https://…, ssh://… or user@host:path",
         )
-    if branch is not None and not _may_name_a_branch(branch):
+    if branch is not None and not may_name_a_branch(branch):
         raise InvalidInput(f"{branch!r} is no name of a branch", code="invalid_branch")
     if not _is_remote(location):
         location = os.path.abspath(os.path.expanduser(location))
@@ -78,7 +78,7 @@ def _is_remote(location: str) -> bool:
     return _SSH_SHORT.match(location) is not None and not os.path.exists(location)
 
 
-def _may_name_a_branch(name: str) -> bool:
+def may_name_a_branch(name: str) -> bool:
     """As `git check-ref-format` has it."""
     if not name or name.startswith(("-", "/", ".")) or name.endswith(("/", ".", ".lock")):
         return False

@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dataplatform.releases.collecting.roots import RootDocument, digests_in
-from dataplatform.releases.collecting.store_clock import modified_at, store_now
-from dataplatform.releases.ports import ReleasePorts
+from dataplatform.releases.collecting.store_clock import StoreAndClock, modified_at, store_now
 from opendata.stores.port import ObjectStat
 from opendata.wire import keys
 from opendata.wire.codec import read_wire
@@ -29,7 +28,7 @@ ABANDONED_AFTER: Final = timedelta(hours=2)
 """A journal so old, by the store's clock, belongs to a collection that was killed."""
 
 
-def require_not_condemned(ports: ReleasePorts, document: Callable[[], bytes], what: str) -> None:
+def require_not_condemned(ports: StoreAndClock, document: Callable[[], bytes], what: str) -> None:
     """Refuse to go on with a document that is stored already, while what it needs is removed.
 
     Costs one listing, of nothing unless a collection is at work; `document` is asked for its bytes
@@ -57,12 +56,12 @@ def require_not_condemned(ports: ReleasePorts, document: Callable[[], bytes], wh
             )
 
 
-def is_abandoned(ports: ReleasePorts, journal: ObjectStat, at: datetime) -> bool:
+def is_abandoned(ports: StoreAndClock, journal: ObjectStat, at: datetime) -> bool:
     """Whether a journal's collection was killed; `at` is the store's time."""
     return at - modified_at(ports, journal) >= ABANDONED_AFTER
 
 
-def read_journal(ports: ReleasePorts, key: str) -> CollectionJournal | None:
+def read_journal(ports: StoreAndClock, key: str) -> CollectionJournal | None:
     """A journal, or None if its collection has ended meanwhile.
 
     Raises:

@@ -22,8 +22,9 @@ from opendata.reading.resolve import read_release
 from opendata.stores.parallel import in_parallel
 from opendata.stores.port import ObjectStat, ObjectStore
 from opendata.wire import keys
+from opendata.wire.bundle import BundlePointer, parse_bundle_ref, read_lock
 from opendata.wire.catalogue import read_catalogue
-from opendata.wire.codec import read_json
+from opendata.wire.codec import read_json, read_wire
 from opendata.wire.digest import check_digest
 from opendata.wire.errors import Corrupt, InvalidInput, NotFound, Rejected
 from opendata.wire.ids import parse_dataset_id
@@ -184,9 +185,13 @@ def _may_name_objects(key: str) -> bool:
 
 
 def _lasts(key: str) -> bool:
-    return keys.dataset_of_pointer_key(key) is not None or (
-        keys.dataset_of_release_key(key) is not None
+    named = (
+        keys.dataset_of_pointer_key,
+        keys.dataset_of_release_key,
+        keys.bundle_of_pointer_key,
+        keys.bundle_of_revision_key,
     )
+    return any(of(key) is not None for of in named)
 
 
 def _reader_of(key: str) -> Callable[[ObjectStore, str], RootDocument]:
@@ -195,6 +200,10 @@ def _reader_of(key: str) -> Callable[[ObjectStore, str], RootDocument]:
         return _read_pointer
     if keys.dataset_of_release_key(key) is not None:
         return _read_manifest
+    if keys.bundle_of_pointer_key(key) is not None:
+        return _read_bundle_pointer
+    if keys.bundle_of_revision_key(key) is not None:
+        return _read_lock
     if len(parts) == 5 and parts[0] == "staging" and parts[4] == "candidate.json":
         return _read_candidate
     if parts[-1] in _DERIVED or not key.endswith(".json"):
@@ -217,6 +226,22 @@ def _read_manifest(store: ObjectStore, key: str) -> RootDocument:
     base = release.manifest.versioning.prev_release
     requires = (keys.release_key(dataset, parse_version(base)),) if base else ()
     return RootDocument(key, digests_in(release.stored_bytes), lasts=True, requires=requires)
+
+
+def _read_bundle_pointer(store: ObjectStore, key: str) -> RootDocument:
+    data = _bytes_of(store, key)
+    current = read_wire(BundlePointer, data, key).revision
+    ref = parse_bundle_ref(str(keys.bundle_of_pointer_key(key)))
+    requires = (keys.bundle_revision_key(ref, current),)
+    return RootDocument(key, digests_in(data), lasts=True, requires=requires)
+
+
+def _read_lock(store: ObjectStore, key: str) -> RootDocument:
+    data = _bytes_of(store, key)
+    lock = read_lock(data, key)  # its body is what was hashed: no digest in it was altered
+    before = lock.revision - 1
+    requires = (keys.bundle_revision_key(lock.ref, before),) if before else ()
+    return RootDocument(key, digests_in(data), lasts=True, requires=requires)
 
 
 def _read_candidate(store: ObjectStore, key: str) -> RootDocument:

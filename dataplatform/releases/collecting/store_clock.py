@@ -7,17 +7,32 @@ whoever removes objects asks the store, by writing one and looking when that was
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
+from dataplatform.ports import Clock
 from dataplatform.releases.objects import JSON
-from dataplatform.releases.ports import ReleasePorts
-from opendata.stores.port import ObjectStat
+from opendata.stores.port import ObjectStat, ObjectStore
 from opendata.wire import keys
 from opendata.wire.digest import canonical_json
 from opendata.wire.errors import Unavailable
 from opendata.wire.times import format_instant
 
 
-def store_now(ports: ReleasePorts) -> datetime:
+class StoreAndClock(Protocol):
+    """What every feature's ports have: the store and this machine's clock."""
+
+    @property
+    def store(self) -> ObjectStore:
+        """The store."""
+        ...
+
+    @property
+    def now(self) -> Clock:
+        """The clock."""
+        ...
+
+
+def store_now(ports: StoreAndClock) -> datetime:
     """The time in UTC by the store's clock; costs one small write.
 
     Raises:
@@ -33,7 +48,7 @@ def store_now(ports: ReleasePorts) -> datetime:
     return modified_at(ports, stat)
 
 
-def modified_at(ports: ReleasePorts, stat: ObjectStat) -> datetime:
+def modified_at(ports: StoreAndClock, stat: ObjectStat) -> datetime:
     """When an object was written, by the store's clock.
 
     Raises:
@@ -44,7 +59,7 @@ def modified_at(ports: ReleasePorts, stat: ObjectStat) -> datetime:
     return stat.modified_at
 
 
-def _untold(ports: ReleasePorts, key: str) -> Unavailable:
+def _untold(ports: StoreAndClock, key: str) -> Unavailable:
     return Unavailable(
         f"{ports.store.url} does not say when {key} was written, so nothing can be told to be old",
         code="no_store_clock",

@@ -1,0 +1,201 @@
+"""Index a bundle: from a commit of its spec to a frozen, signed lock that readers find (S0-1).
+
+Order: the spec is read and the repositories' versions are compared before anything is done; then
+channels are resolved and indexed, the lock is frozen, the pointer moves, and what is derived
+follows. Each step is found done where it was done before, so whoever is killed anywhere asks again
+for the same and the rest is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from dataplatform.bundles.asked import AskedBundle, ask_for
+from dataplatform.bundles.compatibility import (
+    Compatibility,
+    check_compatibility,
+    require_compatible,
+)
+from dataplatform.bundles.compare import have_same_files
+from dataplatform.bundles.derive import derive_bundle, push_bundle
+from dataplatform.bundles.document import whole_seconds
+from dataplatform.bundles.freeze import (
+    DEFAULT_OBSERVATION,
+    UNSEALED_FREEZE,
+    UNSEALED_INTEGRITY,
+    Order,
+    freeze_bundle,
+)
+from dataplatform.bundles.gather import Gathered, How, check_only, gather_channels
+from dataplatform.bundles.ports import BundlePorts
+from dataplatform.bundles.publish import publish_revision
+from dataplatform.bundles.published import PublishedReleases
+from dataplatform.bundles.requests import BundleRequest
+from dataplatform.bundles.resolve import Resolution, resolve_bundle
+from dataplatform.bundles.totals import require_declared
+from dataplatform.channels.build import NO_PROGRESS, IndexedChannel, Progress
+from dataplatform.channels.catalogue import Channels, read_channels
+from opendata.reading.file_index.bundles import read_bundle, read_bundle_pointer
+from opendata.wire.bundle import BundleLock, LeftOut, LockedChannel
+
+
+@dataclass(frozen=True)
+class IndexedBundle:
+    """A bundle as readers get it now.
+
+    `changed` is False where this very content was frozen before. `channels` are those that were
+    looked at anew, `commits` the commit of each branch of the index repository. `superseded` is
+    True where a newer commit of the spec was indexed already, whose lock this is. `compatibility`
+    is what the two repositories' versions are to each other, where somebody asks.
+    """
+
+    lock: BundleLock
+    changed: bool
+    channels: tuple[IndexedChannel, ...]
+    commits: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    compatibility: Compatibility | None = None
+    superseded: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a spec means today, before anything is done."""
+
+    asked: AskedBundle
+    channels: Channels
+    resolution: Resolution
+    compatibility: Compatibility | None
+
+
+def index_bundle(
+    ports: BundlePorts,
+    request: BundleRequest,
+    *,
+    force: bool = False,
+    only: Collection[str] = (),
+    keep: Collection[str] = (),
+    progress: Progress = NO_PROGRESS,
+    tell: Callable[[str], object] = lambda step: None,
+) -> IndexedBundle:
+    """Index what a commit of the spec repository asks for. Raises as `index_asked`, and NotFound.
+
+    Args:
+        force: Read every file of the channels again, changed or not.
+        only: The channels that are looked at anew; all where it is empty.
+        keep: Channels that were looked at just now, and keep the index that they have.
+        progress: Told how far the indexing of a channel is.
+        tell: Told of each step.
+    """
+    asked = ask_for(ports.open_spec_repo(), request)
+    how = How(force, frozenset(only), progress, tell, frozenset(keep))
+    return index_asked(ports, asked, how)
+
+
+def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBundle:
+    """Index what is asked for.
+
+    Raises:
+        InvalidDefinition: if a spec is broken, with places.
+        Rejected: `unresolvable` with a report, `incompatible`, `declared_totals`.
+        Conflict: `bundle_frozen`, if this is other content after the observation window.
+        Corrupt, Denied, Unavailable: as files and store do; asking again finishes the work.
+    """
+    overtaken = _overtaken_by(asked)
+    if (newer := _newer_lock(ports, asked, overtaken)) is not None:
+        return IndexedBundle(newer, False, (), push_bundle(ports, newer), superseded=True)
+    plan = plan_bundle(ports, asked)
+    require_compatible(plan.compatibility)
+    plan.resolution.require_whole()
+    check_only(how.only, plan.resolution.resolved)
+    gathered = gather_channels(ports, asked, plan.channels, plan.resolution.resolved, how)
+    require_declared(asked.spec, list(gathered.entries))
+    how.tell("locking")
+    observation = asked.spec.meta.observation
+    frozen = freeze_bundle(
+        ports.store,
+        _draft(ports, plan, gathered),
+        observation=DEFAULT_OBSERVATION if observation is None else observation,
+        order=Order(overtaken, lambda old, new: _same_files(ports, old, new)),
+        now=ports.now(),
+        signer=ports.signer,
+    )
+    publish_revision(
+        ports,
+        frozen.revision,
+        asked_at=None if frozen.superseded else asked.source.commit,
+        is_newer=asked.repo.is_ancestor,
+    )
+    lock = derive_bundle(ports, asked.ref)
+    how.tell("committing")
+    return IndexedBundle(
+        lock,
+        frozen.changed,
+        gathered.indexed,
+        push_bundle(ports, lock),
+        tuple(one.note for one in plan.resolution.resolved if one.note),
+        plan.compatibility,
+        frozen.superseded,
+    )
+
+
+def plan_bundle(ports: BundlePorts, asked: AskedBundle) -> Plan:
+    """What indexing would lock; writes nothing.
+
+    Raises:
+        InvalidDefinition: if a spec is broken, with places.
+    """
+    channels = read_channels(asked.repo, asked.commit)
+    resolution = resolve_bundle(asked.spec, channels, PublishedReleases(ports.store))
+    index_repo = ports.open_index_repo()
+    return Plan(
+        asked, channels, resolution, check_compatibility(asked.repo, asked.commit, index_repo)
+    )
+
+
+def _draft(ports: BundlePorts, plan: Plan, gathered: Gathered) -> BundleLock:
+    spec, source, found = plan.asked.spec, plan.asked.source, plan.compatibility
+    left_out: tuple[LeftOut, ...] = (*plan.resolution.left_out, *gathered.left_out)
+    return BundleLock(
+        type=spec.ref.type,
+        name=spec.ref.name,
+        version=str(spec.ref.version),
+        revision=1,
+        spec=source,
+        created_at=whole_seconds(ports.now()),
+        channels=gathered.channels,
+        left_out=left_out,
+        total_files=sum(one.file_count for one in gathered.channels),
+        total_bytes=sum(one.total_bytes for one in gathered.channels),
+        integrity=UNSEALED_INTEGRITY,
+        freeze=UNSEALED_FREEZE,
+        spec_version=found.spec_version if found else None,
+        index_version=found.index_version if found else None,
+    )
+
+
+def _overtaken_by(asked: AskedBundle) -> Callable[[str | None], bool]:
+    """Whether a commit is newer than the one that is asked for, as the history has it."""
+    own = asked.source.commit
+
+    def is_newer(commit: str | None) -> bool:
+        if own is None or commit is None or own == commit:
+            return False
+        return asked.repo.is_ancestor(own, commit)
+
+    return is_newer
+
+
+def _newer_lock(
+    ports: BundlePorts, asked: AskedBundle, overtaken: Callable[[str | None], bool]
+) -> BundleLock | None:
+    """The lock that readers have, if a newer commit than this one asked for it."""
+    pointer = read_bundle_pointer(ports.store, asked.ref)
+    if pointer is None or not overtaken(pointer.spec_commit):
+        return None
+    return read_bundle(ports.store, asked.ref).lock
+
+
+def _same_files(ports: BundlePorts, old: LockedChannel, new: LockedChannel) -> bool:
+    return have_same_files(ports.store, old, new)

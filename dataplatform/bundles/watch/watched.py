@@ -1,0 +1,79 @@
+"""Which bundles are watched, and which versions of channels lie below them.
+
+Here belongs going from the catalogue to locks, and from locks to what each pins, named once however
+many bundles pin it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dataplatform.bundles.ports import BundlePorts
+from opendata.reading.file_index.bundles import entry_ref, read_bundle, read_bundle_catalogue
+from opendata.stores.parallel import in_parallel
+from opendata.wire.bundle import BundleEntry, BundleLock, LockedChannel
+from opendata.wire.errors import Corrupt, NotFound
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A bundle whose lock cannot be read, and why."""
+
+    bundle: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The current locks, in the catalogue's order, and the bundles that have none to read."""
+
+    locks: tuple[BundleLock, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+def watched_bundles(ports: BundlePorts) -> Watched:
+    """Every published bundle's current lock.
+
+    Raises:
+        NotFound: if there is no store.
+        Denied, Unavailable: as the store answers.
+    """
+    entries = read_bundle_catalogue(ports.store).bundles
+    found = list(in_parallel(lambda entry: _lock(ports, entry), entries))
+    locks = tuple(one for one in found if isinstance(one, BundleLock))
+    return Watched(locks, tuple(one for one in found if isinstance(one, Unreadable)))
+
+
+def _lock(ports: BundlePorts, entry: BundleEntry) -> BundleLock | Unreadable:
+    ref = entry_ref(entry)
+    try:
+        return read_bundle(ports.store, ref).lock
+    except (Corrupt, NotFound) as error:
+        return Unreadable(str(ref), error.message)
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """One index of a channel's version, with the place of its files: what a scrub goes through."""
+
+    channel: str
+    version: str
+    checksum: str
+    locked: LockedChannel
+
+    @property
+    def name(self) -> str:
+        """What it is called where a scrub remembers how far it is."""
+        return f"{self.channel}/v{self.version}/{self.checksum}"
+
+
+def units_of(locks: Iterable[BundleLock]) -> Sequence[Unit]:
+    """The indexes that locks pin, each once, in a fixed order."""
+    units = {
+        unit.name: unit
+        for lock in locks
+        for one in lock.channels
+        for unit in [Unit(one.channel, one.version, one.checksum, one)]
+    }
+    return [units[name] for name in sorted(units)]
