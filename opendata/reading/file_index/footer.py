@@ -16,13 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from opendata.reading.file_index.schema import INDEX_SCHEMA, TIME_POSITION
+from opendata.reading.file_index.schema import INDEX_SCHEMA, TIME_POSITION, is_index_schema
 from opendata.reading.limits import FOOTER_BYTES_MAX, GROUP_BYTES_MAX, refused
 
 GROUP_ROWS_MAX: Final = 2 << 20
 """A row group is decoded at once, whoever wrote it."""
 _TAIL_BYTES: Final = 8
-_PHYSICAL: Final = ("BYTE_ARRAY", "BYTE_ARRAY", "INT64", "INT64", "BYTE_ARRAY", "BYTE_ARRAY")
 
 Numbers = npt.NDArray[np.int64]
 
@@ -81,11 +80,11 @@ def parse_footer(read: Callable[[int, int], memoryview], size: int, what: str) -
     except (pa.ArrowException, OSError, ValueError) as error:
         raise refused(what, f"is no readable Parquet: {error}") from error
     _check_columns(parquet, schema, what)
-    return _measured(parquet, size - length, what)
+    return _measured(parquet, what)
 
 
 def _check_columns(parquet: pq.FileMetaData, schema: pa.Schema, what: str) -> None:
-    if not schema.remove_metadata().equals(INDEX_SCHEMA):
+    if not is_index_schema(schema):
         raise refused(
             what,
             f"is no index of files: its columns are {', '.join(schema.names)}",
@@ -95,7 +94,7 @@ def _check_columns(parquet: pq.FileMetaData, schema: pa.Schema, what: str) -> No
         raise refused(what, "is no index of files: it has nested columns")
 
 
-def _measured(parquet: pq.FileMetaData, end: int, what: str) -> Footer:
+def _measured(parquet: pq.FileMetaData, what: str) -> Footer:
     rows: list[int] = []
     dated: list[int] = []
     lows: list[int] = []

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from opendata.reading.file_index.footer import Footer, Numbers
 from opendata.reading.file_index.paths import check_paths
-from opendata.reading.file_index.schema import INDEX_SCHEMA, TIME
+from opendata.reading.file_index.schema import INDEX_SCHEMA, TIME, as_index
 from opendata.reading.lent import lent_buffer
 from opendata.reading.limits import GROUP_BYTES_MAX, decoded_bytes, place_of, refused
 from opendata.reading.memory import decoding_pool
@@ -129,7 +129,6 @@ class Groups:
         self, numbers: Sequence[int], names: Sequence[str], *, codes: bool = False
     ) -> pa.Table:
         self._check_pages(numbers, names)
-        wanted = pa.schema([INDEX_SCHEMA.field(name) for name in names])
         with self._telling():
             file = self._file(["metadata"] if codes else None)
             table = file.read_row_groups(list(numbers), columns=list(names))
@@ -137,7 +136,7 @@ class Groups:
             raise refused(self.what, "has other rows than its footer says")
         if codes:
             return table
-        return table.select(list(names)).replace_schema_metadata(None).cast(wanted)
+        return as_index(table.select(list(names)))
 
     def _file(self, codes: list[str] | None) -> pq.ParquetFile:
         with decoding_pool():

@@ -8,13 +8,29 @@ import pyarrow as pa
 
 INDEX_SCHEMA: Final = pa.schema(
     [
-        ("file_id", pa.string()),
-        ("relative_path", pa.string()),
-        ("timestamp", pa.timestamp("us", "UTC")),
-        ("size_bytes", pa.int64()),
-        ("checksum", pa.string()),
-        ("metadata", pa.string()),
+        pa.field("file_id", pa.string(), nullable=False),
+        pa.field("relative_path", pa.string(), nullable=False),
+        pa.field("timestamp", pa.timestamp("us", "UTC")),
+        pa.field("size_bytes", pa.int64(), nullable=False),
+        pa.field("checksum", pa.string(), nullable=False),
+        pa.field("metadata", pa.string(), nullable=False),
     ]
 )
 TIME: Final = "timestamp"
 TIME_POSITION: Final = INDEX_SCHEMA.get_field_index(TIME)
+CHANNEL: Final = "channel"
+STREAM_SCHEMA: Final = INDEX_SCHEMA.insert(0, pa.field(CHANNEL, pa.string(), nullable=False))
+"""Of batches from several channels: which one comes first."""
+
+
+def is_index_schema(schema: pa.Schema) -> bool:
+    """Whether a file has these columns, in this order, of these types."""
+    return [(one.name, one.type) for one in schema] == [
+        (one.name, one.type) for one in INDEX_SCHEMA
+    ]
+
+
+def as_index(table: pa.Table) -> pa.Table:
+    """The same columns without what a file says of them beside names and types."""
+    schema = pa.schema([INDEX_SCHEMA.field(name) for name in table.column_names])
+    return pa.Table.from_arrays(table.columns, schema=schema)
