@@ -7,6 +7,7 @@ on disk, and the clock moves. Channels are indexed and bundles locked as publish
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,8 +144,6 @@ class Site:
         data = bytearray(file.read_bytes())
         data[at % len(data)] ^= 1
         file.write_bytes(data)
-        import os
-
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     def digest(self, path: str) -> str:
