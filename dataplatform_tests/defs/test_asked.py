@@ -56,7 +56,9 @@ def test_a_run_without_a_selection_is_of_all() -> None:
     assert asked_of(run()) is ALL
 
 
-@pytest.mark.parametrize("job", ["repair", "harden", "rollback", "bundle_watch", "bundle_retention"])
+@pytest.mark.parametrize(
+    "job", ["repair", "harden", "rollback", "bundle_watch", "bundle_retention"]
+)
 def test_looking_after_releases_is_of_none_because_it_goes_by_what_is_stored(job: str) -> None:
     assert asked_of(run(job=job)) == frozenset()
 
