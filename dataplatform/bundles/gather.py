@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from dataplatform.bundles.asked import AskedBundle
 from dataplatform.bundles.ports import BundlePorts
@@ -20,21 +19,19 @@ from dataplatform.bundles.resolve import (
 )
 from dataplatform.bundles.spec import AskedChannel, AskedRange
 from dataplatform.bundles.totals import count_in_range
-from dataplatform.channels.build import IndexedChannel, Progress, index_channel
+from dataplatform.channels.build import IndexedChannel, index_channel
 from dataplatform.channels.catalogue import Channels
 from dataplatform.channels.datasets import index_dataset
+from dataplatform.channels.progress import Progress
 from dataplatform.ports import SpecRepo
 from opendata.reading.file_index.channels import read_channel_pointer
 from opendata.wire import keys
 from opendata.wire.bundle import DataRange, LeftOut, LockedChannel, SpecSource
 from opendata.wire.channel import ChannelIndex
 from opendata.wire.digest import digest_of, prefixed
-from opendata.wire.errors import Conflict, NotFound
-from opendata.wire.ids import parse_dataset_id
+from opendata.wire.errors import NotFound
+from opendata.wire.ids import is_dataset_id, parse_dataset_id
 from opendata.wire.times import format_instant
-
-RACES_MAX: Final = 5
-"""So often a channel is indexed again that another bundle indexed at the same time."""
 
 
 @dataclass(frozen=True)
@@ -140,20 +137,14 @@ def index_resolved(
         InvalidDefinition: if its spec is broken.
         Denied, Unavailable: if files cannot be read.
     """
-    if one.asked.is_dataset:
+    if is_dataset_id(one.channel):
         dataset = parse_dataset_id(one.channel)
         return index_dataset(ports.channels, dataset, one.version, force=how.force)
     spec = channels.spec(one.channel, one.version)
-    source = _source(repo, commit, channels.path(one.channel, one.version))
-    for attempt in range(RACES_MAX):
-        try:
-            return index_channel(
-                ports.channels, spec, source=source, force=how.force, progress=how.progress
-            )
-        except Conflict as error:
-            if error.code != "lost_race" or attempt == RACES_MAX - 1:
-                raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
+    source = _source(repo, commit, channels.spec_path(one.channel, one.version))
+    return index_channel(
+        ports.channels, spec, source=source, force=how.force, progress=how.progress
+    )
 
 
 def _source(repo: SpecRepo, commit: str, path: str) -> SpecSource:
