@@ -86,6 +86,13 @@ def guess_pattern(paths: Sequence[str]) -> Guess | None:
     return max(near, key=lambda one: (_fineness(one.finest), one.matched))
 
 
+def is_part_of_time(folder: str) -> bool:
+    """Whether a folder at the top is a year, a date, or named `key=value`."""
+    return _HIVE.fullmatch(folder) is not None or any(
+        piece.kind == "time" for piece in _folder(folder, 0)
+    )
+
+
 def _guess(
     paths: Sequence[str], taken: Sequence[Sequence[_Piece]], times: Sequence[str], anywhere: bool
 ) -> Guess | None:

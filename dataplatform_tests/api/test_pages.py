@@ -208,6 +208,7 @@ def test_json_is_packed_for_who_takes_it(site: Site, packing: str) -> None:
             raw = b"".join(answer.iter_raw())
         refused = client.get(FILES, headers={"accept-encoding": f"{packing};q=0"})
     assert answer.headers["content-encoding"] == packing
+    assert int(answer.headers["content-length"]) == len(raw)
     assert answer.headers["vary"] == "Accept, Accept-Encoding"
     assert answer.headers["etag"] != plain.headers["etag"]
     assert len(raw) < len(plain.content) / 2

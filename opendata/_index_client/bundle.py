@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ from opendata.wire.times import parse_instant
 from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
-    from opendata._index_client.client import DataIndexClient
     from opendata._index_client.records import FileList
 
 
@@ -23,9 +22,15 @@ class Bundle:
     most.
     """
 
-    def __init__(self, client: DataIndexClient, found: FoundBundle) -> None:
-        self._client = client
+    def __init__(
+        self,
+        found: FoundBundle,
+        list_files: Callable[..., FileList],
+        stream_data: Callable[..., Iterator[FileList]],
+    ) -> None:
         self.found = found
+        self._list_files = list_files
+        self._stream_data = stream_data
 
     @property
     def lock(self) -> BundleLock:
@@ -74,11 +79,11 @@ class Bundle:
 
     def files(self, channel: str | None = None, **asked: Any) -> FileList:
         """Its files; takes what :meth:`DataIndexClient.list_files` takes, from the channel on."""
-        return self._client.list_files(self, channel=channel, **asked)
+        return self._list_files(self, channel=channel, **asked)
 
     def stream(self, channel: str | None = None, **asked: Any) -> Iterator[FileList]:
         """Its files in batches; takes what :meth:`DataIndexClient.stream_data` takes."""
-        return self._client.stream_data(self, channel=channel, **asked)
+        return self._stream_data(self, channel=channel, **asked)
 
     def to_dict(self) -> dict[str, Any]:
         """The lock as plain JSON types, and the digest of its stored bytes."""
@@ -96,4 +101,4 @@ class Bundle:
     def _repr_html_(self) -> str:
         from opendata._index_client.cards import bundle_card
 
-        return bundle_card(self)
+        return bundle_card(self.lock)

@@ -5,15 +5,12 @@ All texts in it were written by others, so all are escaped; no script, no outsid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
+from opendata.wire.bundle import BundleLock
 from opendata.wire.words import counted, human_bytes
-
-if TYPE_CHECKING:
-    from opendata._index_client.bundle import Bundle
-    from opendata._index_client.records import FileList
 
 SHOWN_FILES: Final = 10
 _STYLE: Final = (
@@ -23,9 +20,8 @@ _STYLE: Final = (
 _CELL: Final = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
 
 
-def bundle_card(bundle: Bundle) -> str:
+def bundle_card(lock: BundleLock) -> str:
     """A bundle's facts and its channels."""
-    lock = bundle.lock
     facts = [
         counted(lock.total_files, "file"),
         human_bytes(lock.total_bytes),
@@ -50,20 +46,21 @@ def bundle_card(bundle: Bundle) -> str:
     return f"<div style='{_STYLE}'><div>{title}</div><p>{told}</p>{table}</div>"
 
 
-def files_card(files: FileList) -> str:
-    """The first files, and how many there are."""
-    lock = files.bundle.lock
+def files_card(
+    lock: BundleLock, channel: str, summary: str, count: int, files: Sequence[Mapping[str, Any]]
+) -> str:
+    """The first files of `count`."""
     rows = [
         (
             str(one["relative_path"]),
             "" if one["timestamp"] is None else one["timestamp"].isoformat(),
             human_bytes(one["size_bytes"]),
         )
-        for one in files[:SHOWN_FILES]
+        for one in files
     ]
-    title = f"{escape(files.summary)} of <strong>{escape(files.channel)}</strong>"
+    title = f"{escape(summary)} of <strong>{escape(channel)}</strong>"
     of = f"in {escape(lock.name)} <code>{escape(lock.version)}</code>"
-    rest = len(files) - len(rows)
+    rest = count - len(rows)
     more = f"<p>… and {rest:,} more</p>" if rest else ""
     table = _table(("path", "time", "size"), rows)
     return f"<div style='{_STYLE}'><div>{title} {of}</div>{table}{more}</div>"

@@ -99,7 +99,7 @@ class DataIndexClient:
         """
         found = self._source.bundle(bundle_name, bundle_version, revision, type)
         verify_bundle(found.lock, self._trust)
-        return Bundle(self, found)
+        return Bundle(found, self.list_files, self.stream_data)
 
     def list_files(
         self,

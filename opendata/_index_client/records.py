@@ -182,9 +182,10 @@ class FileList(Sequence[FileRecord]):
         return "\n".join([f"<{counted(len(self), 'file')} of {self.channel}>", *shown, *more])
 
     def _repr_html_(self) -> str:
-        from opendata._index_client.cards import files_card
+        from opendata._index_client.cards import SHOWN_FILES, files_card
 
-        return files_card(self)
+        lock, first = self.bundle.lock, self[:SHOWN_FILES]
+        return files_card(lock, self.channel, self.summary, len(self), list(first))
 
     @property
     def summary(self) -> str:
