@@ -39,11 +39,13 @@ def completeness_key(bundle: str, channel: str) -> str:
 
 def of_completeness(measured: Completeness, monitoring: Monitoring) -> Iterator[Finding]:
     """Channels below their threshold, or with files missing where that alone is an alert. What
-    could not be measured is no finding of its own: the place or the index is one."""
+    could not be measured is no finding of its own: the place or the index is one. Nor are damaged
+    files alone: they are `of_damage`."""
     for one in measured.channels:
         alerts = monitoring.completeness.alerts_on_missing(one.channel)
         short = one.ratio is not None and one.ratio < one.threshold
-        if one.problem is None and (short or (alerts and one.missing > 0)):
+        missing = one.missing - (len(one.damaged) if one.expected is not None else 0)
+        if one.problem is None and (short or (alerts and missing > 0)):
             yield _incomplete(measured.bundle, one)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from dataplatform.bundles.outcomes import RequestOutcome, read_outcomes
 from dataplatform.bundles.parse import parse_bundle_spec
 from dataplatform.bundles.ports import BundlePorts
+from dataplatform.bundles.requests import is_bundle_file
 from dataplatform.bundles.watch.monitoring import SyncSettings
 from dataplatform.ports import PathChange, SpecRepo
 from opendata.reading.file_index.bundles import read_bundle_pointer
@@ -123,7 +124,7 @@ def sync_status(
     by_ref = {str(one.ref): one for one in locks}
     looking = _Looking(repo, ports.store, by_ref, memory, now, limit)
     looking.outcomes = read_outcomes(ports.store)
-    found = [looking.at(one) for one in changes if one.commit and one.path.endswith(_ENDINGS)]
+    found = [looking.at(one) for one in changes if one.commit and is_bundle_file(one.path)]
     seen = {one.path: SeenCommit(commit=one.commit, since=looking.since[one.path]) for one in found}
     return SyncStatus(
         head=head,
@@ -131,9 +132,6 @@ def sync_status(
         bundles=tuple(found),
         memory=SyncMemory(looked_at=format_instant(now), seen=seen),
     )
-
-
-_ENDINGS: Final = (".yaml", ".yml")
 
 
 class _Looking:
