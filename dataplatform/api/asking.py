@@ -36,6 +36,7 @@ BundleVersion = Annotated[
     str,
     msgspec.Meta(
         max_length=40,
+        extra_json_schema={"pattern": r"^v?\d+\.\d+\.\d+(-\d{4}\.\d{1,2})?$"},
         description="A version of it, such as `v1.0.0-2025.25`; the newest one if left out.",
     ),
 ]
@@ -55,6 +56,7 @@ Moment = Annotated[
     str,
     msgspec.Meta(
         max_length=64,
+        extra_json_schema={"examples": ["2025-06-01T00:00:00Z", "2025-06-02"]},
         description="ISO 8601, both ends inclusive. Without a zone it is UTC; a bare date as end "
         "is the whole day. Files without a time are listed only where neither end is given.",
     ),
@@ -64,6 +66,7 @@ MetadataPair = Annotated[
     msgspec.Meta(
         min_length=2,
         max_length=512,
+        extra_json_schema={"pattern": "^[^=]+="},
         description="`name=value`: the metadata has that value; `a.b=value` looks into objects. "
         "Several are all to hold.",
     ),

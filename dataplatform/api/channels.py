@@ -50,7 +50,15 @@ class OfChannel(Parameters, frozen=True, kw_only=True):
             "the slash may be sent as it is or as `%2F`.",
         ),
     ]
-    version: Annotated[str, msgspec.Meta(min_length=1, max_length=40, description="Its version.")]
+    version: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=40,
+            description="Its version.",
+            extra_json_schema={"pattern": r"^\d+\.\d+\.\d+$"},
+        ),
+    ]
 
 
 def indexed_channels(reader: ObjectReader) -> dict[str, list[str]]:

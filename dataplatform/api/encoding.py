@@ -70,7 +70,7 @@ def pack(body: Bytes, packing: str | None) -> tuple[Bytes, str | None]:
         return body, None
     level = _GZIP_LEVEL if packing == "gzip" else None
     packed = pa.Codec(packing, compression_level=level).compress(pa.py_buffer(body))
-    return memoryview(packed), packing
+    return _view(packed), packing
 
 
 # --- Arrow ---------------------------------------------------------------------------
@@ -93,10 +93,10 @@ def arrow_stream(
 ) -> Iterator[Bytes]:
     """An Arrow IPC stream, a message at a time: the schema, each batch, the end."""
     head = schema.with_metadata(dict(facts)).serialize()
-    yield memoryview(head)
+    yield _view(head)
     for batch in batches:
         if compression == "none":
-            yield memoryview(batch.serialize())
+            yield _view(batch.serialize())
         else:
             yield _packed_message(batch, compression)
     yield _END_OF_STREAM
@@ -109,7 +109,12 @@ def _packed_message(batch: pa.RecordBatch, compression: Compression) -> memoryvi
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
         writer.write_batch(batch)
     head = batch.schema.serialize().size
-    return memoryview(sink.getvalue())[head : -len(_END_OF_STREAM)]
+    return _view(sink.getvalue())[head : -len(_END_OF_STREAM)]
+
+
+def _view(buffer: pa.Buffer) -> memoryview:
+    """The buffer's bytes. Where Arrow shrank one, its memoryview would still have the old length."""
+    return memoryview(buffer)[: buffer.size]
 
 
 def with_channel(schema: pa.Schema) -> pa.Schema:

@@ -52,6 +52,21 @@ _Compression = Annotated[
     Compression, msgspec.Meta(description="Of Arrow's buffers; every Arrow reader unpacks them.")
 ]
 
+_PageFormat = Annotated[
+    str,
+    msgspec.Meta(
+        description="`json` or `arrow`; else `Accept` decides.",
+        extra_json_schema={"enum": ["json", "arrow"]},
+    ),
+]
+_StreamFormat = Annotated[
+    str,
+    msgspec.Meta(
+        description="`arrow` or `ndjson`; else `Accept` decides.",
+        extra_json_schema={"enum": ["arrow", "ndjson"]},
+    ),
+]
+
 
 class FileRow(msgspec.Struct, frozen=True):
     """One file (S0-44…S0-49). `timestamp` is ISO 8601 in UTC, `metadata` an object."""
@@ -82,9 +97,7 @@ class PageParameters(OfFiles, frozen=True, kw_only=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_FILES_MAX, description="Files per page.")] = (
         PAGE_FILES
     )
-    format: (
-        Annotated[str, msgspec.Meta(description="`json` or `arrow`; else `Accept` decides.")] | None
-    ) = None
+    format: _PageFormat | None = None
     compression: _Compression = "none"
 
 
@@ -94,10 +107,7 @@ class StreamParameters(OfFiles, frozen=True, kw_only=True):
     batch_size: Annotated[
         int, msgspec.Meta(ge=1, le=BATCH_FILES_MAX, description="Files per batch (S0-65).")
     ] = BATCH_FILES
-    format: (
-        Annotated[str, msgspec.Meta(description="`arrow` or `ndjson`; else `Accept` decides.")]
-        | None
-    ) = None
+    format: _StreamFormat | None = None
     compression: _Compression = "none"
 
 

@@ -23,7 +23,7 @@ from dataplatform.bundles.run_names import (
     channel_asset,
     channel_of_asset,
 )
-from dataplatform.defs.bundle_checks import CHECK_NAMES, bundle_check_specs, check_results
+from dataplatform.defs.bundle_checks import BUNDLE_KEY, bundle_check_specs, look_at_bundle
 from dataplatform.defs.bundle_metadata import LOCK, bundle_metadata, channel_metadata
 from dataplatform.defs.bundle_runs import GROUP, StepProgress, request_of
 from dataplatform.defs.failures import Retries, in_dagsters_words
@@ -36,7 +36,6 @@ from opendata.wire.bundle import BundleLock
 from opendata.wire.errors import InvalidInput
 from opendata.wire.ids import is_dataset_id, parse_dataset_id
 
-BUNDLE_KEY = dg.AssetKey([BUNDLE_ASSET])
 DATA_VERSION_TAG = "dagster/data_version"
 Events = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
@@ -66,7 +65,7 @@ def bundle_asset(
     @dg.multi_asset(
         name=BUNDLE_ASSET,
         specs=[_spec(channels)],
-        check_specs=bundle_check_specs(BUNDLE_KEY),
+        check_specs=bundle_check_specs(),
         can_subset=True,
         required_resource_keys={SPARK},
     )
@@ -84,9 +83,9 @@ def bundle_asset(
                 events, lock = _told(ports, done, repo, context, seconds), done.lock
             else:
                 lock = read_bundle(ports.store, request.ref).lock
-            results = check_results(ports, lock, checks & set(CHECK_NAMES))
+            verdicts = list(look_at_bundle(ports, repo, lock, checks))
         yield from events
-        yield from results
+        yield from (verdict.result() for verdict in verdicts)
 
     return index
 

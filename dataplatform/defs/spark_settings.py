@@ -8,15 +8,13 @@ configured here are settings alone, under the name and in the shape of that libr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 import dagster as dg
 from pydantic import Field
 
 from dataplatform.bundles.ports import BundlePorts
-from dataplatform.channels.ports import IndexEngine
 
 SPARK: Final = "spark"
 
@@ -30,19 +28,11 @@ class SparkSettings(dg.ConfigurableResource[Any]):
     )
 
 
-@runtime_checkable
-class Configurable(Protocol):
-    """An engine that takes further settings."""
-
-    def configured(self, config: Mapping[str, object]) -> IndexEngine:
-        """An engine like this one with these settings too."""
-        ...
-
-
 def with_spark_settings(ports: BundlePorts, resource: Any) -> BundlePorts:
     """The ports with the resource's settings given to the Spark engine, where there are any."""
-    config, engine = dict(resource.spark_config), ports.channels.engines.get(SPARK)
-    if not config or not isinstance(engine, Configurable):
+    config = dict(resource.spark_config)
+    configured = getattr(ports.channels.engines.get(SPARK), "configured", None)
+    if not config or configured is None:
         return ports
-    engines = {**ports.channels.engines, SPARK: engine.configured(config)}
+    engines = {**ports.channels.engines, SPARK: configured(config)}
     return replace(ports, channels=replace(ports.channels, engines=engines))

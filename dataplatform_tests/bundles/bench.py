@@ -7,7 +7,7 @@ writers are the real ones.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,25 @@ STEM = "model-v1.0.0-2025.25"
 PATH = f"bundles/weekly/{STEM}.yaml"
 ASKED = "  - {channel: images, version: '>=1.0,<2', data_range: {start_time: 2025-06-01}}\n"
 OLD = datetime(2025, 6, 1, tzinfo=UTC).timestamp()
+
+TABLE = """\
+compatibility_matrix:
+  spec_repo_versions:
+    "v1.0.0":
+      compatible_dataindex_versions: ["v1.0.0", "v1.0.1"]
+      breaking_changes: []
+
+    "v1.1.0":
+      compatible_dataindex_versions: ["v1.1.0", "v1.1.1"]
+      breaking_changes:
+        - "changed index schema for object_array channel"
+      migration_guide: "docs/migration/v1.0-to-v1.1.md"
+
+version_check:
+  enable_automatic_check: true
+  fail_on_incompatible: true
+  notification_channels: ["slack", "email"]
+"""
 
 
 def bundle_text(channels: str = ASKED, *, meta: str = "", version: str = "v1.0.0-2025.25") -> str:
@@ -110,10 +129,14 @@ class Bench:
             specs |= self.channel_spec(channel)
         return self.commit(specs)
 
-    def index(self, path: str = PATH, commit: str | None = None, **how: bool) -> IndexedBundle:
+    def index(
+        self, path: str = PATH, commit: str | None = None, *, force: bool = False,
+        only: Collection[str] = (),
+    ) -> IndexedBundle:  # fmt: skip
         """Index what the newest commit (or another one) asks for."""
         at = commit or self.specs.head()
-        return index_bundle(self.ports, canonical_request(self.specs, path, at), **how)
+        request = canonical_request(self.specs, path, at)
+        return index_bundle(self.ports, request, force=force, only=only)
 
     def pass_time(self, span: timedelta) -> None:
         """Let the clock go on."""

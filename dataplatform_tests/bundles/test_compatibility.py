@@ -14,6 +14,7 @@ from dataplatform.bundles.compatibility import (
     require_compatible,
 )
 from dataplatform.errors import InvalidDefinition
+from dataplatform_tests.bundles.bench import TABLE
 from dataplatform_tests.fakes.index_repo import FakeIndexRepo
 from dataplatform_tests.fakes.spec_repo import FakeSpecRepo
 from opendata.wire.compatibility import COMPATIBLE
@@ -22,24 +23,6 @@ from opendata.wire.errors import Rejected
 pytestmark = pytest.mark.requirement(
     "S0-52", "S0-53", "S0-54", "S0-55", "S0-56", "S0-57", "S0-58", "S0-59", "S0-88", "B42"
 )
-TABLE = """\
-compatibility_matrix:
-  spec_repo_versions:
-    "v1.0.0":
-      compatible_dataindex_versions: ["v1.0.0", "v1.0.1"]
-      breaking_changes: []
-
-    "v1.1.0":
-      compatible_dataindex_versions: ["v1.1.0", "v1.1.1"]
-      breaking_changes:
-        - "changed index schema for object_array channel"
-      migration_guide: "docs/migration/v1.0-to-v1.1.md"
-
-version_check:
-  enable_automatic_check: true
-  fail_on_incompatible: true
-  notification_channels: ["slack", "email"]
-"""
 
 
 def judged(spec: str | None, index: str | None, table: str = TABLE) -> Compatibility:

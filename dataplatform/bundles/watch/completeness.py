@@ -77,11 +77,11 @@ def measure_channel(
     """The same of one channel. A place or an index that cannot be read makes it unmeasured."""
     threshold = monitoring.completeness.threshold_of(locked.channel)
     expectation = expectation_of(ports, locked, specs, now)
-    place = places.listed(locked.storage_path)
-    if place.problem is not None:
-        return _unmeasured(locked, threshold, place.problem)
     try:
         index = open_locked(ports, locked)
+        place = _place(index, locked, places)
+        if place.problem is not None:
+            return _unmeasured(locked, threshold, place.problem)
         damage = read_damage(ports.store, locked.channel, locked.version)
         tally = _count(index, locked, expectation, place, damage)
     except OpenDataError as error:
@@ -98,6 +98,15 @@ def open_locked(ports: BundlePorts, locked: LockedChannel) -> FileIndex:
     """
     digest = locked.checksum.removeprefix("sha256:")
     return open_index(ports.store, None, locked.index, digest, locked.index_bytes)
+
+
+def _place(index: FileIndex, locked: LockedChannel, places: Places) -> Place:
+    """Where the files lie. The shards of a release lie in the store, among everything else."""
+    if locked.release is None:
+        return places.listed(locked.storage_path)
+    tables = index.tables(FileQuery())
+    paths = [path for table in tables for path in listed_texts(table["relative_path"])]
+    return places.looked_up(locked.storage_path, paths)
 
 
 @dataclass

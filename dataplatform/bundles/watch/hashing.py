@@ -6,18 +6,17 @@ bytes than it should is read twice: one bad reading is no damage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from dataplatform.bundles.watch.damage import DamagedFile
 from dataplatform.channels.ports import ChannelFiles
 from opendata.stores.parallel import in_parallel
 from opendata.wire.digest import prefixed
-from opendata.wire.errors import Denied, NotFound, OpenDataError, Unavailable
+from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, Unavailable
 
 HASHED_AT_ONCE: Final = 8
-CHANGING: Final = "changed"
 State = Literal["sound", "altered", "gone", "unreadable", "unknown"]
 
 
@@ -59,6 +58,26 @@ def hash_again(files: ChannelFiles, wanted: Iterable[Wanted]) -> Iterator[Looked
     return in_parallel(lambda one: _look(files, one), wanted, HASHED_AT_ONCE)
 
 
+def settled(files: ChannelFiles, looked: Sequence[Looked]) -> list[Looked]:
+    """What can be concluded from hashing some files of one place.
+
+    Files are gone only if their place is there: a disk that is not mounted has lost none. And where
+    not one of several files may be read, that is about the place, and not about the files.
+    """
+    looked = list(looked)
+    if len(looked) > 1 and all(one.state == "unreadable" for one in looked):
+        return [replace(one, state="unknown") for one in looked]
+    if any(one.state == "gone" for one in looked):
+        try:
+            files.listing()
+        except OpenDataError as error:
+            return [
+                replace(one, state="unknown", reason=error.message) if one.state == "gone" else one
+                for one in looked
+            ]
+    return looked
+
+
 def _look(files: ChannelFiles, wanted: Wanted) -> Looked:
     looked = _look_once(files, wanted)
     if looked.state in ("altered", "unknown"):
@@ -70,20 +89,11 @@ def _look_once(files: ChannelFiles, wanted: Wanted) -> Looked:
     try:
         found = prefixed(files.hash(wanted.path).sha256)
     except NotFound as error:
-        return _absent(files, wanted, error)
-    except Denied as error:
+        return Looked(wanted, "gone", reason=error.message)
+    except (Denied, InvalidInput) as error:
         return Looked(wanted, "unreadable", reason=error.message)
     except Unavailable as error:
         return Looked(wanted, "unknown", reason=error.message)
     if found == wanted.checksum:
         return Looked(wanted, "sound", found)
     return Looked(wanted, "altered", found)
-
-
-def _absent(files: ChannelFiles, wanted: Wanted, error: NotFound) -> Looked:
-    """A file that is not there is gone, unless all of its place is."""
-    try:
-        files.stat(wanted.path)
-    except OpenDataError as place:
-        return Looked(wanted, "unknown", reason=place.message)
-    return Looked(wanted, "gone", reason=error.message)

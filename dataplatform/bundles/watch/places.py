@@ -6,10 +6,11 @@ known as such. Only the last listing is kept: whoever measures much goes place b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dataplatform.channels.ports import ChannelFiles, ChannelPorts, StoredFile
+from opendata.stores.parallel import in_parallel
 from opendata.wire.errors import OpenDataError
 
 
@@ -39,6 +40,15 @@ class Places:
             self._last = None  # two listings are never held at once
             self._last = self._list(storage_path)
         return self._last
+
+    def looked_up(self, storage_path: str, paths: Sequence[str]) -> Place:
+        """The same of a few files of a place that holds much else, asked for one by one."""
+        try:
+            files = self.open(storage_path)
+            found = list(in_parallel(files.stat, paths))
+        except OpenDataError as error:
+            return Place(storage_path, {}, error.message)
+        return Place(storage_path, {file.path: file for file in found if file is not None})
 
     def _list(self, storage_path: str) -> Place:
         try:

@@ -18,11 +18,10 @@ import pyarrow as pa
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.watch.completeness import open_locked
 from dataplatform.bundles.watch.damage import identity, note_damage
-from dataplatform.bundles.watch.hashing import Looked, Wanted, hash_again
+from dataplatform.bundles.watch.hashing import Looked, Wanted, hash_again, settled
 from dataplatform.bundles.watch.monitoring import StorageSettings
 from dataplatform.bundles.watch.watched import Unit, units_of
 from dataplatform.channels.columns import array_of, listed_texts
-from opendata.reading.file_index.query import FileQuery
 from opendata.stores.port import AlreadyExists, ObjectReader, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock
@@ -38,7 +37,7 @@ PAGE_ROWS: Final = 4_096
 
 
 class ScrubState(Wire):
-    """How far the scrub has come: the next row of `unit`, and what the rounds gave.
+    """How far the scrub has come: the next row in the range of `unit`, and what the rounds gave.
 
     `round_files` and `round_bytes` are of the round under way, `last_round_*` of the last complete
     one. Times are ISO 8601 in UTC.
@@ -140,10 +139,11 @@ class _Going:
 
     def _rows_of(self, unit: Unit) -> int:
         try:
-            return len(open_locked(self._ports, unit.locked))
+            start, stop = open_locked(self._ports, unit.locked).span(unit.query)
         except OpenDataError:
             self.skipped.append(f"{unit.channel} {unit.version}")
             return 0
+        return stop - start
 
     def run(self, quota: int, bytes_max: int) -> None:
         quota = min(quota, self.total)
@@ -184,12 +184,12 @@ class _Going:
         return 0, 0
 
     def _page(self, unit: Unit, row: int, room: int, bytes_max: int) -> int:
-        """Hash some rows of an index; returns how many."""
+        """Hash some rows of an index's range; returns how many."""
         index = open_locked(self._ports, unit.locked)
-        table = index.page(FileQuery(), offset=row, limit=room)
+        table = index.page(unit.query, offset=row, limit=room)
         wanted = list(_within(wanted_of(table), bytes_max - self.bytes))
-        looked = hash_again(self._ports.channels.open_files(unit.locked.storage_path), wanted)
-        taken = self._note(unit, list(looked))
+        files = self._ports.channels.open_files(unit.locked.storage_path)
+        taken = self._note(unit, settled(files, list(hash_again(files, wanted))))
         self.files += taken
         self.state = replace(
             self.state,
@@ -204,7 +204,7 @@ class _Going:
         self.damaged += [
             f"{unit.channel}/v{unit.version}/{one.wanted.path}"
             for one in looked
-            if one.damage(self._at) is not None
+            if one.state != "gone" and one.damage(self._at) is not None
         ]
         self.unknown += sum(one.state == "unknown" for one in looked)
         return len(looked)
@@ -213,15 +213,24 @@ class _Going:
 def remember(
     ports: BundlePorts, channel: str, version: str, looked: Iterable[Looked], at: str
 ) -> None:
-    """Remember what files gave that were hashed: damage, and that others verified."""
+    """Remember what files gave that were hashed: damage, and that others verified.
+
+    A file that is gone has no bytes to be damaged; completeness names it.
+    """
     looked = list(looked)
     note_damage(
         ports.store,
         channel,
         version,
-        found=[damage for one in looked if (damage := one.damage(at)) is not None],
+        found=[
+            damage
+            for one in looked
+            if one.state != "gone" and (damage := one.damage(at)) is not None
+        ],
         sound=[
-            identity(one.wanted.path, one.wanted.checksum) for one in looked if one.state == "sound"
+            identity(one.wanted.path, one.wanted.checksum)
+            for one in looked
+            if one.state in ("sound", "gone")
         ],
     )
 

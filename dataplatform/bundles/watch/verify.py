@@ -17,7 +17,7 @@ import pyarrow as pa
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.watch.completeness import open_locked
 from dataplatform.bundles.watch.damage import DamagedFile
-from dataplatform.bundles.watch.hashing import Looked, Wanted, hash_again
+from dataplatform.bundles.watch.hashing import Looked, Wanted, hash_again, settled
 from dataplatform.bundles.watch.scrub import remember, wanted_of
 from opendata.reading.file_index.query import FileQuery
 from opendata.wire.bundle import BundleLock, LockedChannel
@@ -150,6 +150,7 @@ def _verify_channel(
         for one in hash_again(files, wanted):
             looked.append(one)
             progress(1, one.wanted.size)
+        looked = settled(files, looked)
         remember(ports, locked.channel, locked.version, looked, at)
         count += len(looked)
         size += sum(one.wanted.size for one in looked)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dataplatform.bundles.ports import BundlePorts
 from opendata.reading.file_index.bundles import entry_ref, read_bundle, read_bundle_catalogue
+from opendata.reading.file_index.query import FileQuery
 from opendata.stores.parallel import in_parallel
 from opendata.wire.bundle import BundleEntry, BundleLock, LockedChannel
 from opendata.wire.errors import Corrupt, NotFound
@@ -53,27 +54,36 @@ def _lock(ports: BundlePorts, entry: BundleEntry) -> BundleLock | Unreadable:
         return Unreadable(str(ref), error.message)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Unit:
-    """One index of a channel's version, with the place of its files: what a scrub goes through."""
+    """A range of an index, with the place of its files: what a scrub goes through."""
 
-    channel: str
-    version: str
-    checksum: str
     locked: LockedChannel
+
+    @property
+    def channel(self) -> str:
+        """The channel's name."""
+        return self.locked.channel
+
+    @property
+    def version(self) -> str:
+        """The channel's version."""
+        return self.locked.version
+
+    @property
+    def query(self) -> FileQuery:
+        """The files of the range."""
+        return FileQuery().within(self.locked.data_range)
 
     @property
     def name(self) -> str:
         """What it is called where a scrub remembers how far it is."""
-        return f"{self.channel}/v{self.version}/{self.checksum}"
+        held = self.locked.data_range
+        what = f"{self.channel}/v{self.version}/{self.locked.checksum}"
+        return f"{what}/{held.start_time or ''}..{held.end_time or ''}"
 
 
 def units_of(locks: Iterable[BundleLock]) -> Sequence[Unit]:
-    """The indexes that locks pin, each once, in a fixed order."""
-    units = {
-        unit.name: unit
-        for lock in locks
-        for one in lock.channels
-        for unit in [Unit(one.channel, one.version, one.checksum, one)]
-    }
+    """The ranges of indexes that locks pin, each once, in a fixed order."""
+    units = {unit.name: unit for lock in locks for unit in map(Unit, lock.channels)}
     return [units[name] for name in sorted(units)]
