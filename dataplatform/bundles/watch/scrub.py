@@ -211,11 +211,18 @@ class _Going:
 
 
 def remember(
-    ports: BundlePorts, channel: str, version: str, looked: Iterable[Looked], at: str
+    ports: BundlePorts,
+    channel: str,
+    version: str,
+    looked: Iterable[Looked],
+    at: str,
+    *,
+    touched: bool = False,
 ) -> None:
     """Remember what files gave that were hashed: damage, and that others verified.
 
-    A file that is gone has no bytes to be damaged; completeness names it.
+    A file that is gone has no bytes to be damaged; completeness names it. `touched` are files that
+    are known to have changed since they were indexed: the sound ones need no look again.
     """
     looked = list(looked)
     note_damage(
@@ -232,6 +239,11 @@ def remember(
             for one in looked
             if one.state in ("sound", "gone")
         ],
+        verified={
+            one.wanted.path: one.version
+            for one in looked
+            if touched and one.state == "sound" and one.version is not None
+        },
     )
 
 

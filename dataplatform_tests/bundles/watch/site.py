@@ -20,6 +20,7 @@ from dataplatform.bundles.watch.tick import Tick, watch_tick
 from dataplatform.channels.build import index_channel
 from dataplatform.channels.ports import ChannelPorts
 from dataplatform.channels.spec import ChannelSpec
+from dataplatform_tests.fakes.index_repo import FakeIndexRepo
 from dataplatform_tests.fakes.notifier import FakeNotifier
 from dataplatform_tests.fakes.spec_repo import FakeSpecRepo
 from dataplatform_tests.reading.file_index.lake import locked, put_bundle
@@ -56,7 +57,7 @@ class Site:
         self.folder = folder
         self.lake, self.mirror = folder / "lake", folder / "mirror"
         self.store, self.repo = MemoryStore(), FakeSpecRepo()
-        self.notifier = FakeNotifier()
+        self.index_repo, self.notifier = FakeIndexRepo(), FakeNotifier()
         self.now = JUNE + timedelta(days=20)
         self.has_repo = True
         channels = ChannelPorts(
@@ -71,7 +72,7 @@ class Site:
             store=self.store,
             channels=channels,
             open_spec_repo=self._open_repo,
-            open_index_repo=lambda: None,
+            open_index_repo=lambda: self.index_repo,
             now=lambda: self.now,
             base_url="http://127.0.0.1:8000",
         )
