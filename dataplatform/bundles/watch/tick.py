@@ -146,9 +146,7 @@ class _Looking:
 
     def _sync(self) -> None:
         tick = self.tick
-        status = sync_status(
-            self._ports, tick.watched.locks, now=self._now, settings=tick.monitoring.sync
-        )
+        status = sync_status(self._ports, now=self._now, settings=tick.monitoring.sync)
         remember_look(self._ports.store, status.memory)
         tick.sync = status
         tick.findings += words.of_sync(status, tick.monitoring)

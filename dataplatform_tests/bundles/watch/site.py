@@ -24,8 +24,12 @@ from dataplatform_tests.fakes.index_repo import FakeIndexRepo
 from dataplatform_tests.fakes.notifier import FakeNotifier
 from dataplatform_tests.fakes.spec_repo import FakeSpecRepo
 from dataplatform_tests.reading.file_index.lake import locked, put_bundle
+from opendata.reading.file_index.index import FileIndex
+from opendata.reading.file_index.place import Mapped, map_index
+from opendata.reading.file_index.query import FileQuery
 from opendata.stores.memory import MemoryStore
 from opendata.wire.bundle import BundleLock, DataRange, LockedChannel
+from opendata.wire.channel import ChannelIndex
 from opendata.wire.errors import NotFound
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
@@ -120,8 +124,15 @@ class Site:
         index = index_channel(self.ports.channels, self.specs).index
         end = JUNE + timedelta(hours=hours) - timedelta(seconds=1)
         held = data_range or DataRange(start_time="2025-06-01T00:00:00Z", end_time=end.isoformat())
-        one: LockedChannel = locked(index, data_range=held)
+        held_files = FileIndex(index.index, self._mapped(index)).count(FileQuery().within(held))
+        one: LockedChannel = locked(
+            index, data_range=held, file_count=held_files.files, total_bytes=held_files.bytes
+        )
         return put_bundle(self.store, [one], name="model", version=version)
+
+    def _mapped(self, index: ChannelIndex) -> Mapped:
+        """The index's bytes, past what a process keeps open: tests damage them afterwards."""
+        return map_index(self.store, None, index.index, index.index_sha256, index.index_bytes)
 
     def find_spec(self, channel: str, version: str) -> ChannelSpec:
         """What `expectation.find_specs` makes of a repository."""
