@@ -71,7 +71,7 @@ class LocalEngine:
             try:
                 for chunk in chunks_of(files):
                     waiting.append(pool.submit(work, chunk))
-                    if len(waiting) > 2 * threads:
+                    while waiting and (waiting[0].done() or len(waiting) > 2 * threads):
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()

@@ -203,16 +203,20 @@ def test_folders_that_vanish_while_they_are_listed_have_no_files(
 
 def test_a_very_deep_folder_is_listed_or_refused_by_name(tmp_path: Path) -> None:
     root, place = lake(tmp_path)
-    at = os.open(root, os.O_RDONLY)
-    for _ in range(3000):  # deeper than any path can say
-        os.mkdir("d", dir_fd=at)
-        inner = os.open("d", os.O_RDONLY, dir_fd=at)
-        os.close(at)
-        at = inner
-    os.close(at)
-    with pytest.raises(InvalidInput) as caught:
-        place.listing()
-    assert "too long" in caught.value.message
+    name = "d" * 250
+    levels = [os.open(root, os.O_RDONLY)]
+    try:
+        for _ in range(20):  # longer than any path can be
+            os.mkdir(name, dir_fd=levels[-1])
+            levels.append(os.open(name, os.O_RDONLY, dir_fd=levels[-1]))
+        with pytest.raises(InvalidInput) as caught:
+            place.listing()
+        assert "too long" in caught.value.message
+    finally:
+        while len(levels) > 1:
+            os.close(levels.pop())
+            os.rmdir(name, dir_fd=levels[-1])
+        os.close(levels.pop())
 
 
 def test_an_address_is_opened_by_what_it_says(tmp_path: Path) -> None:
