@@ -16,8 +16,7 @@ from dataplatform.alerts.finding import Severity
 from dataplatform.alerts.policy import Policy, Step, steps_in_order
 from dataplatform.channels.spec import ChannelName, Spec
 from dataplatform.contracts.duration import Duration
-from dataplatform.datasets.complaint import complaint
-from dataplatform.datasets.yaml import ambiguous_words
+from dataplatform.datasets.complaint import ambiguous_words, complaint
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
 from dataplatform.errors import InvalidDefinition, SourceFinding
 from dataplatform.ports import SpecRepo
