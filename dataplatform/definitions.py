@@ -93,7 +93,7 @@ def build_defs(
         ],
         sensors=[
             automation_sensor(),
-            spec_bundle_sensor(platform, of_bundles.channels),
+            spec_bundle_sensor(platform, of_bundles, job),
             published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
             stale_runs_sensor(),
             missed_retries_sensor(),
