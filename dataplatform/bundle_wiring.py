@@ -81,6 +81,17 @@ def _engines(settings: Settings) -> dict[str, IndexEngine]:
     return {"local": LocalEngine(root=str(settings.root)), "spark": spark}
 
 
+def open_spec_repo(settings: Settings, address: str) -> SpecRepo:
+    """A spec repository by its address, read through a mirror.
+
+    Raises:
+        InvalidInput: for an address that is none.
+    """
+    from dataplatform.adapters.specrepo.git import GitSpecRepo
+
+    return GitSpecRepo(address, str(settings.work / "specs"))
+
+
 def _spec_repo(settings: Settings) -> SpecRepo:
     if settings.spec_repo is None:
         raise NotFound(
@@ -88,9 +99,7 @@ def _spec_repo(settings: Settings) -> SpecRepo:
             code="no_spec_repo",
             hint="export OPENDATA_SPEC_REPO=path or URL of the repository with bundles/ in it",
         )
-    from dataplatform.adapters.specrepo.git import GitSpecRepo
-
-    return GitSpecRepo(settings.spec_repo, str(settings.work / "specs"))
+    return open_spec_repo(settings, settings.spec_repo)
 
 
 def _index_repo(settings: Settings) -> IndexRepo | None:

@@ -13,16 +13,28 @@ import dagster as dg
 
 from dataplatform.datasets.partitions import partition_kind
 from dataplatform.datasets.producer import BrokenProducer, Producer
-from dataplatform.defs.asked import ALL, Asked, asked_of_this_process
+from dataplatform.defs.asked import (
+    ALL,
+    Asked,
+    AskedBundles,
+    asked_of,
+    bundles_asked_of,
+    run_of_this_process,
+)
 from dataplatform.defs.automation import automation_sensor
 from dataplatform.defs.broken import broken_asset
+from dataplatform.defs.bundle_schedules import bundle_retention_schedule
+from dataplatform.defs.bundle_sensor import spec_bundle_sensor
+from dataplatform.defs.bundles import bundle_asset, spec_repo_asset
 from dataplatform.defs.candidate import candidate_asset
+from dataplatform.defs.channels import channel_assets
 from dataplatform.defs.collect import collect_schedule
 from dataplatform.defs.describe import describe_assets
 from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
 from dataplatform.defs.grid import Grid, grid_of, look_for_earliest
 from dataplatform.defs.harden import harden_schedule
+from dataplatform.defs.known_channels import known_channels
 from dataplatform.defs.loading import to_stay
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
 from dataplatform.defs.missed_retries import missed_retries_sensor
@@ -33,21 +45,28 @@ from dataplatform.defs.repair import repair_schedule
 from dataplatform.defs.retention import retention_schedule
 from dataplatform.defs.rollback import rollback_job
 from dataplatform.defs.schedules import datasets_job, producer_schedules
+from dataplatform.defs.spark_settings import SPARK, SparkSettings
 from dataplatform.defs.unusable import unusable_steps
 from dataplatform.wiring import Platform, from_settings
 from opendata.wire.ids import DatasetId
 
 
 def build_defs(
-    platform: Platform, *, retry_seconds: float = RETRY_SECONDS, asked: Asked = ALL
+    platform: Platform,
+    *,
+    retry_seconds: float = RETRY_SECONDS,
+    asked: Asked = ALL,
+    bundles: AskedBundles | None = None,
 ) -> dg.Definitions:
-    """The definitions of one platform, made anew at every call; of some data sets, if asked so."""
+    """The definitions of one platform, made anew at every call; of some data sets, and some
+    channels and bundles, if asked so."""
     found = platform.producers.some(asked) if asked is not None else platform.producers.scan()
     producers = [producer for producer in found if isinstance(producer, Producer)]
     retries = Retries(retry_seconds)
     unusable = _without_producers(platform, found, asked, retries)
     grids = _grids(platform, producers)
-    job = datasets_job(producers)
+    of_bundles = asked_bundles(platform, bundles)
+    job = datasets_job(producers, of_bundles)
     return dg.Definitions(
         assets=[
             *(
@@ -56,6 +75,7 @@ def build_defs(
                 for asset in _assets(platform, each, grids.get(each.id), retries)
             ),
             *(each for each in unusable if not isinstance(each, dg.AssetChecksDefinition)),
+            *_bundle_assets(platform, of_bundles, retries),
         ],
         asset_checks=[
             *(candidate_checks(platform, each, retries) for each in producers),
@@ -68,16 +88,39 @@ def build_defs(
             harden_schedule(platform),
             retention_schedule(platform),
             collect_schedule(platform),
+            bundle_retention_schedule(platform),
         ],
         sensors=[
             automation_sensor(),
+            spec_bundle_sensor(platform, of_bundles.channels),
             published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
             stale_runs_sensor(),
             missed_retries_sensor(),
             *lost_outcome_sensors(platform, producers),
         ],
+        resources={SPARK: SparkSettings()},
         executor=dg.in_process_executor,
     )
+
+
+def asked_bundles(platform: Platform, asked: AskedBundles | None) -> AskedBundles:
+    """Which assets of bundles there are: those that a run is of, else all, and none without a spec
+    repository."""
+    if asked is not None:
+        return asked
+    if platform.settings.spec_repo is None:
+        return AskedBundles()
+    return AskedBundles(True, known_channels(platform.bundles))
+
+
+def _bundle_assets(
+    platform: Platform, asked: AskedBundles, retries: Retries
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    return [
+        *channel_assets(platform, asked.channels, retries),
+        *([bundle_asset(platform, asked.channels, retries)] if asked.index else []),
+        *([spec_repo_asset(platform)] if asked.index or asked.channels else []),
+    ]
 
 
 def _without_producers(
@@ -120,4 +163,5 @@ def _assets(
 
 
 with to_stay():
-    defs = build_defs(from_settings(), asked=asked_of_this_process())
+    _run = run_of_this_process()
+    defs = build_defs(from_settings(), asked=asked_of(_run), bundles=bundles_asked_of(_run))

@@ -27,6 +27,7 @@ from dataplatform.adapters.units.pint import PintUnits
 from dataplatform.adapters.workbench.session import LocalWorkbench
 from dataplatform.bundle_wiring import bundle_ports
 from dataplatform.bundles.ports import BundlePorts
+from dataplatform.bundles.usages import BundleUsages
 from dataplatform.datasets.fetching import SourceFetcher
 from dataplatform.datasets.producer import Producer
 from dataplatform.releases.ports import ReleasePorts
@@ -129,6 +130,7 @@ def _ports(
         segments=ParquetSegments(),
         now=utc_now,
         signer=signer_of(settings),
+        usages=(BundleUsages(store),),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opendata._api import dataset, load, push, register_correction, search, verify
     from opendata._dataset import Dataset
+    from opendata._index_client.client import DataIndexClient
     from opendata._platform import releases
     from opendata.wire.errors import (
         Conflict,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Conflict",
     "Corrupt",
+    "DataIndexClient",
     "Dataset",
     "Denied",
     "InvalidInput",
@@ -61,6 +63,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'opendata' has no attribute {name!r}")
     if name in _ERRORS:
         from opendata.wire import errors as module
+    elif name == "DataIndexClient":
+        from opendata._index_client import client as module  # type: ignore[no-redef]
     elif name == "Dataset":
         from opendata import _dataset as module  # type: ignore[no-redef]
     elif name == "releases":

@@ -32,10 +32,11 @@ Told = TypeVar("Told")
 
 @dataclass(frozen=True)
 class Delivery:
-    """What was sent now, and what could not be."""
+    """What was sent now, what could not be, and the state after it."""
 
     sent: tuple[Message, ...]
     failed: tuple[Message, ...]
+    state: AlertState
 
 
 def read_alerts(reader: ObjectReader) -> AlertState:
@@ -78,9 +79,9 @@ def deliver(store: ObjectStore, notifier: Notifier, now: datetime) -> Delivery:
     sent: list[Message] = []
     refused: list[Message] = []
     while True:
-        _, message = _change(store, lambda state: claim(with_time(state, now)))
+        state, message = _change(store, lambda state: claim(with_time(state, now)))
         if message is None:
-            return Delivery(tuple(sent), tuple(refused))
+            return Delivery(tuple(sent), tuple(refused), state)
         try:
             notifier.send(message)
         except OpenDataError as error:

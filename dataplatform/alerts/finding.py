@@ -57,13 +57,14 @@ class Finding:
 class Observation:
     """What one look gave.
 
-    Only keys that begin with one of `covers` were looked for: what is not among the findings and
-    was not looked for has not recovered, it is just not known.
+    Only keys that begin with one of `covers` were looked for, but for those that are `unknown`:
+    what is not among the findings and was not looked for has not recovered, it is just not known.
     """
 
     findings: Sequence[Finding]
     covers: tuple[str, ...]
+    unknown: frozenset[str] = frozenset()
 
     def covers_key(self, key: str) -> bool:
         """Whether that key was looked for."""
-        return key.startswith(self.covers) if self.covers else False
+        return key not in self.unknown and key.startswith(self.covers)

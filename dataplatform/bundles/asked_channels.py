@@ -30,3 +30,14 @@ def asked_channels(
         return resolve_bundle(spec, channels, PublishedReleases(store)).resolved
     except (InvalidInput, NotFound, Rejected):
         return ()
+
+
+def step_channels(repo: SpecRepo, store: ObjectReader, request: BundleRequest) -> tuple[str, ...]:
+    """The channels that steps of their own may index before the bundle's: a failed step holds back
+    what comes after it, so what may be missing is left to the bundle's own step.
+
+    Raises:
+        Unavailable, Denied: where the repository or the store cannot be read.
+    """
+    asked = asked_channels(repo, store, request)
+    return tuple(one.channel for one in asked if one.asked.on_missing == "fail")

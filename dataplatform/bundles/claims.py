@@ -33,8 +33,8 @@ _NAMESPACE: Final = uuid.UUID("8b2c1ff7-9d0e-5a43-9a3c-3f6d1b1f0c55")
 
 
 class Claim(Wire):
-    """Who asks for the run of a request; `path` is as it is shown. `claim_id` is random, so no two states have equal bytes;
-    `run_id` is the run that a hook was told of, None as long as it was told of none."""
+    """Who asks for the run of a request; `path` is as it is shown. `claim_id` is random, so no two
+    states have equal bytes. `run_id` is the run that a hook was told of, None until then."""
 
     run_key: str
     path: str

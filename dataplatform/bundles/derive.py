@@ -19,7 +19,8 @@ from opendata.reading.file_index.bundles import read_bundle, read_bundle_pointer
 from opendata.reading.file_index.channels import read_channel_pointer
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock, BundleRef, LockedChannel
-from opendata.wire.errors import NotFound
+from opendata.wire.errors import Corrupt, NotFound
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.version import parse_version
 
 DERIVE_TRIES: Final = 8
@@ -84,8 +85,8 @@ def _description(ports: BundlePorts, one: LockedChannel) -> dict[str, bytes]:
 
 def _put_if_other(ports: BundlePorts, key: str, data: bytes) -> None:
     try:
-        if ports.store.get(key, max_bytes=len(data)).data == data:
-            return
-    except NotFound:
-        pass
-    ports.store.put(key, data, content_type=YAML)
+        present = ports.store.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
+    except (NotFound, Corrupt):
+        present = None
+    if present != data:
+        ports.store.put(key, data, content_type=YAML)

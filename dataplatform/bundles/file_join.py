@@ -19,6 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from opendata.reading.file_index.schema import INDEX_SCHEMA
+
 KEPT_ROWS_MAX: Final = 1_000_000
 """Rows that are held at once: some 150 bytes each."""
 _KEPT: Final = ("relative_path", "checksum", "size_bytes")
@@ -110,12 +112,14 @@ def join_files(
         kept_rows_max: How many rows may be left over at once; with `rows`, those of both sides
             together, it decides on the number of passes.
     """
-    try:
-        return _in_passes(before, after, examples, kept_rows_max, 1)
-    except _TooMany:
-        # Paths are spread evenly over passes, and not perfectly so: a pass may have twice as many.
-        passes = max(2, -(-2 * rows // kept_rows_max))
-        return _in_passes(before, after, examples, 2 * kept_rows_max, passes)
+    passes = 1
+    while True:
+        # With more passes than rows there is a path or so in each: then memory is bounded anyway.
+        held = kept_rows_max if passes <= rows else rows
+        try:
+            return _in_passes(before, after, examples, held, passes)
+        except _TooMany:
+            passes = max(2 * passes, -(-2 * rows // kept_rows_max))
 
 
 def _in_passes(
@@ -154,8 +158,7 @@ class _Leftovers:
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """Both sides."""
         first, second = (pa.concat_tables(one) if one else None for one in self._sides)
-        known = first if first is not None else second
-        empty = known.slice(0, 0) if known is not None else pa.table({name: [] for name in _KEPT})
+        empty = INDEX_SCHEMA.empty_table().select(_KEPT)
         return (empty if first is None else first), (empty if second is None else second)
 
 
@@ -220,10 +223,7 @@ def _stretches(
     mine, theirs = next(before, None), next(after, None)
     while mine is not None or theirs is not None:
         if mine is None or theirs is None:
-            rest = mine if mine is not None else theirs
-            empty = pa.Table.from_batches([], rest.schema)
-            table = pa.Table.from_batches([rest])
-            yield (table, empty) if theirs is None else (empty, table)
+            yield _alone(mine, theirs)
             mine, theirs = next(before, None), next(after, None)
             continue
         keys, others = _Order(mine), _Order(theirs)
@@ -235,6 +235,13 @@ def _stretches(
         )
         mine = mine.slice(cut) if cut < mine.num_rows else next(before, None)
         theirs = theirs.slice(other_cut) if other_cut < theirs.num_rows else next(after, None)
+
+
+def _alone(mine: pa.RecordBatch | None, theirs: pa.RecordBatch | None) -> tuple[pa.Table, pa.Table]:
+    """A stretch that one side alone has."""
+    batches = [one for one in (mine, theirs) if one is not None]
+    rest = pa.Table.from_batches(batches)
+    return (rest, rest.slice(0, 0)) if theirs is None else (rest.slice(0, 0), rest)
 
 
 class _Order:

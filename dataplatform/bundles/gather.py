@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from dataplatform.bundles.asked import AskedBundle
 from dataplatform.bundles.ports import BundlePorts
@@ -20,32 +19,33 @@ from dataplatform.bundles.resolve import (
 )
 from dataplatform.bundles.spec import AskedChannel, AskedRange
 from dataplatform.bundles.totals import count_in_range
-from dataplatform.channels.build import IndexedChannel, Progress, index_channel
+from dataplatform.channels.build import IndexedChannel, index_channel
 from dataplatform.channels.catalogue import Channels
 from dataplatform.channels.datasets import index_dataset
+from dataplatform.channels.progress import Progress
+from dataplatform.ports import SpecRepo
 from opendata.reading.file_index.channels import read_channel_pointer
 from opendata.wire import keys
 from opendata.wire.bundle import DataRange, LeftOut, LockedChannel, SpecSource
 from opendata.wire.channel import ChannelIndex
 from opendata.wire.digest import digest_of, prefixed
-from opendata.wire.errors import Conflict, NotFound
-from opendata.wire.ids import parse_dataset_id
+from opendata.wire.errors import NotFound
+from opendata.wire.ids import is_dataset_id, parse_dataset_id
 from opendata.wire.times import format_instant
-
-RACES_MAX: Final = 5
-"""So often a channel is indexed again that another bundle indexed at the same time."""
 
 
 @dataclass(frozen=True)
 class How:
     """How channels are indexed: `force` reads every file again, `only` names the channels that are
     looked at anew (all where it is empty; the others keep the index they have), `tell` hears which
-    channel comes next and `progress` how far it is."""
+    channel comes next and `progress` how far it is. `keep` names channels that somebody has looked
+    at just now."""
 
     force: bool
     only: frozenset[str]
     progress: Progress
     tell: Callable[[str], object]
+    keep: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def gather_channels(
         try:
             index = _kept(ports, one, how)
             if index is None:
-                done = _indexed(ports, asked, channels, one, how)
+                done = index_resolved(ports, asked.repo, asked.commit, channels, one, how)
                 indexed.append(done)
                 index = done.index
         except NotFound as error:
@@ -121,32 +121,33 @@ def check_only(only: Collection[str], resolved: Sequence[Resolved]) -> None:
 
 def _kept(ports: BundlePorts, one: Resolved, how: How) -> ChannelIndex | None:
     """The index that stays as it is; None where the channel is to be indexed."""
-    if not how.only or how.only & {one.channel, one.asked.name}:
+    names = {one.channel, one.asked.name}
+    if not how.keep & names and (not how.only or how.only & names):
         return None
     return read_channel_pointer(ports.store, one.channel, one.version)
 
 
-def _indexed(
-    ports: BundlePorts, asked: AskedBundle, channels: Channels, one: Resolved, how: How
+def index_resolved(
+    ports: BundlePorts, repo: SpecRepo, commit: str, channels: Channels, one: Resolved, how: How
 ) -> IndexedChannel:
-    if one.asked.is_dataset:
+    """Bring the index of one channel up to date, as its spec at a commit says.
+
+    Raises:
+        NotFound: if its files are not where they should be.
+        InvalidDefinition: if its spec is broken.
+        Denied, Unavailable: if files cannot be read.
+    """
+    if is_dataset_id(one.channel):
         dataset = parse_dataset_id(one.channel)
         return index_dataset(ports.channels, dataset, one.version, force=how.force)
     spec = channels.spec(one.channel, one.version)
-    source = _source(asked, channels.path(one.channel, one.version))
-    for attempt in range(RACES_MAX):
-        try:
-            return index_channel(
-                ports.channels, spec, source=source, force=how.force, progress=how.progress
-            )
-        except Conflict as error:
-            if error.code != "lost_race" or attempt == RACES_MAX - 1:
-                raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
+    source = _source(repo, commit, channels.spec_path(one.channel, one.version))
+    return index_channel(
+        ports.channels, spec, source=source, force=how.force, progress=how.progress
+    )
 
 
-def _source(asked: AskedBundle, path: str) -> SpecSource:
-    repo, commit = asked.repo, asked.commit
+def _source(repo: SpecRepo, commit: str, path: str) -> SpecSource:
     data = repo.read(path, commit)
     return SpecSource(
         repo=repo.name, commit=repo.touched(path, commit), file=path, sha256=digest_of(data)

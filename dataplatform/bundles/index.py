@@ -12,12 +12,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from dataplatform.bundles.asked import AskedBundle, ask_for
+from dataplatform.bundles.compare import have_same_files
 from dataplatform.bundles.compatibility import (
     Compatibility,
     check_compatibility,
     require_compatible,
 )
-from dataplatform.bundles.compare import have_same_files
 from dataplatform.bundles.derive import derive_bundle, push_bundle
 from dataplatform.bundles.document import whole_seconds
 from dataplatform.bundles.freeze import (
@@ -34,8 +34,9 @@ from dataplatform.bundles.published import PublishedReleases
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.bundles.resolve import Resolution, resolve_bundle
 from dataplatform.bundles.totals import require_declared
-from dataplatform.channels.build import NO_PROGRESS, IndexedChannel, Progress
+from dataplatform.channels.build import IndexedChannel
 from dataplatform.channels.catalogue import Channels, read_channels
+from dataplatform.channels.progress import NO_PROGRESS, Progress
 from opendata.reading.file_index.bundles import read_bundle, read_bundle_pointer
 from opendata.wire.bundle import BundleLock, LeftOut, LockedChannel
 
@@ -75,6 +76,7 @@ def index_bundle(
     *,
     force: bool = False,
     only: Collection[str] = (),
+    keep: Collection[str] = (),
     progress: Progress = NO_PROGRESS,
     tell: Callable[[str], object] = lambda step: None,
 ) -> IndexedBundle:
@@ -83,11 +85,12 @@ def index_bundle(
     Args:
         force: Read every file of the channels again, changed or not.
         only: The channels that are looked at anew; all where it is empty.
+        keep: Channels that were looked at just now, and keep the index that they have.
         progress: Told how far the indexing of a channel is.
         tell: Told of each step.
     """
     asked = ask_for(ports.open_spec_repo(), request)
-    how = How(force, frozenset(only), progress, tell)
+    how = How(force, frozenset(only), progress, tell, frozenset(keep))
     return index_asked(ports, asked, how)
 
 

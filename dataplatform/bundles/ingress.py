@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from dataplatform.bundles.asked_channels import asked_channels
+from dataplatform.bundles.asked_channels import step_channels
 from dataplatform.bundles.changes import canonical_request
 from dataplatform.bundles.claims import (
     LEASE,
@@ -158,7 +158,7 @@ def _accept_file(
         return AcceptedFile(path, "deleted", reason=f"there is no {path} at {head}")
     if (before := read_claim(ports.store, request)) and (known := _known(request, before)):
         return known
-    asked = asked_channels(repo, ports.store, request)  # not between the claim and the launch
+    channels = step_channels(repo, ports.store, request)  # not between the claim and the launch
     began = ports.now()
     held = claim_request(ports.store, request, "hook", began)
     if known := _known(request, held):
@@ -167,7 +167,7 @@ def _accept_file(
         return _leave(ports.store, request, "whoever claimed it did not launch it", began)
     # Claimed before and not over: told twice, and the other one is at it or was killed. The run's
     # id follows from the request, so asking for it again is asking once.
-    return _launch(ports, runs, request, tuple(one.channel for one in asked))
+    return _launch(ports, runs, request, channels)
 
 
 def _known(request: BundleRequest, held: Held) -> AcceptedFile | None:

@@ -9,14 +9,16 @@ and what would have been near.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from dataplatform.bundles.constraint import Constraint, parse_constraint
 from dataplatform.bundles.spec import AskedChannel, BundleSpec
+from dataplatform.channels.taxonomy import Deprecated
 from opendata.reading.suggest import did_you_mean
 from opendata.wire.bundle import LeftOut
 from opendata.wire.errors import Rejected
+from opendata.wire.ids import is_dataset_id
 from opendata.wire.version import Version
 
 VERSIONS_TOLD_MAX = 20
@@ -38,6 +40,14 @@ class Offers(Protocol):
         ...
 
 
+class NamedChannels(Offers, Protocol):
+    """Channels, some of whose names are not to be used any more."""
+
+    def deprecation(self, name: str) -> Deprecated | None:
+        """What is said against using a name, if anything is."""
+        ...
+
+
 class Releases(Offers, Protocol):
     """Published data sets, whose releases can be withdrawn."""
 
@@ -48,19 +58,14 @@ class Releases(Offers, Protocol):
 
 @dataclass(frozen=True)
 class Resolved:
-    """One channel at a version. `requested_as` is the alias that it was asked for as."""
+    """One channel at a version. `requested_as` is the alias that it was asked for as, `note` what
+    its bundle's owner should know of that name."""
 
     asked: AskedChannel
     channel: str
     version: Version
     requested_as: str | None = None
-
-    @property
-    def note(self) -> str | None:
-        """What its bundle's owner should know."""
-        if self.requested_as is None:
-            return None
-        return f"{self.requested_as} is another name of {self.channel}, which was locked"
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,15 +109,19 @@ class Resolution:
             raise unresolvable(self.unresolved)
 
 
-def resolve_bundle(spec: BundleSpec, channels: Offers, releases: Releases) -> Resolution:
+def resolve_bundle(spec: BundleSpec, channels: NamedChannels, releases: Releases) -> Resolution:
     """Choose a version for each channel of a spec."""
     resolved: list[Resolved] = []
     left_out: list[LeftOut] = []
     unresolved: list[Unresolved] = []
     for asked in spec.channels:
-        found = _resolve_release(asked, releases) if asked.is_dataset else _resolve(asked, channels)
+        name = channels.canonical(asked.name)
+        if is_dataset_id(name):
+            found = _resolve_release(asked, name, releases)
+        else:
+            found = _resolve_channel(asked, name, channels)
         if isinstance(found, Resolved):
-            found = _once(found, resolved)
+            found = _once(_noted(found, channels), resolved)
         if isinstance(found, Resolved):
             resolved.append(found)
         elif asked.on_missing == "ignore":
@@ -143,32 +152,47 @@ def _plain(one: Unresolved) -> dict[str, Any]:
     return {**asdict(one), "versions": list(one.versions), "excluded": dict(one.excluded or {})}
 
 
-def _resolve(asked: AskedChannel, offers: Offers) -> Resolved | Unresolved:
-    name = offers.canonical(asked.name)
+def _resolve_channel(asked: AskedChannel, name: str, offers: Offers) -> Resolved | Unresolved:
     constraint = parse_constraint(asked.version)
     versions = offers.versions(name)
     if not versions:
-        return _unknown(asked, offers, "there is no such channel")
+        return _unknown(asked, name, offers, "there is no such channel")
     newest = constraint.newest(versions)
-    if newest is None:
-        return _none_fits(asked, constraint, versions)
-    return Resolved(asked, name, newest, asked.name if name != asked.name else None)
+    return (
+        _none_fits(asked, constraint, versions)
+        if newest is None
+        else (Resolved(asked, name, newest))
+    )
 
 
-def _resolve_release(asked: AskedChannel, releases: Releases) -> Resolved | Unresolved:
+def _resolve_release(asked: AskedChannel, name: str, releases: Releases) -> Resolved | Unresolved:
     constraint = parse_constraint(asked.version)
-    published = releases.versions(asked.name)
+    published = releases.versions(name)
     if not published:
-        return _unknown(asked, releases, "no such data set is published")
+        return _unknown(asked, name, releases, "no such data set is published")
     fitting = sorted((one for one in published if constraint.allows(one)), reverse=True)
     if not fitting:
         return _none_fits(asked, constraint, published)
     for version in fitting:
-        if not releases.is_withdrawn(asked.name, version):
-            return Resolved(asked, asked.name, version)
+        if not releases.is_withdrawn(name, version):
+            return Resolved(asked, name, version)
     told = ", ".join(str(one) for one in fitting)
     reason = f"what would do was withdrawn: {told}"
-    return Unresolved(asked.name, asked.version, reason, hint=f"od releases {asked.name}")
+    return Unresolved(asked.name, asked.version, reason, hint=f"od releases {name}")
+
+
+def _noted(found: Resolved, channels: NamedChannels) -> Resolved:
+    """The same, with what is to be known of the name that it was asked for as."""
+    name = found.asked.name
+    if name == found.channel:
+        return found
+    deprecated = channels.deprecation(name)
+    said = f"{name} is another name of {found.channel}"
+    if deprecated is not None:
+        since = f" since {deprecated.since}" if deprecated.since else ""
+        why = f" ({deprecated.reason})" if deprecated.reason else ""
+        said = f"{name} is not used any more{since}{why}; it is called {found.channel} now"
+    return replace(found, requested_as=name, note=f"{said}, which was locked")
 
 
 def _once(found: Resolved, before: Sequence[Resolved]) -> Resolved | Unresolved:
@@ -180,8 +204,8 @@ def _once(found: Resolved, before: Sequence[Resolved]) -> Resolved | Unresolved:
     return Unresolved(found.asked.name, found.asked.version, reason)
 
 
-def _unknown(asked: AskedChannel, offers: Offers, reason: str) -> Unresolved:
-    hint = did_you_mean(asked.name, offers.names())
+def _unknown(asked: AskedChannel, name: str, offers: Offers, reason: str) -> Unresolved:
+    hint = did_you_mean(name, offers.names())
     return Unresolved(asked.name, asked.version, reason, hint=hint)
 
 

@@ -35,7 +35,9 @@ def is_volume(text: str) -> bool:
 
 
 def stands_for(text: str, count: int) -> bool:
-    """Whether a declared volume says this byte count, in the digits that it was written with.
+    """Whether a declared volume says this byte count, to the digits that it was written with.
+
+    A tenth of the unit is what documents are written to, so `1TB` stands for 1.0 TB.
 
     Raises:
         InvalidInput: if it is no volume.
@@ -48,7 +50,7 @@ def stands_for(text: str, count: int) -> bool:
             code="invalid_volume",
         )
     declared = Decimal(match["number"]) * unit
-    half_step = Decimal(unit) / Decimal(10) ** len(match["digits"] or "") / 2
+    half_step = Decimal(unit) / Decimal(10) ** max(len(match["digits"] or ""), 1) / 2
     return abs(declared - count) <= half_step
 
 

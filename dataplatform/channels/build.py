@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from dataplatform.channels.columns import listed_texts, numbers, whole_numbers
+from dataplatform.channels.choose import choose_engine, chosen_engine
 from dataplatform.channels.describe import UNMATCHED, Describer, sources_of
 from dataplatform.channels.known import DESCRIBED_BY, Comparison
 from dataplatform.channels.look import Look, look
@@ -109,7 +110,8 @@ def _index(
     progress: Progress,
 ) -> IndexedChannel:
     spec, current = looked.spec, looked.current
-    engine = _engine(ports, spec)
+    choice = choose_engine(spec.engine, len(found.unread), ports.spark_files)
+    engine = chosen_engine(ports, choice)
     segments = Segments(
         ports,
         spec.channel,
@@ -147,13 +149,6 @@ def _index(
         removed=found.removed,
         unread=left_out,
     )
-
-
-def _engine(ports: ChannelPorts, spec: ChannelSpec) -> IndexEngine:
-    name = "local" if spec.engine == "auto" else spec.engine
-    if name not in ports.engines:
-        raise InvalidInput(f"there is no engine {name!r} here", code="no_engine")
-    return ports.engines[name]
 
 
 def _describe(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from dataplatform.channels.pattern import PathPattern
-from dataplatform.channels.template import parts_of
 
 _FOLDERS: Final = re.compile(
-    r"(?:(?P<before>.+?)/)??(?P<hour>\d{4}/\d{2}/\d{2}/\d{2})/(?:(?P<below>.+)/)?[^/]+", re.ASCII
+    r"(?:(?P<before>.+?)/)??(?P<hour>\d{4}/\d{2}/\d{2}/\d{2})(?:/(?P<below>.+))?", re.ASCII
 )
 _HOURS: Final = PathPattern("{year}/{month}/{day}/{hour}")
 _CLOCK: Final = re.compile(
@@ -42,19 +42,37 @@ def tell(path: str) -> Told:
     Raises:
         InvalidInput: code `bad_time`, for folders that name no hour of any calendar.
     """
-    folders = _FOLDERS.fullmatch(path)
-    if folders is None:
+    folder, _, name = path.rpartition("/")
+    told = _tell_folder(folder)
+    if told is None:
         return Told(None, path)
-    match = _HOURS.match(folders["hour"])
-    if match is None or match.timestamp is None:
-        raise AssertionError(f"{folders['hour']} has the shape of an hour and is none")
-    date, hour = folders["hour"][:10].replace("/", ""), folders["hour"][-2:]
-    stem = parts_of(path)["stem"]
-    lead, clock, number = _name_parts(stem, date, hour)
+    stem, _, _ = name.rpartition(".")
+    lead, clock, number = _name_parts(stem or name, told.date, told.hour)
     seconds = int(clock[2:4]) * 60 + int(clock[4:])
-    name = "_".join(part for part in (lead, date, clock, number) if part)
-    places = (part for part in (folders["before"], folders["below"], name) if part)
-    return Told(match.timestamp + seconds * 1_000_000, "/".join(places))
+    name = "_".join([part for part in (lead, told.date, clock, number) if part])
+    return Told(told.timestamp + seconds * 1_000_000, told.prefix + name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    timestamp: int
+    date: str
+    hour: str
+    prefix: str
+
+
+@lru_cache(maxsize=1024)
+def _tell_folder(folder: str) -> _Folder | None:
+    """What a folder tells of all files in it."""
+    found = _FOLDERS.fullmatch(folder)
+    if found is None:
+        return None
+    match = _HOURS.match(found["hour"])
+    if match is None or match.timestamp is None:
+        raise AssertionError(f"{found['hour']} has the shape of an hour and is none")
+    places = [part for part in (found["before"], found["below"]) if part]
+    prefix = "".join(f"{place}/" for place in places)
+    return _Folder(match.timestamp, found["hour"][:10].replace("/", ""), found["hour"][-2:], prefix)
 
 
 def _name_parts(stem: str, date: str, hour: str) -> tuple[str, str, str]:

@@ -68,9 +68,7 @@ def index_dataset(
         derive_index_copies(ports.store, channel, version)
         return IndexedChannel(winner.index, changed=False, reused=winner.index.total_files)
     before = current.index.index_sha256 if current else None
-    return IndexedChannel(
-        index, changed=index.index_sha256 != before, described=index.total_files
-    )
+    return IndexedChannel(index, changed=index.index_sha256 != before, described=index.total_files)
 
 
 def _shard(entry: FileEntry, manifest: Manifest) -> Described:

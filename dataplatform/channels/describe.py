@@ -60,6 +60,11 @@ class Describer:
         """How many of a file's first bytes are needed, beside its digest."""
         return max((reader.head_bytes for reader in self._readers.values()), default=0)
 
+    @property
+    def needs_content(self) -> bool:
+        """Whether anything but a file's path and digest is asked for."""
+        return bool(self._readers)
+
     def sidecar_of(self, path: str) -> str | None:
         """The path of the sidecar that a file may have."""
         return sidecar_path(self._sidecars, self._paths, path)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opendata.wire.channel import ChannelIndex
+from opendata.wire.channel import INDEX_COLUMNS, ChannelIndex
 
 _SCHEMA: Final = (
     ("file_id", "string", "unique in the channel, the same whenever it is indexed again"),
@@ -45,7 +45,7 @@ def index_description(index: ChannelIndex) -> str:
     lines = ["meta:"]
     lines += [f"  {key}: {_text(value)}" for key, value in meta.items() if value is not None]
     lines.append("  index_schema:")
-    lines += [f"    - {name}: {kind:<18}# {what}" for name, kind, what in _SCHEMA]
+    lines += [f"    - {f'{name}: {kind}':<25}# {what}" for name, kind, what in _SCHEMA]
     lines += ["", "sample_records:" if index.samples else "sample_records: []"]
     for sample in index.samples:
         lines += _record(sample)
@@ -58,7 +58,8 @@ def _spec(index: ChannelIndex) -> Mapping[str, Any] | None:
 
 
 def _record(sample: Mapping[str, Any]) -> list[str]:
-    lines = [f"    {key}: {_text(value)}" for key, value in sample.items()]
+    # Stored documents have their keys in order of the alphabet; people read them in the schema's.
+    lines = [f"    {name}: {_text(sample.get(name))}" for name in INDEX_COLUMNS]
     lines[0] = lines[0].replace("    ", "  - ", 1)
     return lines
 

@@ -165,7 +165,7 @@ def _places(known: Known, described_by: str) -> dict[tuple[str, int, str], _Plac
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     plain = [table.replace_schema_metadata(None) for table in tables]
-    return pa.concat_tables(plain) if plain else STATE_SCHEMA.empty_table()
+    return pa.concat_tables(plain) if plain else pa.Table.from_batches([], STATE_SCHEMA)
 
 
 def _table_at(ports: ChannelPorts, key: str, digest: str | None) -> pa.Table | None:

@@ -5,6 +5,7 @@ Here belongs what becomes of a file that vanishes, changes or cannot be read whi
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dataplatform.channels.describe import Describer
@@ -18,6 +19,21 @@ READ_ATTEMPTS: Final = 2
 SIDECAR_MAX_BYTES: Final = 4 << 20
 
 
+def describe_all(
+    files: ChannelFiles,
+    describer: Describer,
+    chunk: Sequence[StoredFile],
+    digests: Mapping[str, str],
+) -> Sequence[Outcome]:
+    """One outcome for each of some files; what is in `digests` is not hashed again."""
+    if describer.needs_content:
+        return [describe_stored(files, describer, one, digests.get(one.path)) for one in chunk]
+    # Reading all before describing any lets threads work beside each other: reading gives up
+    # Python's lock for each file, describing holds it.
+    read = [_read_stored(files, describer, one, digests.get(one.path)) for one in chunk]
+    return [_described(describer, one) for one in read]
+
+
 def describe_stored(
     files: ChannelFiles, describer: Describer, file: StoredFile, sha256: str | None = None
 ) -> Outcome:
@@ -26,10 +42,23 @@ def describe_stored(
     A file that is another one than was listed is described as it is now: the next indexing compares
     with that. One that changes while it is read is read once more.
     """
+    return _described(describer, _read_stored(files, describer, file, sha256))
+
+
+def _described(describer: Describer, read: tuple[Hashed, bytes | None] | Unread) -> Outcome:
+    if isinstance(read, Unread):
+        return read
+    hashed, sidecar = read
+    return describer.describe(hashed.file, hashed.head, sidecar, hashed.sha256)
+
+
+def _read_stored(
+    files: ChannelFiles, describer: Describer, file: StoredFile, sha256: str | None
+) -> tuple[Hashed, bytes | None] | Unread:
     for attempt in range(READ_ATTEMPTS):
         try:
             hashed = _read(files, describer, file, sha256)
-            sidecar = _sidecar(files, describer, file)
+            return hashed, _sidecar(files, describer, file)
         except NotFound:
             return Unread(file, VANISHED, "it is not there any more")
         except InvalidInput as error:
@@ -41,8 +70,6 @@ def describe_stored(
                 return Unread(file, UNREADABLE, error.message)
             if attempt + 1 == READ_ATTEMPTS:
                 return Unread(file, CHANGED, "it changed while it was read, twice")
-        else:
-            return describer.describe(hashed.file, hashed.head, sidecar, hashed.sha256)
     raise AssertionError("the last attempt returns")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
@@ -83,6 +83,18 @@ def complaint(
             return _none_of(error, place, document)
     message, hint = _sentence(error, document.bare.get(place))
     return document.finding(place, message, hint=hint)
+
+
+def ambiguous_words(document: YamlDocument, booleans: Collection[str]) -> Iterator[SourceFinding]:
+    """Words such as `no` that are a boolean to some readers, where none of `booleans` is meant."""
+    for path in sorted(document.bool_words, key=str):
+        if path and path[-1] not in booleans:
+            word = document.bare[path]
+            yield document.finding(
+                path,
+                f"{word} is a boolean to some YAML readers and a word to others",
+                hint=f'put it in quotes: "{word}"',
+            )
 
 
 def place_of(where: Path, document: YamlDocument) -> Path:

@@ -6,7 +6,7 @@ Here belongs the way from text to definition. What pydantic says is put into wor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,7 @@ from dataplatform.contracts.model import Contract, FieldSpec, MetricThreshold, R
 from dataplatform.contracts.referential import Reference
 from dataplatform.contracts.rules import RULE_MODELS
 from dataplatform.datasets.advice import Tip, advise, placeholders
-from dataplatform.datasets.complaint import complaint
+from dataplatform.datasets.complaint import ambiguous_words, complaint
 from dataplatform.datasets.cron import ScheduleSettings
 from dataplatform.datasets.definition import DatasetDefinition, Geo, Source
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
@@ -102,18 +102,6 @@ def _validated(document: YamlDocument, expected_id: str | DatasetId | None) -> D
     if definition is None or findings:
         raise InvalidDefinition(sorted(findings, key=lambda one: (one.line, one.column)))
     return definition
-
-
-def ambiguous_words(document: YamlDocument, booleans: Collection[str]) -> Iterator[SourceFinding]:
-    """Words such as `no` that are a boolean to some readers, where none of `booleans` is meant."""
-    for path in sorted(document.bool_words, key=str):
-        if path and path[-1] not in booleans:
-            word = document.bare[path]
-            yield document.finding(
-                path,
-                f"{word} is a boolean to some YAML readers and a word to others",
-                hint=f'put it in quotes: "{word}"',
-            )
 
 
 def _first_of_each_place(

@@ -1,8 +1,9 @@
-"""Asked: which data sets this very process was started for.
+"""Asked: which data sets, channels and bundles this very process was started for.
 
 A run's process loads the definitions anew. It executes one data set, or a few, and must not pay for
 the thousand others: here belongs how it learns which ones. Where that cannot be told for certain,
-the answer is "all", which is slower and never wrong.
+the answer is "all", which is slower and never wrong. Channels are told by the run's own selection,
+so a run has the assets that it was asked for, whatever was pushed since.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import dagster as dg
@@ -18,6 +20,7 @@ from dagster._grpc.impl import start_run_in_subprocess
 from dagster._grpc.types import ExecuteExternalJobArgs, ExecuteRunArgs
 from dagster._serdes import deserialize_value
 
+from dataplatform.bundles.run_names import BUNDLE_ASSET, channel_of_asset
 from dataplatform.defs.names import CARE_JOBS, Names
 from opendata.wire.ids import DatasetId, is_id_part
 
@@ -27,24 +30,56 @@ ALL: Final[Asked] = None
 _EXECUTE_RUN: Final = ["api", "execute_run"]
 
 
-def asked_of_this_process() -> Asked:
-    """The data sets of the run that this process executes; all in any other process."""
+@dataclass(frozen=True)
+class AskedBundles:
+    """Which assets of bundles a run has to do with: `index` is the bundles' own."""
+
+    index: bool = False
+    channels: frozenset[str] = frozenset()
+
+
+def run_of_this_process() -> dg.DagsterRun | None:
+    """The run that this process executes; None in any other process."""
     launched = _launched_by_code_server() or _launched_by_command()
     if launched is None:
-        return ALL
+        return None
     reference, run_id = launched
     with dg.DagsterInstance.from_ref(reference) as instance:
-        run = instance.get_run_by_id(run_id)
-    return asked_of(run) if run else ALL
+        return instance.get_run_by_id(run_id)
 
 
-def asked_of(run: dg.DagsterRun) -> Asked:
-    """The data sets whose assets or checks a run has selected."""
+def asked_of(run: dg.DagsterRun | None) -> Asked:
+    """The data sets whose assets or checks a run has selected; all without a run."""
+    if run is None:
+        return ALL
     if run.job_name in CARE_JOBS:
         return frozenset()  # they go by what is stored
-    keys = set(run.asset_selection or ())
-    keys |= {check.asset_key for check in run.asset_check_selection or ()}
-    return _datasets_of(keys) if keys else ALL
+    keys = _selected(run)
+    return _datasets_of(key for key in keys if not _is_of_bundles(key)) if keys else ALL
+
+
+def bundles_asked_of(run: dg.DagsterRun | None) -> AskedBundles | None:
+    """The channels and bundles that a run has selected; None means all."""
+    if run is None:
+        return None
+    if run.job_name in CARE_JOBS:
+        return AskedBundles()
+    keys = _selected(run)
+    if not keys:
+        return None
+    channels = (channel_of_asset(tuple(key.path)) for key in keys)
+    return AskedBundles(
+        dg.AssetKey([BUNDLE_ASSET]) in keys, frozenset(name for name in channels if name)
+    )
+
+
+def _selected(run: dg.DagsterRun) -> set[dg.AssetKey]:
+    checks = {check.asset_key for check in run.asset_check_selection or ()}
+    return set(run.asset_selection or ()) | checks
+
+
+def _is_of_bundles(key: dg.AssetKey) -> bool:
+    return key.path == [BUNDLE_ASSET] or channel_of_asset(tuple(key.path)) is not None
 
 
 def _datasets_of(keys: Iterable[dg.AssetKey]) -> Asked:

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from dataplatform.bundles.asked_channels import asked_channels
+from dataplatform.bundles.asked_channels import step_channels
 from dataplatform.bundles.backlog import Look, look_at, read_cursor
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.requests import BundleRequest, printable
@@ -65,7 +65,7 @@ def _tick(
     _tell(context, repo, look)
     partitions = [one.partition for one in look.ask]
     return dg.SensorResult(
-        run_requests=[_run_request(repo, one, channels) for one in look.ask],
+        run_requests=[_run_request(ports, repo, one, channels) for one in look.ask],
         dynamic_partitions_requests=[BUNDLES.build_add_request(partitions)] if partitions else [],
         asset_events=[] if look.head == before.commit else [_seen(repo, look)],
         cursor=str(look.cursor),
@@ -73,10 +73,12 @@ def _tick(
     )
 
 
-def _run_request(repo: SpecRepo, request: BundleRequest, channels: frozenset[str]) -> dg.RunRequest:
+def _run_request(
+    ports: BundlePorts, repo: SpecRepo, request: BundleRequest, channels: frozenset[str]
+) -> dg.RunRequest:
     """The partition is a tag: asked for as `partition_key`, Dagster would look for each among those
     that are there before it adds it."""
-    wanted = [one for one in asked_channels(repo, request) if one in channels]
+    wanted = [one for one in step_channels(repo, ports.store, request) if one in channels]
     return dg.RunRequest(
         run_key=request.run_key,
         asset_selection=[

@@ -9,7 +9,7 @@ id, so that pages and lists outside of Dagster show it too.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -70,20 +70,39 @@ def recorded(
         dg.RetryRequested: for what may be there again soon.
         dg.Failure: for every other error, expected or not.
     """
+
+    def record(error: BaseException) -> None:
+        record_failure(ports, dataset, context, error)
+
+    with in_dagsters_words(context, retries, record):
+        yield
+
+
+@contextmanager
+def in_dagsters_words(
+    context: StepContext,
+    retries: Retries,
+    record: Callable[[BaseException], None] = lambda error: None,
+) -> Iterator[None]:
+    """Let a step fail in Dagster's words; `record` is told of what it finally fails with.
+
+    Raises:
+        dg.RetryRequested: for what may be there again soon.
+        dg.Failure: for every other error, expected or not.
+    """
     try:
         yield
     except OpenDataError as error:
         if again := retries.again(context, error):
             raise again from error
-        record_failure(ports, dataset, context, error)
+        record(error)
         raise failure_of(error) from error
     except Exception as error:
-        record_failure(ports, dataset, context, error)
+        record(error)
         what = f"{type(error).__name__}: {error}"
         raise dg.Failure(description=what, allow_retries=False) from error
     except BaseException:  # the run is being canceled
-        canceled = Rejected("the run was canceled", code="canceled")
-        record_failure(ports, dataset, context, canceled)
+        record(Rejected("the run was canceled", code="canceled"))
         raise
 
 

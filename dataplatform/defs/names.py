@@ -15,7 +15,7 @@ from typing import Final
 
 import dagster as dg
 
-from dataplatform.bundles.run_names import PARTITIONS
+from dataplatform.bundles.run_names import CHANNEL_ASSETS, PARTITIONS
 from opendata.wire.ids import DatasetId, is_id_part
 
 CONTRACT: Final = "contract"
@@ -38,6 +38,7 @@ PARTITION_TAG: Final = "dagster/partition"
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 _TEAM: Final = re.compile(r"team:[A-Za-z0-9_.-]+", re.ASCII)
 _TAG: Final = re.compile(r"[A-Za-z0-9_.-]{1,63}", re.ASCII)
+_STEP: Final = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*", re.ASCII)
 _ILLEGAL: Final = re.compile(r"[^A-Za-z0-9_]+", re.ASCII)
 
 
@@ -105,6 +106,16 @@ def broken_step(namespace: str, name: str) -> str:
 def pool_of(provider: str) -> str:
     """A provider as a pool: what it answers slowly, it answers slowly to all its data sets."""
     return f"source/{_ILLEGAL.sub('_', provider.lower()).strip('_') or _digest(provider)}"
+
+
+def channel_step(channel: str) -> str:
+    """The step that indexes a channel; a name that is not legal as it is gets a digest."""
+    return f"{CHANNEL_ASSETS}__{channel if _STEP.fullmatch(channel) else _unlike_an_id(channel)}"
+
+
+def channel_pool(channel: str) -> str:
+    """The pool of a channel: what one run has just read, the next one need not read as well."""
+    return f"channel/{_ILLEGAL.sub('_', channel)}"
 
 
 def split_owners(owners: Iterable[str]) -> tuple[list[str], list[str]]:

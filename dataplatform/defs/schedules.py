@@ -14,9 +14,11 @@ from typing import Any, Final
 
 import dagster as dg
 
+from dataplatform.bundles.run_names import BUNDLE_ASSET, channel_asset
 from dataplatform.datasets.partitions import partition_kind
 from dataplatform.datasets.producer import Producer
 from dataplatform.datasets.schedule import Schedule, cron_of
+from dataplatform.defs.asked import AskedBundles
 from dataplatform.defs.failures import MAX_RETRIES, RETRY_SECONDS
 from dataplatform.defs.grid import RANGE_END_TAG, RANGE_START_TAG, Grid, newest_window
 from dataplatform.defs.history import last_commit
@@ -31,14 +33,19 @@ MAX_RUNTIME_TAG: Final = "dagster/max_runtime"
 _ALLOWANCE: Final = timedelta(hours=1)
 
 
-def datasets_job(producers: Sequence[Producer]) -> dg.UnresolvedAssetJobDefinition:
-    """The one job of all data sets without partitions; a run takes a selection of it."""
+def datasets_job(
+    producers: Sequence[Producer], bundles: AskedBundles
+) -> dg.UnresolvedAssetJobDefinition:
+    """The one job of all data sets without partitions; a run takes a selection of it. Bundles have
+    partitions, and their channels go with them."""
     partitioned = [
         key
         for producer in producers
         if partition_kind(producer.definition) is not None
         for key in Names(producer.id).all
     ]
+    partitioned += [dg.AssetKey(channel_asset(channel)) for channel in sorted(bundles.channels)]
+    partitioned += [dg.AssetKey([BUNDLE_ASSET])] if bundles.index else []
     return dg.define_asset_job(
         JOB,
         dg.AssetSelection.all() - dg.AssetSelection.assets(*partitioned),

@@ -15,7 +15,13 @@ from dagster._core.execution.stats import StepEventStatus
 from dagster._grpc.types import ExecuteRunArgs
 
 from dataplatform.definitions import build_defs
-from dataplatform.defs.asked import ALL, asked_of, asked_of_this_process
+from dataplatform.defs.asked import (
+    ALL,
+    AskedBundles,
+    asked_of,
+    bundles_asked_of,
+    run_of_this_process,
+)
 from dataplatform.defs.names import Names
 from dataplatform_tests.defs.months import write_months
 from dataplatform_tests.defs.site import DATASET, Site
@@ -50,7 +56,9 @@ def test_a_run_without_a_selection_is_of_all() -> None:
     assert asked_of(run()) is ALL
 
 
-@pytest.mark.parametrize("job", ["repair", "harden", "rollback"])
+@pytest.mark.parametrize(
+    "job", ["repair", "harden", "rollback", "bundle_watch", "bundle_retention"]
+)
 def test_looking_after_releases_is_of_none_because_it_goes_by_what_is_stored(job: str) -> None:
     assert asked_of(run(job=job)) == frozenset()
 
@@ -61,7 +69,24 @@ def test_what_is_no_data_set_of_ours_is_looked_for_among_all(path: list[str]) ->
 
 
 def test_a_process_that_executes_no_run_is_asked_for_all() -> None:
-    assert asked_of_this_process() is ALL
+    assert run_of_this_process() is None
+    assert asked_of(None) is ALL
+    assert bundles_asked_of(None) is None
+
+
+def test_a_run_of_bundles_is_of_the_channels_that_it_selects_and_of_no_data_set() -> None:
+    index, images = dg.AssetKey("bundle_index"), dg.AssetKey(["channel_index", "images"])
+    airports = dg.AssetKey(["channel_index", "ns", "prices"])
+    of_bundles = run(index, images, airports)
+    assert asked_of(of_bundles) == frozenset()
+    assert bundles_asked_of(of_bundles) == AskedBundles(True, frozenset({"images", "ns/prices"}))
+    assert asked_of(run(images, *Names(PRICES).all)) == {PRICES}
+
+
+def test_a_run_of_data_sets_has_nothing_to_do_with_bundles() -> None:
+    assert bundles_asked_of(run(*Names(PRICES).all)) == AskedBundles()
+    assert bundles_asked_of(run(checks=("contract",))) == AskedBundles()
+    assert bundles_asked_of(run()) is None
 
 
 @pytest.mark.platform

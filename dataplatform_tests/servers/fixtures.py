@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dataplatform.adapters.indexing.spark.engine import SparkEngine
 from dataplatform_tests.servers.postgres import PostgresServer, running_postgres
 from dataplatform_tests.servers.seaweed import SeaweedServer, running_seaweed
 
@@ -28,3 +29,11 @@ def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL for the whole run; make a database of your own in it."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def spark_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkEngine]:
+    """A real Spark for the whole run, on this machine; it starts when it describes files."""
+    engine = SparkEngine("/", work=tmp_path_factory.mktemp("spark"), master="local[2]")
+    yield engine
+    engine.close()

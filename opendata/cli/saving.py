@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -17,8 +17,15 @@ import pyarrow as pa
 from opendata.cli.cells import plain
 from opendata.wire.errors import InvalidInput, NotFound
 
-FORMATS: Final = ("csv", "parquet", "json", "table")
-_SUFFIXES: Final = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".json": "json"}
+FORMATS: Final = ("csv", "parquet", "json", "jsonl", "table")
+_SUFFIXES: Final = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
 
 
 class BatchWriter(Protocol):
@@ -46,7 +53,7 @@ def format_for(named: str | None, output: Path | None) -> str:
         raise InvalidInput(
             f"{output} does not say in which format to save",
             code="unknown_format",
-            hint="name it .csv, .parquet or .json, or add --format",
+            hint="name it .csv, .parquet, .json or .jsonl, or add --format",
         )
     return found
 
@@ -73,9 +80,25 @@ def save(
     return count
 
 
+def save_lines(rows: Iterable[Mapping[str, Any]], format: str, output: Path | None) -> int:
+    """Write JSON objects, as one array (`json`) or one a line (`jsonl`); returns their number.
+
+    Raises:
+        NotFound, OSError: as :func:`save`.
+    """
+    count = 0
+    with _sink(output) as file:
+        writer = JsonRows(file) if format == "json" else JsonLines(file)
+        for row in rows:
+            writer.write_row(row)
+            count += 1
+        writer.close()
+    return count
+
+
 def _open(format: str, file: IO[bytes], schema: pa.Schema) -> BatchWriter:
-    if format == "json":
-        return JsonRows(file)
+    if format in ("json", "jsonl"):
+        return JsonRows(file) if format == "json" else JsonLines(file)
     if format == "parquet":
         import pyarrow.parquet as pq
 
@@ -104,13 +127,36 @@ class JsonRows:
     def write_batch(self, batch: pa.RecordBatch) -> None:
         """The next rows."""
         for row in rows_of(batch):
-            self._file.write(b",\n  " if self._begun else b"[\n  ")
-            self._begun = True
-            self._file.write(json.dumps(plain(row), ensure_ascii=False).encode())
+            self.write_row(row)
+
+    def write_row(self, row: Mapping[str, Any]) -> None:
+        """The next row."""
+        self._file.write(b",\n  " if self._begun else b"[\n  ")
+        self._begun = True
+        self._file.write(json.dumps(plain(row), ensure_ascii=False).encode())
 
     def close(self) -> None:
         """End the array."""
         self._file.write(b"\n]\n" if self._begun else b"[]\n")
+
+
+class JsonLines:
+    """Rows as JSON objects, one a line."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        """The next rows."""
+        for row in rows_of(batch):
+            self.write_row(row)
+
+    def write_row(self, row: Mapping[str, Any]) -> None:
+        """The next row."""
+        self._file.write(json.dumps(plain(row), ensure_ascii=False).encode() + b"\n")
+
+    def close(self) -> None:
+        """There are no more."""
 
 
 def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:

@@ -120,6 +120,15 @@ def open_s3(
     return ObstoreStore(_clients(address, settings, silence_seconds), place)
 
 
+def open_s3_client(url: str, environ: Mapping[str, str]) -> tuple[S3Client, Place]:
+    """The library's own client of `s3://bucket/prefix` and what messages call the place, for what
+    no store does: listing keys that no store writes, and signing addresses."""
+    address = parse_bucket_address(url)
+    settings = S3Settings.from_environ(environ)
+    server = settings.endpoint or f"S3 ({settings.region})"
+    return _client(address, settings), Place(address.url, server, address.bucket)
+
+
 def find_credentials(environ: Mapping[str, str]) -> Credentials | None:
     """The key pair of the environment, or of the profile that it names."""
     access_key = environ.get("AWS_ACCESS_KEY_ID")

@@ -78,10 +78,10 @@ def parse_bundle_version(text: str) -> BundleVersion:
     match = _VERSION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise InvalidInput(f"{text!r} is no version of a bundle: {_LEGAL}", code="invalid_version")
-    *numbers, year, week = match.groups()
+    major, minor, patch, year, week = match.groups()
     if year is not None and not (1 <= int(week) <= 53 and int(year) > 0):
         raise InvalidInput(f"{text!r} names no week of a year: {_LEGAL}", code="invalid_version")
-    return BundleVersion(*map(int, numbers), int(year or 0), int(week or 0))
+    return BundleVersion(int(major), int(minor), int(patch), int(year or 0), int(week or 0))
 
 
 def parse_bundle_ref(text: str) -> BundleRef:

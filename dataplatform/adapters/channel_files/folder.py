@@ -85,17 +85,23 @@ class FolderFiles:
 
     def hash(self, path: str, head_bytes: int = 0) -> Hashed:
         """Read a file whole, once; see the port."""
-        with self._opened(path) as file:
+        # The busiest lines of an indexing: each call of the system here is one more at which
+        # threads wait for each other.
+        file = self._open(path)
+        try:
             before = os.fstat(file)
+            if not stat_bits.S_ISREG(before.st_mode):
+                raise self._no_file(path)
             _outwait_step(before)
-            try:
-                digest, head, size = _digest(file, before.st_size, head_bytes)
-            except OSError as error:
-                raise self._explained(error, path) from error
-            now = _stored(path, os.fstat(file))
-            if size != now.size or now != _stored(path, before):
-                raise _changed(path)
-            return Hashed(now, digest, head)
+            digest, head, size = _digest(file, before.st_size, head_bytes)
+            now = os.fstat(file)
+        except OSError as error:
+            raise self._explained(error, path) from error
+        finally:
+            os.close(file)
+        if size != now.st_size or before.st_mtime_ns != now.st_mtime_ns:
+            raise _changed(path)
+        return Hashed(_stored(path, now), digest, head)
 
     def stream(self, path: str) -> Iterator[bytes]:
         """A file's bytes in pieces."""
@@ -121,17 +127,23 @@ class FolderFiles:
 
     @contextlib.contextmanager
     def _opened(self, path: str) -> Iterator[int]:
-        folder, _, name = check_path(path).rpartition("/")
-        try:
-            file = os.open(name, _OPEN_FILE, dir_fd=self._folder(folder))
-        except OSError as error:
-            raise self._explained(error, path) from error
+        file = self._open(path)
         try:
             if not stat_bits.S_ISREG(os.fstat(file).st_mode):
-                raise NotFound(f"{self.url}{path} is no plain file", code="no_file")
+                raise self._no_file(path)
             yield file
         finally:
             os.close(file)
+
+    def _open(self, path: str) -> int:
+        folder, _, name = check_path(path).rpartition("/")
+        try:
+            return os.open(name, _OPEN_FILE, dir_fd=self._folder(folder))
+        except OSError as error:
+            raise self._explained(error, path) from error
+
+    def _no_file(self, path: str) -> NotFound:
+        return NotFound(f"{self.url}{path} is no plain file", code="no_file")
 
     def _folder(self, folder: str) -> int:
         """A descriptor of a folder; each thread keeps its last, because files come by folders."""

@@ -21,7 +21,7 @@ from dataplatform.channels.ports import (
     Outcome,
     StoredFile,
 )
-from dataplatform.channels.read import describe_stored
+from dataplatform.channels.read import describe_all
 from dataplatform.channels.spec import ChannelSpec, Pattern
 
 CHUNK_FILES: Final = 256
@@ -63,10 +63,7 @@ class LocalEngine:
         describer = Describer(spec, _readers(spec.pattern))
 
         def work(chunk: Sequence[StoredFile]) -> Sequence[Outcome]:
-            digests = task.digests
-            return [
-                describe_stored(place, describer, file, digests.get(file.path)) for file in chunk
-            ]
+            return describe_all(place, describer, chunk, task.digests)
 
         threads = self._threads or _threads(place)
         with ThreadPoolExecutor(threads, thread_name_prefix="describe") as pool:

@@ -106,7 +106,7 @@ def fill_mirror(root: Path, vintage: Vintage, *, uv: str, log: Callable[[str], N
     with tempfile.TemporaryDirectory(prefix=f".{root.name}.", dir=root.parent) as scratch:
         packages, built = Path(scratch, "packages"), Path(scratch, "built")
         log(f"mirror {vintage.name}: installing {vintage.requirements.name}")
-        _install(vintage.requirements, packages, uv)
+        install_wheels(vintage.requirements, packages, uv)
         for file in vintage.files:
             _copy(packages / file.path, built / mirror_path(file.url), vintage.name)
         for folder in vintage.recorded:
@@ -117,7 +117,13 @@ def fill_mirror(root: Path, vintage: Vintage, *, uv: str, log: Callable[[str], N
     log(f"mirror {vintage.name}: {len(stamp['files'])} answers in {root}")
 
 
-def _install(requirements: Path, target: Path, uv: str) -> None:
+def install_wheels(requirements: Path, target: Path, uv: str) -> None:
+    """Unpack pinned wheels into a folder, held by their hashes.
+
+    Raises:
+        NotFound: if uv is not there.
+        Unavailable: if they cannot be had.
+    """
     command = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
     command += ["--only-binary", ":all:"]  # a package is unpacked here, never built
     command += ["--python", sys.executable, "--target", str(target), "-r", str(requirements)]

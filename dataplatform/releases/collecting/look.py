@@ -141,10 +141,10 @@ def look(
     for stats in _listed(ports):
         _judge(ports, found, stats, marked, rules)
         advance("looking at objects")
-    if found.total.objects and not roots.manifests:
+    if found.total.objects and not roots.has_frozen:
         raise Rejected(
-            f"{ports.store.url} has {found.total.objects:,} objects, and no release was found that "
-            "could name them: nothing is removed",
+            f"{ports.store.url} has {found.total.objects:,} objects, and no release or bundle was "
+            "found that could name them: nothing is removed",
             code="no_roots",
             hint="if releases are there, the listing is broken: od repair; else remove the store",
         )

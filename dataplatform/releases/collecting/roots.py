@@ -104,6 +104,11 @@ class Roots:
         return self._digests.holds(digests)
 
     @property
+    def has_frozen(self) -> bool:
+        """Whether anything was listed that is never removed: a release's manifest, a bundle."""
+        return bool(self._listed)
+
+    @property
     def manifests(self) -> dict[str, int]:
         """How many frozen manifests each data set has."""
         found = (keys.dataset_of_release_key(key) for key in self._listed)

@@ -15,8 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dataplatform.contracts.problems import reasons
-from dataplatform.datasets.complaint import complaint, nearest
-from dataplatform.datasets.parse import ambiguous_words
+from dataplatform.datasets.complaint import ambiguous_words, complaint, nearest
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
 from dataplatform.errors import InvalidDefinition, InvalidPatch, SourceFinding
 from dataplatform.releases.patching.ops import OPS, Head, Op

@@ -7,27 +7,23 @@ row groups of the page. What the metadata has to be is looked at in the metadata
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
 from opendata.reading.cache import Cache
-from opendata.reading.file_index.footer import Footer, parse_footer
+from opendata.reading.file_index.batches import Batch, Run, check_batch_size, cut
+from opendata.reading.file_index.footer import Footer, Numbers, parse_footer
 from opendata.reading.file_index.groups import Groups
 from opendata.reading.file_index.metadata import metadata_mask
+from opendata.reading.file_index.opened import Opened
 from opendata.reading.file_index.place import Mapped, map_index
 from opendata.reading.file_index.query import Counted, FileQuery, microseconds
 from opendata.reading.file_index.schema import INDEX_SCHEMA
 from opendata.stores.port import ObjectReader
 from opendata.wire.errors import InvalidInput
-
-OPEN_MAX: Final = 32
-"""So many indexes stay open in a process, the last asked ones."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,10 @@ class FileIndex:
     def mapped(self) -> Mapped:
         """The bytes that it reads."""
         return self._mapped
+
+    def is_untouched(self) -> bool:
+        """Whether nobody touched its file since it was hashed."""
+        return self._mapped.is_untouched()
 
     def span(self, query: FileQuery) -> tuple[int, int]:
         """First row of the interval and the first after it; what metadata asks is not looked at."""
@@ -107,7 +107,7 @@ class FileIndex:
         if query.metadata:
             return self._matching_part(query, start, stop, limit)
         end = min(stop, start + limit)
-        table = self._rows(start, end)
+        table = self.rows(start, end)
         return Part(table, end if end < stop else None)
 
     def count(self, query: FileQuery) -> Counted:
@@ -132,44 +132,75 @@ class FileIndex:
         Raises:
             InvalidInput, Corrupt: as :meth:`page`.
         """
-        if batch_size < 1:
-            raise InvalidInput(f"a batch has at least one file, not {batch_size}")
-        waiting: list[pa.Table] = []
-        count = 0
-        for table in self.tables(query, row=row):
-            if count:
-                taken = min(batch_size - count, table.num_rows)
-                waiting.append(table.slice(0, taken))
-                count += taken
-                if count < batch_size:
-                    continue
-                yield _joined(waiting)
-                table, waiting, count = table.slice(taken), [], 0
-            whole = table.num_rows - table.num_rows % batch_size
-            if whole:
-                yield from _cut(table.slice(0, whole), batch_size)
-            if whole < table.num_rows:
-                waiting, count = [table.slice(whole)], table.num_rows - whole
-        if count:
-            yield _joined(waiting)
+        return (batch.files for batch in self.numbered_batches(query, batch_size, row=row))
 
-    def tables(self, query: FileQuery, *, row: int = 0) -> Generator[pa.Table, None, None]:
-        """The same, a row group at a time."""
+    def numbered_batches(
+        self, query: FileQuery, batch_size: int, *, row: int = 0
+    ) -> Iterator[Batch]:
+        """The same from a row of the index on, each with the row at which to go on after it.
+
+        Raises:
+            InvalidInput, Corrupt: as :meth:`page`.
+        """
+        return cut(self._runs(query, row), check_batch_size(batch_size))
+
+    # --- rows by number ------------------------------------------------------------------
+
+    def rows(self, start: int, stop: int) -> pa.Table:
+        """The rows from `start` up to but without `stop`.
+
+        Raises:
+            Corrupt: as :meth:`page`.
+        """
+        numbers = self.footer.groups_of(start, stop)
+        if not numbers:
+            return INDEX_SCHEMA.empty_table()
+        tables = self._groups.rows(numbers)
+        first = self._first(numbers[0])
+        whole = pa.concat_tables(tables) if len(tables) > 1 else tables[0]
+        return whole.slice(start - first, stop - start)
+
+    def rows_at(self, numbers: Numbers) -> pa.Table:
+        """The rows with these numbers, which rise.
+
+        Raises:
+            Corrupt: as :meth:`page`.
+        """
+        found = []
+        groups = np.searchsorted(self.footer.first_rows, numbers, side="right") - 1
+        for number in np.unique(groups).tolist():
+            (table,) = self._groups.rows([number])
+            found.append(table.take(_indices(numbers[groups == number] - self._first(number))))
+        return _concat(found)
+
+    def matching_rows(self, query: FileQuery) -> Numbers:
+        """The numbers of all rows that are asked for, rising.
+
+        Raises:
+            Corrupt: as :meth:`page`.
+        """
+        found = [
+            rows + self._first(number) for number, rows in self._matching(query, *self.span(query))
+        ]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+    # --- parts -------------------------------------------------------------------------
+
+    def _runs(self, query: FileQuery, row: int) -> Iterator[Run]:
+        """The rows that are asked for from a row of the index on, a row group at a time."""
         start, stop = self.span(query)
         start = max(start, row)
         if not query.metadata:
             for number in self.footer.groups_of(start, stop):
                 first = self._first(number)
                 (table,) = self._groups.rows([number], keep=False)
-                begin = max(start - first, 0)
-                yield table.slice(begin, min(stop - first, table.num_rows) - begin)
+                begin, end = max(start - first, 0), min(stop - first, table.num_rows)
+                yield Run(table.slice(begin, end - begin), range(first + begin, first + end))
             return
         for number, rows in self._matching(query, start, stop):
             if len(rows):
                 (table,) = self._groups.rows([number], keep=False)
-                yield table.take(_indices(rows))
-
-    # --- parts -------------------------------------------------------------------------
+                yield Run(table.take(_indices(rows)), rows + self._first(number))
 
     def _first(self, number: int) -> int:
         return int(self.footer.first_rows[number])
@@ -186,18 +217,7 @@ class FileIndex:
         times = self._groups.times(number)
         return self._first(number) + int(np.searchsorted(times, at, side=side))  # type: ignore[call-overload]
 
-    def _rows(self, start: int, stop: int) -> pa.Table:
-        numbers = self.footer.groups_of(start, stop)
-        if not numbers:
-            return INDEX_SCHEMA.empty_table()
-        tables = self._groups.rows(numbers)
-        first = self._first(numbers[0])
-        whole = pa.concat_tables(tables) if len(tables) > 1 else tables[0]
-        return whole.slice(start - first, stop - start)
-
-    def _matching(
-        self, query: FileQuery, start: int, stop: int
-    ) -> Iterator[tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+    def _matching(self, query: FileQuery, start: int, stop: int) -> Iterator[tuple[int, Numbers]]:
         """Of each row group its rows in the interval that have the metadata asked for."""
         for number in self.footer.groups_of(start, stop):
             first = self._first(number)
@@ -228,37 +248,7 @@ class FileIndex:
         return Part(_concat(found), None)
 
 
-class _OpenIndexes:
-    """Indexes by digest: what was asked before is neither verified nor parsed again."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: OrderedDict[str, FileIndex] = OrderedDict()
-
-    def get(self, sha256: str) -> FileIndex | None:
-        with self._lock:
-            index = self._open.get(sha256)
-            if index is None:
-                return None
-            if not index.mapped.is_untouched():
-                del self._open[sha256]
-                return None
-            self._open.move_to_end(sha256)
-            return index
-
-    def put(self, sha256: str, index: FileIndex) -> FileIndex:
-        with self._lock:
-            self._open[sha256] = index
-            while len(self._open) > OPEN_MAX:
-                self._open.popitem(last=False)
-        return index
-
-    def clear(self) -> None:
-        with self._lock:
-            self._open.clear()
-
-
-_opened = _OpenIndexes()
+_opened: Opened[FileIndex] = Opened()
 
 
 def open_index(
@@ -270,10 +260,10 @@ def open_index(
         Corrupt: naming the key, if its bytes are not those of the digest, or no index.
         NotFound, Denied, Unavailable: as the store answers.
     """
-    known = _opened.get(sha256)
-    if known is not None:
-        return known
-    return _opened.put(sha256, FileIndex(key, map_index(reader, cache, key, sha256, size_bytes)))
+    return _opened.get(
+        sha256,
+        lambda: FileIndex(key, map_index(reader, cache, key, sha256, size_bytes)),
+    )
 
 
 def _check_number(value: int, name: str) -> None:
@@ -281,21 +271,10 @@ def _check_number(value: int, name: str) -> None:
         raise InvalidInput(f"{name} is {value}; it cannot be negative", code="invalid_page")
 
 
-def _indices(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+def _indices(rows: Numbers) -> pa.Array:
     data = np.ascontiguousarray(rows, np.int64)
     return pa.Array.from_buffers(pa.int64(), len(data), [None, pa.py_buffer(data)])
 
 
 def _concat(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables) if tables else INDEX_SCHEMA.empty_table()
-
-
-def _joined(tables: list[pa.Table]) -> pa.RecordBatch:
-    return pa.concat_tables(tables).combine_chunks().to_batches()[0]
-
-
-def _cut(table: pa.Table, batch_size: int) -> Iterator[pa.RecordBatch]:
-    """Batches of exactly that size; nothing is copied where the table is in one piece."""
-    for piece in table.combine_chunks().to_batches():
-        for start in range(0, piece.num_rows, batch_size):
-            yield piece.slice(start, batch_size)

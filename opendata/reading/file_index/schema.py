@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 INDEX_SCHEMA: Final = pa.schema(
@@ -28,6 +29,15 @@ def is_index_schema(schema: pa.Schema) -> bool:
     return [(one.name, one.type) for one in schema] == [
         (one.name, one.type) for one in INDEX_SCHEMA
     ]
+
+
+def name_channel(batch: pa.RecordBatch, channel: str) -> pa.RecordBatch:
+    """The batch with the channel's name in front of each row."""
+    count, text = batch.num_rows, channel.encode()
+    places = np.arange(count + 1, dtype=np.int32) * np.int32(len(text))
+    buffers = [None, pa.py_buffer(places), pa.py_buffer(text * count)]
+    column = pa.Array.from_buffers(pa.string(), count, buffers)
+    return pa.RecordBatch.from_arrays([column, *batch.columns], schema=STREAM_SCHEMA)
 
 
 def as_index(table: pa.Table) -> pa.Table:

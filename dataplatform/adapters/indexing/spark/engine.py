@@ -97,6 +97,11 @@ class SparkEngine:
                     self.close()
                 sending.stop()
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the process that Spark lives in, or None while there is none."""
+        return self._process.pid if self._process and self._process.is_running() else None
+
     def close(self) -> None:
         """End the process, if there is one; the next files start another."""
         if self._process is not None:

@@ -1,0 +1,100 @@
+"""How requests for bundles ended: what the run of a commit and path came to, the last of each path.
+
+A lock does not tell this alone: a commit that changed nothing of a bundle's content makes no new
+one, and one that failed makes none at all. Here belongs that one small document, which every way of
+indexing writes and watching reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Literal
+
+from dataplatform.releases.update import update_object
+from opendata.stores.port import ObjectReader, ObjectStore
+from opendata.wire import keys
+from opendata.wire.codec import Wire, decoder_of, read_wire
+from opendata.wire.errors import Corrupt, NotFound, OpenDataError
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
+from opendata.wire.times import format_instant
+
+OUTCOMES_KEY: Final = keys.watch_state_key("requests")
+MESSAGE_MAX_CHARS: Final = 1_000
+Ended = Literal["indexed", "unchanged", "failed"]
+
+
+class RequestOutcome(Wire):
+    """How the run of one commit of a path ended, and why, where it failed."""
+
+    path: str
+    commit: str
+    outcome: Ended
+    at: str
+    code: str | None = None
+    message: str | None = None
+    hint: str | None = None
+
+
+class RequestOutcomes(Wire):
+    """The last outcome of each path."""
+
+    paths: dict[str, RequestOutcome] = {}
+
+
+for _kind in (RequestOutcome, RequestOutcomes):
+    decoder_of(_kind)
+
+
+def record_outcome(
+    store: ObjectStore,
+    path: str,
+    commit: str,
+    now: datetime,
+    *,
+    changed: bool = False,
+    error: BaseException | None = None,
+) -> None:
+    """Record how a run ended: with `error`, or with a lock that is new (`changed`) or not.
+
+    Raises:
+        Conflict: if others kept recording.
+        Denied, Unavailable: as the store answers.
+    """
+    ended: Ended = "failed" if error is not None else "indexed" if changed else "unchanged"
+    known = error if isinstance(error, OpenDataError) else None
+    message = (str(error) or type(error).__name__)[:MESSAGE_MAX_CHARS] if error else None
+    outcome = RequestOutcome(
+        path=path,
+        commit=commit,
+        outcome=ended,
+        at=format_instant(now),
+        code=known.code if known else None,
+        message=message,
+        hint=known.hint if known else None,
+    )
+
+    def join(data: bytes | None) -> bytes:
+        paths = dict(_read(data).paths) if data else {}
+        return RequestOutcomes(paths={**paths, path: outcome}).to_bytes()
+
+    update_object(store, OUTCOMES_KEY, join)
+
+
+def read_outcomes(reader: ObjectReader) -> Mapping[str, RequestOutcome]:
+    """The last outcome of each path; none where nothing was recorded, or the record was damaged.
+
+    Raises:
+        Denied, Unavailable: as the store answers.
+    """
+    try:
+        return _read(reader.get(OUTCOMES_KEY, max_bytes=CATALOGUE_MAX_BYTES).data).paths
+    except NotFound:
+        return {}
+
+
+def _read(data: bytes) -> RequestOutcomes:
+    try:
+        return read_wire(RequestOutcomes, data, OUTCOMES_KEY)
+    except Corrupt:
+        return RequestOutcomes()  # a damaged record must not stop the next run from being recorded

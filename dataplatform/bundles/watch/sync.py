@@ -1,0 +1,252 @@
+"""Sync: how far the published bundles are behind the spec repository (S0-70…S0-72).
+
+For each bundle file at the repository's head: is its last commit indexed, how long did that take,
+or how long has it been waiting, and why. The repository tells when a commit was made and not when
+it was pushed; but what a look did not see was pushed after it, so the delay counts from then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from dataplatform.bundles.outcomes import RequestOutcome, read_outcomes
+from dataplatform.bundles.parse import parse_bundle_spec
+from dataplatform.bundles.ports import BundlePorts
+from dataplatform.bundles.watch.monitoring import SyncSettings
+from dataplatform.ports import PathChange, SpecRepo
+from opendata.reading.file_index.bundles import read_bundle_pointer
+from opendata.stores.port import ObjectReader, ObjectStore
+from opendata.wire import keys
+from opendata.wire.bundle import BundleLock, parse_bundle_ref
+from opendata.wire.codec import Wire, decoder_of, read_wire
+from opendata.wire.digest import digest_of
+from opendata.wire.errors import Corrupt, InvalidInput, NotFound, OpenDataError
+from opendata.wire.limits import CATALOGUE_MAX_BYTES
+from opendata.wire.times import format_instant, parse_instant
+
+BUNDLES: Final = "bundles/"
+SYNC_KEY: Final = keys.watch_state_key("sync")
+State = Literal["indexed", "waiting", "late", "failed"]
+
+
+class SeenCommit(Wire):
+    """The last commit of a path, and since when it can have been in the repository at most."""
+
+    commit: str
+    since: str
+
+
+class SyncMemory(Wire):
+    """What the last look at the repository saw, and when it was."""
+
+    looked_at: str | None = None
+    seen: dict[str, SeenCommit] = {}
+
+
+for _kind in (SeenCommit, SyncMemory):
+    decoder_of(_kind)
+
+
+@dataclass(frozen=True)
+class BundleSync:
+    """One bundle file. `delay_seconds` is from the commit to its index, or until now while there is
+    none; `cause` and `repair` say what is in the way."""
+
+    path: str
+    commit: str
+    committed_at: str
+    state: State
+    delay_seconds: float
+    cause: str | None = None
+    repair: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is indexed, or may still be waiting."""
+        return self.state in ("indexed", "waiting")
+
+
+@dataclass(frozen=True)
+class SyncStatus:
+    """All bundle files at the repository's head; `problem` says why it could not be looked at."""
+
+    head: str | None
+    max_delay_seconds: float
+    bundles: tuple[BundleSync, ...] = ()
+    problem: str | None = None
+    memory: SyncMemory | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the repository answered and nothing is late or failed."""
+        return self.problem is None and all(one.passed for one in self.bundles)
+
+    def of(self, path: str) -> BundleSync | None:
+        """What is known of one file."""
+        return next((one for one in self.bundles if one.path == path), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The status by name."""
+        return {
+            "head": self.head,
+            "passed": self.passed,
+            "problem": self.problem,
+            "max_delay_seconds": self.max_delay_seconds,
+            "bundles": [{**asdict(one), "passed": one.passed} for one in self.bundles],
+        }
+
+
+def sync_status(
+    ports: BundlePorts,
+    locks: Iterable[BundleLock],
+    *,
+    now: datetime,
+    settings: SyncSettings | None = None,
+) -> SyncStatus:
+    """How far the bundles are behind; a repository that does not answer is told as `problem`.
+
+    Raises:
+        Denied, Unavailable: as the store answers.
+    """
+    settings = settings or SyncSettings()
+    limit = settings.max_sync_delay
+    try:
+        repo = ports.open_spec_repo()
+        head = repo.head()
+        changes = repo.changes(None, head, BUNDLES)
+    except OpenDataError as error:
+        return SyncStatus(None, limit.total_seconds(), problem=error.message)
+    memory = read_memory(ports.store)
+    by_ref = {str(one.ref): one for one in locks}
+    looking = _Looking(repo, ports.store, by_ref, memory, now, limit)
+    looking.outcomes = read_outcomes(ports.store)
+    found = [looking.at(one) for one in changes if one.commit and one.path.endswith(_ENDINGS)]
+    seen = {one.path: SeenCommit(commit=one.commit, since=looking.since[one.path]) for one in found}
+    return SyncStatus(
+        head=head,
+        max_delay_seconds=limit.total_seconds(),
+        bundles=tuple(found),
+        memory=SyncMemory(looked_at=format_instant(now), seen=seen),
+    )
+
+
+_ENDINGS: Final = (".yaml", ".yml")
+
+
+class _Looking:
+    def __init__(
+        self,
+        repo: SpecRepo,
+        store: ObjectReader,
+        locks: Mapping[str, BundleLock],
+        memory: SyncMemory,
+        now: datetime,
+        limit: timedelta,
+    ) -> None:
+        self._repo, self._store = repo, store
+        self._locks, self._memory = locks, memory
+        self._now, self._limit = now, limit
+        self.outcomes: Mapping[str, RequestOutcome] = {}
+        self.since: dict[str, str] = {}
+
+    def at(self, change: PathChange) -> BundleSync:
+        commit = str(change.commit)
+        made = self._repo.committed_at(commit)
+        since = self._pushed(change.path, commit, made)
+        self.since[change.path] = format_instant(since)
+        ended = self.outcomes.get(change.path)
+        if ended is not None and ended.commit != commit:
+            ended = None
+        done = self._done(change.path, commit, ended)
+        if done is not None:
+            return self._sync(change, made, "indexed", done - since)
+        age = self._now - since
+        if ended is not None:
+            repair = ended.hint or f"od bundle index {change.path}"
+            return self._sync(change, made, "failed", age, str(ended.message), repair)
+        if age <= self._limit:
+            return self._sync(change, made, "waiting", age)
+        cause, repair = self._why(change.path, commit)
+        return self._sync(change, made, "late", age, cause, repair)
+
+    def _pushed(self, path: str, commit: str, made: datetime) -> datetime:
+        """Since when the commit can have been seen: not before it was made, nor before the last
+        look that did not see it."""
+        known = self._memory.seen.get(path)
+        if known is not None and known.commit == commit:
+            return parse_instant(known.since)
+        last = self._memory.looked_at
+        before = parse_instant(last) if last else made
+        return max(made, min(before, self._now))
+
+    def _done(self, path: str, commit: str, ended: RequestOutcome | None) -> datetime | None:
+        """When the commit was indexed, if it was."""
+        if ended is not None and ended.outcome != "failed":
+            return parse_instant(ended.at)
+        try:
+            ref = parse_bundle_ref(path)
+        except InvalidInput:
+            return None
+        lock = self._locks.get(str(ref))
+        if lock is None:
+            return None
+        if lock.spec.commit == commit:
+            return parse_instant(lock.created_at)
+        pointer = read_bundle_pointer(self._store, ref)
+        if pointer is not None and pointer.spec_commit == commit:
+            return parse_instant(pointer.updated_at)
+        if digest_of(self._repo.read(path, commit)) == lock.spec.sha256:
+            return parse_instant(lock.created_at)
+        return None
+
+    def _why(self, path: str, commit: str) -> tuple[str, str]:
+        """Why a commit has no index: what is wrong with its file, or that no run has come to it."""
+        try:
+            parse_bundle_spec(self._repo.read(path, commit), path)
+        except OpenDataError as error:
+            return error.message, "od bundle check"
+        return (
+            "no run has indexed it: are the sensor and its daemon running?",
+            f"od bundle index {path}",
+        )
+
+    def _sync(
+        self,
+        change: PathChange,
+        made: datetime,
+        state: State,
+        delay: timedelta,
+        cause: str | None = None,
+        repair: str | None = None,
+    ) -> BundleSync:
+        return BundleSync(
+            path=change.path,
+            commit=str(change.commit),
+            committed_at=format_instant(made),
+            state=state,
+            delay_seconds=max(0.0, delay.total_seconds()),
+            cause=cause,
+            repair=repair,
+        )
+
+
+def read_memory(reader: ObjectReader) -> SyncMemory:
+    """What the last look saw; nothing where there was none, or its record was damaged.
+
+    Raises:
+        Denied, Unavailable: as the store answers.
+    """
+    try:
+        data = reader.get(SYNC_KEY, max_bytes=CATALOGUE_MAX_BYTES).data
+        return read_wire(SyncMemory, data, SYNC_KEY)
+    except (NotFound, Corrupt):
+        return SyncMemory()
+
+
+def remember_look(store: ObjectStore, memory: SyncMemory | None) -> None:
+    """Remember what was seen. Of two who look at once either may remain: both saw it."""
+    if memory is not None:
+        store.put(SYNC_KEY, memory.to_bytes(), content_type="application/json")
