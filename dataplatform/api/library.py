@@ -132,7 +132,7 @@ class Library:
     def _is_untouched(self, opened: _Opened) -> bool:
         now = self._clock()
         if now >= opened.good_until:
-            if not opened.index.mapped.is_untouched():
+            if not opened.index.is_untouched():
                 return False
             opened.good_until = now + FRESH_SECONDS
         return True
@@ -143,7 +143,11 @@ class Library:
     def _find(self, selector: Selector) -> _Found:
         began = self._clock()
         found = find_bundle(
-            self.reader, selector.name, selector.version, revision=selector.revision
+            self.reader,
+            selector.name,
+            selector.version,
+            type=selector.type,
+            revision=selector.revision,
         )
         good_until = float("inf") if selector.is_pinned else began + FRESH_SECONDS
         return _Found(found, good_until)
