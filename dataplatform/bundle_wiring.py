@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from dataplatform.alerts.ports import Notifier
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
 from dataplatform.ports import IndexRepo, SpecRepo
@@ -57,6 +58,18 @@ def channel_ports(
         spark_files=settings.spark_files,
         trust=trust,
     )
+
+
+def open_notifier(settings: Settings) -> Notifier:
+    """Who sends alerts; where no addresses are set it knows none, and says so of each target.
+
+    Raises:
+        InvalidInput, Denied: naming what is wrong with the file of addresses.
+    """
+    from dataplatform.adapters.notifiers.addresses import read_addresses
+    from dataplatform.adapters.notifiers.apprise import AppriseNotifier
+
+    return AppriseNotifier(read_addresses(settings.environ.get("OPENDATA_ALERTS")))
 
 
 def _utc_now() -> datetime:

@@ -13,7 +13,7 @@ from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectStore
 
 if TYPE_CHECKING:
-    # It brings along what judges contracts, which no bundle needs.
+    # Loading this pulls in the engines of contracts, which bundles do not need.
     from dataplatform.releases.ports import Signer
 
 

@@ -1,7 +1,6 @@
-"""What holds where nobody has set anything: the numbers that settings and verbs share.
+"""What holds where nobody says otherwise: numbers that settings and verbs share.
 
-Here belong numbers alone. They stand apart from the verbs that use them, so that reading the
-settings does not load what builds releases.
+A module of its own, because reading the settings must not load the engines that heed them.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 DEFAULT_PREVIEW_ROWS: Final = 100
-"""So many rows a preview has."""
 DEFAULT_TTL: Final = timedelta(days=30)
-"""So long candidates stay that were never frozen."""
+"""How long a candidate stays that was never frozen."""
 TTL_MIN: Final = timedelta(days=1)
-"""No retention is shorter: what was just built must not go."""
+"""A run may be at work on a candidate that is younger."""

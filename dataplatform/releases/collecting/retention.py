@@ -26,8 +26,6 @@ from opendata.wire.errors import InvalidInput
 from opendata.wire.ids import DatasetId, is_dataset_id, parse_dataset_id
 from opendata.wire.times import format_instant
 
-"""A run may be at work on what is younger."""
-
 
 class Keeping(StrEnum):
     """Why a candidate stays, or that it has expired."""
