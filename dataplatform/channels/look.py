@@ -5,14 +5,14 @@ Here belongs all that a preview and an indexing do alike; nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dataplatform.channels.choose import choose_engine
 from dataplatform.channels.current import CurrentIndex, read_current_index
 from dataplatform.channels.known import NOTHING_KNOWN, Comparison, Known, compare, read_known
 from dataplatform.channels.listing import Arrangement, arrange, describing_digest, listing_digest
-from dataplatform.channels.ports import ChannelFiles, ChannelPorts, StoredFile
+from dataplatform.channels.ports import ChannelFiles, ChannelPorts
 from dataplatform.channels.spec import ChannelSpec
 
 
@@ -37,7 +37,8 @@ class Look:
 class ChannelPlan:
     """What indexing a channel would do: counts of files, sizes in bytes.
 
-    `new` and `changed` would be read, `described_anew` get a row without being read whole.
+    `new` and `changed` would be read, `described_anew` get a row without being read whole. `engine`
+    would do it, for that `reason`; empty where nothing has to be done.
     """
 
     channel: str
@@ -45,11 +46,13 @@ class ChannelPlan:
     storage_path: str
     files: int
     unchanged: int
-    new: int
-    changed: int
-    described_anew: int
-    removed: int
-    read_bytes: int
+    new: int = 0
+    changed: int = 0
+    described_anew: int = 0
+    removed: int = 0
+    read_bytes: int = 0
+    engine: str = ""
+    reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The plan by name."""
@@ -86,31 +89,23 @@ def plan_index(ports: ChannelPorts, spec: ChannelSpec, *, force: bool = False) -
     found = looked.comparison
     if found is None:
         total = looked.current.index.total_files if looked.current else 0
-        return _plan(spec, total, total, (), (), 0, 0)
-    total = len(looked.arrangement.files)
+        return _plan(spec, files=total, unchanged=total)
+    choice = choose_engine(spec.engine, len(found.unread), ports.spark_files)
     return _plan(
-        spec, total, len(found.kept), found.unread, found.rederived, found.new, found.removed
+        spec,
+        files=len(looked.arrangement.files),
+        unchanged=len(found.kept),
+        new=found.new,
+        changed=len(found.unread) - found.new,
+        described_anew=len(found.rederived),
+        removed=found.removed,
+        read_bytes=sum(file.size for file in found.unread),
+        engine=choice.engine,
+        reason=choice.reason,
     )
 
 
-def _plan(
-    spec: ChannelSpec,
-    files: int,
-    unchanged: int,
-    unread: Sequence[StoredFile],
-    rederived: Sequence[StoredFile],
-    new: int,
-    removed: int,
-) -> ChannelPlan:
+def _plan(spec: ChannelSpec, **told: Any) -> ChannelPlan:
     return ChannelPlan(
-        channel=spec.channel,
-        version=str(spec.version),
-        storage_path=spec.storage_path,
-        files=files,
-        unchanged=unchanged,
-        new=new,
-        changed=len(unread) - new,
-        described_anew=len(rederived),
-        removed=removed,
-        read_bytes=sum(file.size for file in unread),
+        channel=spec.channel, version=str(spec.version), storage_path=spec.storage_path, **told
     )
