@@ -23,11 +23,12 @@ from dataplatform.defs.failures import failure_of
 from dataplatform.defs.names import WATCH_JOB
 from dataplatform.defs.tables import table
 from dataplatform.wiring import Platform
-from opendata.wire.errors import OpenDataError
+from opendata.wire.errors import NotFound, OpenDataError
 
 HOUR = timedelta(hours=1)
 SHORTEST = timedelta(minutes=5)
 FINDING_COLUMNS = ("severity", "key", "summary", "cause", "repair")
+Events = dg.AssetCheckEvaluation | dg.Output[None]
 _log = logging.getLogger(__name__)
 
 
@@ -35,10 +36,14 @@ def bundle_watch_schedule(platform: Platform) -> dg.ScheduleDefinition:
     """A look as often as the spec repository asks for, and at least once an hour."""
 
     @dg.op(description="Measures what is due, scrubs on, updates the alerts and sends them.")
-    def look_at_bundles(context: dg.OpExecutionContext) -> None:
+    def look_at_bundles(context: dg.OpExecutionContext) -> Iterator[Events]:
         ports = platform.bundles
         try:
             tick = watch_tick(ports, open_notifier(platform.settings), ports.now())
+        except NotFound as error:  # nothing was ever published there
+            context.log.info("%s", error.message)
+            yield dg.Output(None)
+            return
         except OpenDataError as error:
             raise failure_of(error) from error
         for finding in tick.findings:
@@ -46,8 +51,8 @@ def bundle_watch_schedule(platform: Platform) -> dg.ScheduleDefinition:
         shown = frozenset(context.instance.get_dynamic_partitions(PARTITIONS))
         for partition, verdict in checks_of(tick):
             if partition in shown:
-                context.instance.report_runless_asset_event(verdict.evaluation(partition))
-        context.add_output_metadata(tick_metadata(tick))
+                yield verdict.evaluation(partition)
+        yield dg.Output(None, metadata=tick_metadata(tick))
 
     @dg.job(name=WATCH_JOB, description="Looks whether bundles are complete, in time and intact.")
     def job() -> None:

@@ -131,7 +131,7 @@ def _not_started(master: str, why: str) -> Unavailable:
     return Unavailable(
         f"Spark does not start at {master}: {why}",
         code="spark_start_failed",
-        hint="OPENDATA_SPARK_MASTER says where Spark runs; its log says more",
+        hint="OPENDATA_SPARK_MASTER says where Spark runs",
     )
 
 
