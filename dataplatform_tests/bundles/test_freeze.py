@@ -69,6 +69,14 @@ def test_a_lock_without_commit_or_signature_is_followed_by_one_that_has_it(
     assert newest_revision(store, tried.ref) == signed.revision
 
 
+def test_what_nobody_committed_never_replaces_what_a_commit_asked_for(store: MemoryStore) -> None:
+    freeze(store, draft([channel(store)]))
+    with pytest.raises(Conflict, match=r"10 files .* become 11 files") as refused:
+        freeze(store, draft([channel(store, 11)], commit=None))
+    assert refused.value.code == "spec_not_committed"
+    assert not freeze(store, draft([channel(store)], commit=None)).changed
+
+
 def test_after_the_window_nothing_follows_not_even_a_signature(store: MemoryStore) -> None:
     first = freeze(store, draft([channel(store)]))
     late = freeze(store, draft([channel(store)]), by=signer(), now=WINDOW_CLOSED)
