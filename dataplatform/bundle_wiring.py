@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from dataplatform.adapters.signing.ed25519 import open_signer
+from dataplatform.alerts.ports import Notifier
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
 from dataplatform.ports import IndexRepo, SpecRepo
@@ -24,6 +24,8 @@ def bundle_ports(settings: Settings, store: ObjectStore | None = None) -> Bundle
     Raises:
         InvalidInput, Denied: naming the setting that cannot be used.
     """
+    from dataplatform.adapters.signing.ed25519 import open_signer
+
     store = store or open_store(settings.store_url, environ=settings.environ)
     trust = settings.trust()
     signer = open_signer(settings.signing_key, settings.environ, trust)
@@ -56,6 +58,18 @@ def channel_ports(
         spark_files=settings.spark_files,
         trust=trust,
     )
+
+
+def open_notifier(settings: Settings) -> Notifier:
+    """Who sends alerts; where no addresses are set it knows none, and says so of each target.
+
+    Raises:
+        InvalidInput, Denied: naming what is wrong with the file of addresses.
+    """
+    from dataplatform.adapters.notifiers.addresses import read_addresses
+    from dataplatform.adapters.notifiers.apprise import AppriseNotifier
+
+    return AppriseNotifier(read_addresses(settings.environ.get("OPENDATA_ALERTS")))
 
 
 def _utc_now() -> datetime:

@@ -2,12 +2,13 @@
 
 Here belongs the cursor. It moves past a commit only when every request up to it was asked for, or
 is known to have been by a hook; so whoever is killed in the middle asks again. Much at once is
-asked for in parts, in the order of paths, while new commits may come in.
+asked for in parts, in the order of paths, as it was at one commit; what is pushed meanwhile comes
+after that, so every file has been asked for as it was at the commit that the cursor names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -75,18 +76,23 @@ def look_at(
         Unavailable, Denied, NotFound: as the repository and the store do. The cursor stays then;
             what was claimed already is asked for next time.
     """
-    found = find_requests(repo, cursor.commit)
+    head = repo.head()
+    if cursor.until is not None and not repo.is_ancestor(cursor.until, head):
+        # The history was rewritten in the middle of a backlog: what it was of is not all there.
+        cursor = Cursor(cursor.commit, waiting=cursor.waiting)
+    found = find_requests(repo, cursor.commit, cursor.until or head)
     pending = [one for one in found.requests if cursor.after is None or one.path > cursor.after]
     pending.sort()
     now_asked = pending[:at_once]
+    gone = found.deleted if len(now_asked) == len(pending) else ()
     turns = {
         one: sensors_turn(store, one, now, LEASE)
-        for one in [*_still_waiting(cursor, found), *now_asked]
+        for one in [*_still_waiting(cursor, now_asked, gone), *now_asked]
     }
     waiting = tuple((one.path, one.commit) for one, turn in turns.items() if turn == "wait")
     return Look(
         cursor=_next(cursor, found, pending, now_asked, waiting),
-        head=found.head,
+        head=head,
         ask=tuple(one for one, turn in turns.items() if turn == "ask"),
         left=tuple(one for one, turn in turns.items() if turn == "leave"),
         more=len(pending) - len(now_asked),
@@ -95,11 +101,13 @@ def look_at(
     )
 
 
-def _still_waiting(cursor: Cursor, found: Found) -> Iterator[BundleRequest]:
-    """What a hook was about to launch, but for what another commit has overtaken since."""
-    overtaken = {one.path: one.commit for one in found.requests}
+def _still_waiting(
+    cursor: Cursor, asked: Iterable[BundleRequest], gone: Collection[str]
+) -> Iterator[BundleRequest]:
+    """What a hook was about to launch, but for what another commit has overtaken by now."""
+    overtaken = {one.path: one.commit for one in asked}
     for path, commit in cursor.waiting:
-        if overtaken.get(path, commit) == commit and path not in found.deleted:
+        if overtaken.get(path, commit) == commit and path not in gone:
             yield BundleRequest(path, commit)
 
 
@@ -110,9 +118,6 @@ def _next(
     asked: list[BundleRequest],
     waiting: tuple[tuple[str, str], ...],
 ) -> Cursor:
-    # The head of the first look and not today's: what was pushed since may have touched paths that
-    # were asked for already.
-    until = cursor.until or found.head
     if len(asked) == len(pending):
-        return Cursor(until, waiting=waiting)
-    return Cursor(cursor.commit, until, asked[-1].path, waiting)
+        return Cursor(found.head, waiting=waiting)
+    return Cursor(cursor.commit, found.head, asked[-1].path, waiting)

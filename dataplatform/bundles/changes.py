@@ -31,8 +31,10 @@ class Found:
     rescanned: bool = False
 
 
-def find_requests(repo: SpecRepo, cursor: str | None) -> Found:
+def find_requests(repo: SpecRepo, cursor: str | None, head: str | None = None) -> Found:
     """What to ask for after having looked at the commit `cursor`; all there is without one.
+
+    It is looked up to `head`, which is the newest commit if none is given.
 
     The whole range counts: every file that any commit since then touched is requested at the head's
     state, once. That includes a file that was changed and changed back: what lay between may have
@@ -42,7 +44,7 @@ def find_requests(repo: SpecRepo, cursor: str | None) -> Found:
     Raises:
         Unavailable, Denied, NotFound: as the repository does.
     """
-    head = repo.head()
+    head = repo.head() if head is None else head
     if cursor == head:
         return Found(head)
     follows = cursor is not None and repo.is_ancestor(cursor, head)

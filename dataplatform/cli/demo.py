@@ -1,8 +1,8 @@
 """`od demo`: the main job on real data, from a source's bytes to a frame.
 
-It runs the project's own producers through Dagster into the local store, lets three bad releases be
-stopped, loads what came out, and says what to open next. Running it again runs the newest
-vintage again and publishes nothing, since nothing changed.
+It runs the project's own producers through Dagster into the local store, lets four bad releases be
+stopped, has a commit become a bundle, loads what came out, and says what to open next. Running it
+again runs the newest vintage again and publishes nothing, since nothing changed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import click
 
 from dataplatform.adapters.mirrors.wheels import Vintage, fill_mirror, read_vintages
 from dataplatform.adapters.signing.ed25519 import create_key
+from dataplatform.cli.demo_bundles import DemoLake, index_demo_bundle, show_demo_bundle
 from dataplatform.cli.demo_story import Story
 from opendata.stores import FolderStore
 from opendata.wire.errors import NotFound, Rejected, Unavailable
@@ -130,11 +131,14 @@ def demo() -> None:
     story = Story()
     trust = prepare_trust(site)
     mirrors = fill_mirrors(site, story)
+    lake = DemoLake(site.root)
     with control_room(site, story) as room:
         publish_vintages(site, room, mirrors, story)
         show_blocked(site, room, mirrors, story)
+        index_demo_bundle(lake, site.environment, room.follow_commits, story)
     story.load_everything(site.store, trust)
-    story.close(site.root, site.store, trust, time.monotonic() - started)
+    show_demo_bundle(lake, site.environment, story)
+    story.close(site.root, site.store, trust, lake.environment, time.monotonic() - started)
     if story.surprises:
         raise Rejected(
             f"{story.surprises} runs did not end as they should",
@@ -180,13 +184,20 @@ class ControlRoom:
 
     def run(self, name: str, mirror: Path, producers: Path) -> dict[str, Any]:
         """The outcome of one run of a data set's assets and checks."""
+        settings = {"OPENDATA_MIRROR": str(mirror), "OPENDATA_PRODUCERS": str(producers)}
+        dataset = f"{NAMESPACE}/{name}"
+        return self._ask(dataset, {"dataset": dataset, "environment": settings})
+
+    def follow_commits(self, environment: Mapping[str, str]) -> dict[str, Any]:
+        """The outcome of one look at the spec repository, and of the runs that it asked for."""
+        return self._ask("the spec repository", {"commits": True, "environment": environment})
+
+    def _ask(self, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
         requests, answers = self._process.stdin, self._process.stdout
         assert requests is not None  # both were asked for as pipes
         assert answers is not None
-        settings = {"OPENDATA_MIRROR": str(mirror), "OPENDATA_PRODUCERS": str(producers)}
-        dataset = f"{NAMESPACE}/{name}"
-        with self._story.working(dataset):
-            requests.write(json.dumps({"dataset": dataset, "environment": settings}) + "\n")
+        with self._story.working(what):
+            requests.write(json.dumps(request) + "\n")
             requests.flush()
             answer = answers.readline()
         if not answer:

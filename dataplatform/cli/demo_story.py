@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from opendata._dataset import Dataset
 from opendata._settings import Settings
 from opendata.reading.verify import verify_dataset
 from opendata.wire.ids import parse_reference
+from opendata.wire.words import counted, human_bytes
 
 EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("getopendata/world-airports", {"columns": ["icao", "name", "country", "elevation"]}),
@@ -86,6 +87,38 @@ class Story:
             for line in lines[1:] or [*lines, f"→ {check['hint']}"]:
                 self._console.print(f"    {escape(line)}")
 
+    def bundled(self, outcome: dict[str, Any]) -> None:
+        """One Dagster run of a bundle that was meant to go through."""
+        name, seconds = outcome["bundle"], outcome["seconds"]
+        if not outcome["success"]:
+            self._failure(name, outcome)
+            return
+        channels = [
+            made for made in outcome["materialized"] if made["asset"].startswith("channel_index")
+        ]
+        for made in channels:
+            self.done(f"{made['asset']}: {_told(made['metadata'])}")
+        bundle = [made for made in outcome["materialized"] if made["asset"] == "bundle_index"]
+        told = _told(bundle[0]["metadata"]) if bundle else "no change"
+        self.done(f"{name} at {outcome['commit'][:12]}: {told} ({seconds} s)")
+
+    def stopped(self, what: str) -> None:
+        """Something that was found to be wrong, as it should be."""
+        self._console.print(f"  [red]✗[/red] {escape(what)}")
+
+    def expect(self, holds: bool, what: str) -> None:
+        """Something that has to hold for the demo to have shown what it says."""
+        if holds:
+            self.done(what)
+            return
+        self.surprises += 1
+        self.stopped(f"NOT SO: {what}")
+
+    def code(self, call: str, lines: list[str]) -> None:
+        """A call and what came of it."""
+        self._console.print(f"\n  [cyan]{escape(call)}[/cyan]")
+        self._console.print("\n".join(f"    {escape(line)}" for line in lines))
+
     def load_everything(self, store: Path, trust: Path) -> None:
         """What a consumer gets: frames, and what reading them cost."""
         self.chapter("Load", "One line to a DataFrame; only what is needed is read, all verified.")
@@ -101,7 +134,9 @@ class Story:
             f"{'none damaged' if checked.passed else 'DAMAGED'}, by {checked.trusted}"
         )
 
-    def close(self, root: Path, store: Path, trust: Path, seconds: float) -> None:
+    def close(
+        self, root: Path, store: Path, trust: Path, links: Mapping[str, str], seconds: float
+    ) -> None:
         """What to type next; plain lines, so that they can be copied."""
         self.chapter(f"Done in {seconds:.0f} s. Go on with", "What was made stays in this folder.")
         python = root / ".venv" / "bin" / "python"
@@ -109,7 +144,9 @@ class Story:
         for line in (
             f"export OPENDATA_STORAGE={store}",
             f"export OPENDATA_TRUST={trust}",
+            *(f"export {name}={value}" for name, value in links.items()),
             f'{python} -c "{load}"',
+            f"git clone {links['OPENDATA_SPEC_REPO']}    # change a bundle, push, and watch",
             f"make -C {root} dev    # Dagster on what just happened: http://127.0.0.1:3000",
         ):
             self._console.print(f"  {escape(line)}")
@@ -136,6 +173,12 @@ def _metadata(outcome: dict[str, Any], name: str) -> dict[str, Any] | None:
             metadata: dict[str, Any] = entry["metadata"]
             return metadata
     return None
+
+
+def _told(metadata: dict[str, Any]) -> str:
+    """What an index or a bundle holds."""
+    files, size = metadata.get("files", 0), metadata.get("bytes", 0)
+    return f"{counted(files, 'file')}, {human_bytes(size)}"
 
 
 def _size_of_change(metadata: dict[str, Any]) -> str:

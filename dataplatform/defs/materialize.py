@@ -1,9 +1,10 @@
-"""Materialise data sets on request: `python -m dataplatform.defs.materialize`.
+"""Materialise data sets and bundles on request: `python -m dataplatform.defs.materialize`.
 
-One JSON line each way. A request on stdin is `{"dataset": "ns/name", "environment": {…}}`; its
-settings are laid over this process's own, so one process serves several mirrors and folders of
-producers. Each request is one run with the definitions, instance and checks of the UI, where it
-appears. It exists because the CLI may not import Dagster.
+One JSON line each way. A request on stdin is `{"dataset": "ns/name", "environment": {…}}`, which is
+one run, or `{"commits": true, "environment": {…}}`, which is a look of the sensor on the spec
+repository and the runs that it asks for. Its settings are laid over this process's own, so one
+process serves several mirrors and folders of producers. Runs have the definitions, instance and
+checks of the UI, where they appear. It exists because the CLI may not import Dagster.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from typing import Any, TextIO
 
 import dagster as dg
 
+from dataplatform.bundles.run_names import COMMIT_TAG, SENSOR
 from dataplatform.defs.metadata import explanation_of
+from dataplatform.defs.names import PARTITION_TAG
 from dataplatform.settings import read_settings
 from dataplatform.wiring import from_settings
 from opendata.wire.ids import parse_dataset_id
 
 #: Loaded by name, as `workspace.yaml` does it: the definitions stand above this folder.
 DEFINITIONS = "dataplatform.definitions"
+RUN_KEY_TAG = "dagster/run_key"
 
 
 def main(requests: TextIO, answers: TextIO) -> int:
@@ -35,7 +39,10 @@ def main(requests: TextIO, answers: TextIO) -> int:
         for line in requests:
             request = json.loads(line)
             defs = _definitions(request["environment"], known)
-            outcome = materialize(defs, instance, request["dataset"])
+            if request.get("commits"):
+                outcome = follow_commits(defs, instance)
+            else:
+                outcome = materialize(defs, instance, request["dataset"])
             answers.write(json.dumps(outcome) + "\n")
             answers.flush()
             failed = failed or not outcome["success"]
@@ -65,8 +72,47 @@ def materialize(defs: dg.Definitions, instance: dg.DagsterInstance, name: str) -
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance, asset_selection=keys, raise_on_error=False
     )
+    return {"dataset": name, **_outcome(result, started)}
+
+
+def follow_commits(defs: dg.Definitions, instance: dg.DagsterInstance) -> dict[str, Any]:
+    """One look of the sensor at the spec repository, and each run that was not made before."""
+    with dg.build_sensor_context(instance, definitions=defs) as context:
+        tick = defs.resolve_sensor_def(SENSOR).evaluate_tick(context)
+    for added in tick.dynamic_partitions_requests or ():
+        instance.add_dynamic_partitions(added.partitions_def_name, list(added.partition_keys))
+    asked = [one for one in tick.run_requests or () if not _was_made(instance, one)]
+    runs = [_follow(defs, instance, one) for one in asked]
+    return {"success": all(run["success"] for run in runs), "runs": runs}
+
+
+def _was_made(instance: dg.DagsterInstance, request: dg.RunRequest) -> bool:
+    """Whether a run of this key went well, as the daemon would know of its own."""
+    made = dg.RunsFilter(
+        tags={RUN_KEY_TAG: request.run_key or ""}, statuses=[dg.DagsterRunStatus.SUCCESS]
+    )
+    return bool(instance.get_runs(filters=made, limit=1))
+
+
+def _follow(
+    defs: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequest
+) -> dict[str, Any]:
+    started = time.monotonic()
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        asset_selection=list(request.asset_selection or ()),
+        tags={**request.tags, RUN_KEY_TAG: request.run_key or ""},
+        raise_on_error=False,
+    )
     return {
-        "dataset": name,
+        "bundle": request.tags.get(PARTITION_TAG),
+        "commit": request.tags.get(COMMIT_TAG),
+        **_outcome(result, started),
+    }
+
+
+def _outcome(result: dg.ExecuteInProcessResult, started: float) -> dict[str, Any]:
+    return {
         "run_id": result.run_id,
         "success": result.success,
         "seconds": round(time.monotonic() - started, 1),

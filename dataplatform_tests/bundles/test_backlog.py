@@ -132,6 +132,19 @@ def test_a_rewritten_history_is_looked_through_again() -> None:
     assert look.deleted == (path(2),)
 
 
+def test_a_history_that_is_rewritten_in_the_middle_of_a_backlog_begins_it_anew() -> None:
+    sensor = Sensor(at_once=1)
+    base = sensor.repo.commit({path(1): "a"})
+    sensor.repo.commit({path(1): "b"})
+    full = sensor.repo.commit({path(1): "c", path(2): "c"})
+    sensor.look()
+    sensor.repo.reset(base)
+    sensor.look()
+    sensor.repo.reset(full)
+    asked = [one for _ in range(3) for one in sensor.look().ask]
+    assert BundleRequest(path(2), full) in asked
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"commit": 3}', "[]", "no commit"])
 def test_a_cursor_that_is_none_begins_anew(text: str) -> None:
     sensor = Sensor()

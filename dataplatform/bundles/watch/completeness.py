@@ -104,9 +104,14 @@ def _place(index: FileIndex, locked: LockedChannel, places: Places) -> Place:
     """Where the files lie. The shards of a release lie in the store, among everything else."""
     if locked.release is None:
         return places.listed(locked.storage_path)
-    tables = index.tables(FileQuery())
-    paths = [path for table in tables for path in listed_texts(table["relative_path"])]
+    paths = [path for rows in rows_of(index) for path in listed_texts(rows["relative_path"])]
     return places.looked_up(locked.storage_path, paths)
+
+
+def rows_of(index: FileIndex, query: FileQuery | None = None) -> Iterator[pa.Table]:
+    """The rows that a query finds, all without one, some at a time."""
+    for batch in index.batches(query or FileQuery(), BATCH_ROWS):
+        yield pa.Table.from_batches([batch])
 
 
 @dataclass
@@ -150,8 +155,8 @@ def _count(
     query = FileQuery().within(locked.data_range) if in_range else FileQuery()
     tally = _Tally.over(expectation.grid or _hours(index, query))
     damaged_paths = frozenset(one.path for one in damage.values())
-    for batch in index.batches(query, BATCH_ROWS):
-        _count_batch(pa.Table.from_batches([batch]), place.files, damage, damaged_paths, tally)
+    for rows in rows_of(index, query):
+        _count_batch(rows, place.files, damage, damaged_paths, tally)
     return tally
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.watch.expected import Grid, cadence
+from dataplatform.channels.catalogue import Channels, read_channels
 from dataplatform.channels.spec import ChannelSpec, Expected
 from opendata.reading.resolve import resolve
 from opendata.wire.bundle import LockedChannel
@@ -40,8 +41,6 @@ def find_specs(ports: BundlePorts, commit: str | None = None) -> FindSpec:
     Reads the repository when it is asked first, and once. Its answer raises NotFound where there is
     no repository, and what reading it raises.
     """
-    from dataplatform.channels.catalogue import Channels, read_channels
-
     channels: list[Channels] = []
 
     def find(channel: str, version: str) -> ChannelSpec:

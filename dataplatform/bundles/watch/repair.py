@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from dataplatform.bundles.ports import BundlePorts
-from dataplatform.bundles.watch.completeness import measure_channel, open_locked
-from dataplatform.bundles.watch.damage import identity, read_damage
+from dataplatform.bundles.watch.completeness import measure_channel, open_locked, rows_of
+from dataplatform.bundles.watch.damage import identity, read_damage, read_verified
 from dataplatform.bundles.watch.expectation import FindSpec, find_specs
 from dataplatform.bundles.watch.hashing import Wanted
 from dataplatform.bundles.watch.measured import SHOWN_MAX, ChannelCompleteness
@@ -25,7 +25,6 @@ from dataplatform.channels.columns import listed_texts
 from dataplatform.channels.current import read_current_index
 from dataplatform.channels.ports import ChannelFiles
 from dataplatform.channels.spec import ChannelSpec
-from opendata.reading.file_index.query import FileQuery
 from opendata.stores.parallel import in_parallel
 from opendata.wire.bundle import BundleLock, LockedChannel
 from opendata.wire.errors import NotFound, OpenDataError
@@ -183,8 +182,8 @@ class _Planning:
         return list(self._rows(paths)) if paths else []
 
     def _rows(self, paths: set[str]) -> Iterator[Wanted]:
-        for table in open_locked(self._ports, self._locked).tables(FileQuery()):
-            yield from (one for one in wanted_of(table) if one.path in paths)
+        for rows in rows_of(open_locked(self._ports, self._locked)):
+            yield from (one for one in wanted_of(rows) if one.path in paths)
 
     def _rehash(self, spec: ChannelSpec | None) -> None:
         """Files that changed since they were indexed, or were found damaged a while ago."""
@@ -219,10 +218,12 @@ class _Planning:
         known = zip(
             listed_texts(state["relative_path"]), listed_texts(state["version"]), strict=True
         )
+        sound = read_verified(self._ports.store, locked.channel, locked.version)
         return {
             path
             for path, version in known
-            if (file := place.files.get(path)) is not None and file.version != version
+            if (file := place.files.get(path)) is not None
+            and file.version not in (version, sound.get(path))
         }
 
     def _refetch(self, broken: Sequence[Wanted], spec: ChannelSpec | None) -> None:
@@ -243,10 +244,9 @@ class _Planning:
 
     def _relist(self, spec: ChannelSpec | None) -> None:
         measured, locked = self._measured, self._locked
-        never = measured.missing - len(measured.lost) - len(measured.damaged)
-        if measured.expected is None or never <= 0:
+        if measured.never_indexed <= 0:
             return
-        what = counted(never, "expected file")
+        what = counted(measured.never_indexed, "expected file")
         current = read_current_index(
             self._ports.store, locked.channel, parse_version(locked.version)
         )
@@ -266,8 +266,8 @@ class _Planning:
         self.actions.append(Action("relist", locked, reason, (), spec))
 
     def _indexed_there(self, place: Place) -> int:
-        tables = open_locked(self._ports, self._locked).tables(FileQuery())
-        paths = (path for table in tables for path in listed_texts(table["relative_path"]))
+        parts = rows_of(open_locked(self._ports, self._locked))
+        paths = (path for rows in parts for path in listed_texts(rows["relative_path"]))
         return sum(path in place.files for path in paths)
 
     def _give_up(self, what: str, why: str, hint: str) -> None:
