@@ -98,6 +98,7 @@ def test_no_example_holds_a_secret() -> None:
         for path in sorted(DEPLOY.rglob("*env.example"))
         for name, value in settings_of(path)
         if value and re.search("PASSWORD|SECRET|KEY|TOKEN", name)
+        if not value.startswith("file:")  # where one lies is no secret
     ]
     assert secrets == []
 
