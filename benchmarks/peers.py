@@ -30,12 +30,16 @@ def make_peers(folder: Path) -> None:
 
 def ask_peer(folder: Path, script: str, *arguments: str) -> dict[str, Any]:
     """What a script of this folder printed as its last line, run with the peers' versions."""
-    python = _environment(folder) / "bin" / "python"
-    command = [str(python), str(_HERE / script), *arguments]
+    command = [str(peers_python(folder)), str(_HERE / script), *arguments]
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     run = subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE, text=True)
     answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     return answer
+
+
+def peers_python(folder: Path) -> Path:
+    """The peers' interpreter, for those that run as long as they are asked."""
+    return _environment(folder) / "bin" / "python"
 
 
 def _environment(folder: Path) -> Path:

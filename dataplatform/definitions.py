@@ -25,6 +25,7 @@ from dataplatform.defs.automation import automation_sensor
 from dataplatform.defs.broken import broken_asset
 from dataplatform.defs.bundle_schedules import bundle_retention_schedule
 from dataplatform.defs.bundle_sensor import spec_bundle_sensor
+from dataplatform.defs.bundle_watch import bundle_watch_schedule
 from dataplatform.defs.bundles import bundle_asset, spec_repo_asset
 from dataplatform.defs.candidate import candidate_asset
 from dataplatform.defs.channels import channel_assets
@@ -88,11 +89,11 @@ def build_defs(
             harden_schedule(platform),
             retention_schedule(platform),
             collect_schedule(platform),
-            bundle_retention_schedule(platform),
+            *_bundle_schedules(platform),
         ],
         sensors=[
             automation_sensor(),
-            spec_bundle_sensor(platform, of_bundles.channels),
+            spec_bundle_sensor(platform, of_bundles, job),
             published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
             stale_runs_sensor(),
             missed_retries_sensor(),
@@ -111,6 +112,12 @@ def asked_bundles(platform: Platform, asked: AskedBundles | None) -> AskedBundle
     if platform.settings.spec_repo is None:
         return AskedBundles()
     return AskedBundles(True, known_channels(platform.bundles))
+
+
+def _bundle_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
+    if platform.settings.spec_repo is None:
+        return []
+    return [bundle_watch_schedule(platform), bundle_retention_schedule(platform)]
 
 
 def _bundle_assets(

@@ -1,8 +1,9 @@
 """Freeze: what a bundle resolved to becomes an immutable, numbered, signed lock.
 
 Freezing is one put-if-absent of `revisions/<n>.json`; readers see it once the pointer moves
-(`publish`). The same content is the same revision, whoever asks and how often. Other content is
-the next revision as long as the observation window of the first one is open; after that a version
+(`publish`). The same content is the same revision, whoever asks and how often; only a lock that
+names no commit, or that nobody signed, is followed by one that does. Other content is the next
+revision as long as the observation window of the first one is open; after that a version
 means what it means, and other content needs another `bundle_version`.
 
 Requests overtake each other on their way here. One from an older commit than the frozen lock's
@@ -14,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dataplatform.bundles.changed import describe_changes
 from dataplatform.bundles.revisions import Revision, newest_revision
 from dataplatform.releases.objects import JSON
-from dataplatform.releases.ports import Signer
 from opendata.reading.bundle_signature import bundle_statement
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
@@ -30,6 +30,10 @@ from opendata.wire.errors import Conflict
 from opendata.wire.manifest import Freeze, Integrity
 from opendata.wire.signed_body import signed_body
 from opendata.wire.times import format_instant, parse_instant
+
+if TYPE_CHECKING:
+    # Loading this pulls in the engines of contracts, which bundles do not need.
+    from dataplatform.releases.ports import Signer
 
 DEFAULT_OBSERVATION: Final = timedelta(days=7)
 FREEZE_TRIES: Final = 64
@@ -86,7 +90,8 @@ def freeze_bundle(
             if order.is_overtaken(head.lock.spec.commit):
                 return Frozen(head, changed=False, superseded=True)
             draft = replace(draft, channels=_carried(head.lock, draft, order))
-            if _content_hash(draft) == head.lock.integrity.content_hash:
+            is_same = _content_hash(draft) == head.lock.integrity.content_hash
+            if is_same and not _founds_it_better(head.lock, draft, signer, now):
                 return Frozen(head, changed=False)
             require_open(head.lock, draft, now)
         sealed = Revision.of(_sealed(draft, head, observation, now, signer))
@@ -109,9 +114,9 @@ def require_open(head: BundleLock, draft: BundleLock, now: datetime) -> None:
     Raises:
         Conflict: `bundle_frozen`, with what differs.
     """
-    until = head.freeze.observation_until
-    if until is not None and now <= parse_instant(until):
+    if _is_open(head, now):
         return
+    until = head.freeze.observation_until
     changes = describe_changes(head.channels, draft.channels)
     closed = f"could be corrected until {until}" if until else "was frozen hard"
     raise Conflict(
@@ -120,6 +125,21 @@ def require_open(head: BundleLock, draft: BundleLock, now: datetime) -> None:
         hint="give it a new bundle_version",
         details={"bundle": str(head.ref), "revision": head.revision, "changes": changes},
     )
+
+
+def _is_open(head: BundleLock, now: datetime) -> bool:
+    until = head.freeze.observation_until
+    return until is not None and now <= parse_instant(until)
+
+
+def _founds_it_better(
+    head: BundleLock, draft: BundleLock, signer: Signer | None, now: datetime
+) -> bool:
+    """Whether the same content is worth another revision: the one there is names no commit, or
+    nobody signed it, and this one would. That, too, is a correction and has its time."""
+    names_commit = head.spec.commit is None and draft.spec.commit is not None
+    signs = head.integrity.signature is None and signer is not None
+    return (names_commit or signs) and _is_open(head, now)
 
 
 def _carried(head: BundleLock, draft: BundleLock, order: Order) -> tuple[LockedChannel, ...]:

@@ -41,15 +41,18 @@ def divide(
     *,
     channel: str | None = None,
     version: Version | None = None,
+    whole: bool = False,
 ) -> list[Part]:
-    """The channels that folders tell apart, in order; all files are one where `channel` names it.
+    """The channels that folders tell apart, in order; all files are one where `channel` names it,
+    or where it is `whole`, because a pattern already says what folders mean.
 
     Raises:
         InvalidInput: if the place's own name cannot name a channel.
     """
     base = storage_path.rstrip("/") + "/"
     own_name, own_version = _of_place(storage_path)
-    if channel is None and own_version is None and (named := _channel_folders(files)):
+    divided = channel is None and own_version is None and not whole
+    if divided and (named := _channel_folders(files)):
         return [
             part
             for folder, some in named.items()
@@ -60,7 +63,8 @@ def divide(
         raise InvalidInput(
             f"{storage_path} gives no name for a channel", code="no_name", hint="add --channel NAME"
         )
-    return _of_channel(files, base, "", name, version or own_version)
+    version = version or own_version or (FIRST if whole else None)
+    return _of_channel(files, base, "", name, version)
 
 
 def name_of(text: str) -> str:

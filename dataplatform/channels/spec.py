@@ -35,8 +35,10 @@ def _read_version(value: Any) -> Version:
 
 
 def _read_channel(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("text is expected here")
     try:
-        return check_channel_name(str(value))
+        return check_channel_name(value)
     except InvalidInput as error:
         raise ValueError(error.message) from error
 

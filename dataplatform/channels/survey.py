@@ -99,7 +99,13 @@ def survey_lake(
     listed = place.listing()
     if not listed:
         raise NotFound(f"there are no files in {place.url}", code="empty_lake")
-    parts = divide(listed, storage_path, channel=request.channel, version=request.version)
+    parts = divide(
+        listed,
+        storage_path,
+        channel=request.channel,
+        version=request.version,
+        whole=request.path is not None,
+    )
     return [_survey(place, part, request, readers) for part in parts]
 
 

@@ -135,10 +135,10 @@ def demo() -> None:
     with control_room(site, story) as room:
         publish_vintages(site, room, mirrors, story)
         show_blocked(site, room, mirrors, story)
-        index_demo_bundle(lake, room.follow_commits, story)
+        index_demo_bundle(lake, site.environment, room.follow_commits, story)
     story.load_everything(site.store, trust)
     show_demo_bundle(lake, site.environment, story)
-    story.close(site.root, site.store, trust, time.monotonic() - started)
+    story.close(site.root, site.store, trust, lake.environment, time.monotonic() - started)
     if story.surprises:
         raise Rejected(
             f"{story.surprises} runs did not end as they should",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dataplatform.adapters.indexrepo.git import GitIndexRepo
 from dataplatform.adapters.mirrors.lake import fill_lake, read_lake
 from dataplatform.cli.demo_story import Story
+from opendata.wire.errors import NotFound
 from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ class DemoLake:
     @property
     def specs(self) -> Path:
         """The bare remote of the spec repository."""
-        return self.folder / "spec.git"
+        return self.folder / "DataSpecHub.git"
 
     @property
     def indexes(self) -> Path:
         """The bare remote of the index repository."""
-        return self.folder / "index.git"
+        return self.folder / "DataIndexHub.git"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -58,7 +59,9 @@ class DemoLake:
         return {"OPENDATA_SPEC_REPO": str(self.specs), "OPENDATA_INDEX_REPO": str(self.indexes)}
 
 
-def index_demo_bundle(lake: DemoLake, follow: Follow, story: Story) -> None:
+def index_demo_bundle(
+    lake: DemoLake, environment: Mapping[str, str], follow: Follow, story: Story
+) -> None:
     """Fill the lake, commit the specs, and let Dagster follow the commit."""
     story.chapter(
         "A commit becomes a bundle",
@@ -66,6 +69,7 @@ def index_demo_bundle(lake: DemoLake, follow: Follow, story: Story) -> None:
     )
     _fill(lake, story)
     _commit_specs(lake, story)
+    _mend_what_was_left(_ports(lake, environment))
     outcome = follow(lake.environment)
     if not outcome["runs"]:
         story.done(f"weekly/{NAME}: no new commit, so there is nothing to do")
@@ -75,15 +79,32 @@ def index_demo_bundle(lake: DemoLake, follow: Follow, story: Story) -> None:
 
 def show_demo_bundle(lake: DemoLake, environment: Mapping[str, str], story: Story) -> None:
     """What a consumer and an operator do with it."""
-    from dataplatform.settings import read_settings
-    from dataplatform.wiring import from_settings
     from opendata.reading.file_index.bundles import find_bundle
 
-    settings = read_settings({**environment, **lake.environment}, lake.root)
-    ports = from_settings(settings).bundles
+    ports = _ports(lake, environment)
     lock = find_bundle(ports.store, NAME).lock
     _list_files(environment["OPENDATA_STORAGE"], story)
     _let_rot(lake, ports, lock, story)
+
+
+def _ports(lake: DemoLake, environment: Mapping[str, str]) -> BundlePorts:
+    from dataplatform.settings import read_settings
+    from dataplatform.wiring import from_settings
+
+    return from_settings(read_settings({**environment, **lake.environment}, lake.root)).bundles
+
+
+def _mend_what_was_left(ports: BundlePorts) -> None:
+    """A demo that was interrupted while a file was damaged left that remembered."""
+    from dataplatform.bundles.watch.mend import apply_repair
+    from dataplatform.bundles.watch.repair import plan_repair
+    from opendata.reading.file_index.bundles import find_bundle
+
+    try:
+        lock = find_bundle(ports.store, NAME).lock
+    except NotFound:
+        return  # the first time
+    apply_repair(ports, plan_repair(ports, lock, now=_now()), now=_now())
 
 
 def _fill(lake: DemoLake, story: Story) -> None:

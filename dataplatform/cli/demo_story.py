@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,9 @@ class Story:
             f"{'none damaged' if checked.passed else 'DAMAGED'}, by {checked.trusted}"
         )
 
-    def close(self, root: Path, store: Path, trust: Path, seconds: float) -> None:
+    def close(
+        self, root: Path, store: Path, trust: Path, links: Mapping[str, str], seconds: float
+    ) -> None:
         """What to type next; plain lines, so that they can be copied."""
         self.chapter(f"Done in {seconds:.0f} s. Go on with", "What was made stays in this folder.")
         python = root / ".venv" / "bin" / "python"
@@ -142,7 +144,9 @@ class Story:
         for line in (
             f"export OPENDATA_STORAGE={store}",
             f"export OPENDATA_TRUST={trust}",
+            *(f"export {name}={value}" for name, value in links.items()),
             f'{python} -c "{load}"',
+            f"git clone {links['OPENDATA_SPEC_REPO']}    # change a bundle, push, and watch",
             f"make -C {root} dev    # Dagster on what just happened: http://127.0.0.1:3000",
         ):
             self._console.print(f"  {escape(line)}")

@@ -10,9 +10,12 @@ from typing import Final
 import dagster as dg
 
 from dataplatform.bundles.changes import canonical_request
+from dataplatform.bundles.outcomes import record_outcome
+from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.requests import BundleRequest, printable
 from dataplatform.bundles.run_names import COMMIT_TAG, PATH_TAG, path_of_partition
 from dataplatform.ports import SpecRepo
+from opendata.wire.errors import OpenDataError
 from opendata.wire.words import counted, human_bytes
 
 GROUP: Final = "bundles"
@@ -38,6 +41,31 @@ def request_of(context: dg.AssetExecutionContext, repo: SpecRepo) -> BundleReque
     if known is None or not repo.is_ancestor(commit, known):
         repo.head()  # this process may be on another machine than the one that asked
     return BundleRequest(path, commit)
+
+
+def record_end(
+    ports: BundlePorts,
+    request: BundleRequest | None,
+    context: dg.AssetExecutionContext,
+    *,
+    changed: bool = False,
+    error: BaseException | None = None,
+) -> None:
+    """Record how a request ended, for whoever watches; a store that does not take it must not hide
+    how it did."""
+    if request is None:
+        return
+    try:
+        record_outcome(
+            ports.store,
+            printable(request.path),
+            request.commit,
+            ports.now(),
+            changed=changed,
+            error=error,
+        )
+    except OpenDataError as second:
+        context.log.warning("how the request ended could not be recorded: %s", second.message)
 
 
 class StepProgress:

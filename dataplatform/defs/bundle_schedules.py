@@ -16,7 +16,7 @@ from dataplatform.defs.names import PRUNE_JOB
 from dataplatform.wiring import Platform
 from opendata.reading.file_index.bundles import entry_ref, read_bundle_catalogue
 from opendata.wire.bundle import BundleRef
-from opendata.wire.errors import OpenDataError
+from opendata.wire.errors import NotFound, OpenDataError
 from opendata.wire.times import parse_instant
 
 PRUNE_CRON = "27 4 * * *"
@@ -44,6 +44,8 @@ def bundle_retention_schedule(platform: Platform) -> dg.ScheduleDefinition:
         known = instance.get_dynamic_partitions(PARTITIONS)
         try:
             old = old_partitions(known, indexed_at(ports), rules, ports.now())
+        except NotFound:
+            old = ()  # nothing was ever published there
         except OpenDataError as error:
             raise failure_of(error) from error
         for partition in old:

@@ -23,6 +23,7 @@ from dataplatform.bundles.run_names import (
     channel_asset,
     request_tags,
 )
+from dataplatform.defs.asked import AskedBundles
 from dataplatform.defs.failures import failure_of
 from dataplatform.defs.names import BUNDLES, PARTITION_TAG
 from dataplatform.defs.schedules import PARTITIONED_JOB
@@ -35,12 +36,16 @@ DATA_VERSION_TAG = "dagster/data_version"
 TOLD_MAX = 20
 
 
-def spec_bundle_sensor(platform: Platform, channels: frozenset[str]) -> dg.SensorDefinition:
-    """The sensor; `channels` are those that have an asset here."""
+def spec_bundle_sensor(
+    platform: Platform, bundles: AskedBundles, job: dg.UnresolvedAssetJobDefinition
+) -> dg.SensorDefinition:
+    """The sensor. Bundles have partitions, so their runs are of Dagster's own job of all assets;
+    `job` is one that is there in any case, for where there are no bundles."""
+    target: dict[str, Any] = {"job_name": PARTITIONED_JOB} if bundles.index else {"job": job}
 
     @dg.sensor(
         name=SENSOR,
-        job_name=PARTITIONED_JOB,
+        **target,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=platform.settings.spec_seconds,
         description="Asks for the index of every bundle that a commit to the spec repository "
@@ -50,7 +55,7 @@ def spec_bundle_sensor(platform: Platform, channels: frozenset[str]) -> dg.Senso
         if platform.settings.spec_repo is None:
             return dg.SkipReason(NO_REPO)
         try:
-            return _tick(context, platform.bundles, channels)
+            return _tick(context, platform.bundles, bundles.channels)
         except OpenDataError as error:
             raise failure_of(error) from error
 

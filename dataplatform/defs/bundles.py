@@ -8,7 +8,7 @@ No postponed annotations here: Dagster reads the classes of `context` and `confi
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -25,7 +25,7 @@ from dataplatform.bundles.run_names import (
 )
 from dataplatform.defs.bundle_checks import BUNDLE_KEY, bundle_check_specs, look_at_bundle
 from dataplatform.defs.bundle_metadata import LOCK, bundle_metadata, channel_metadata
-from dataplatform.defs.bundle_runs import GROUP, StepProgress, request_of
+from dataplatform.defs.bundle_runs import GROUP, StepProgress, record_end, request_of
 from dataplatform.defs.failures import Retries, in_dagsters_words
 from dataplatform.defs.names import BUNDLES, Names
 from dataplatform.defs.spark_settings import SPARK, with_spark_settings
@@ -75,12 +75,14 @@ def bundle_asset(
             ports = with_spark_settings(platform.bundles, getattr(context.resources, SPARK))
             repo = ports.open_spec_repo()
             request = _require_request(context, repo)
-            events: list[dg.MaterializeResult[Any]] = []
-            began = time.monotonic()
+        events: list[dg.MaterializeResult[Any]] = []
+        with in_dagsters_words(context, retries, _recorder(ports, request, context)):
             if BUNDLE_KEY in context.selected_asset_keys:
+                began = time.monotonic()
                 done = _index(ports, request, context, config)
-                seconds = time.monotonic() - began
-                events, lock = _told(ports, done, repo, context, seconds), done.lock
+                record_end(ports, request, context, changed=done.changed)
+                events = _told(ports, done, repo, context, time.monotonic() - began)
+                lock = done.lock
             else:
                 lock = read_bundle(ports.store, request.ref).lock
             verdicts = list(look_at_bundle(ports, repo, lock, checks))
@@ -88,6 +90,15 @@ def bundle_asset(
         yield from (verdict.result() for verdict in verdicts)
 
     return index
+
+
+def _recorder(
+    ports: BundlePorts, request: BundleRequest, context: dg.AssetExecutionContext
+) -> Callable[[BaseException], None]:
+    """What records how the request failed; a look at checks alone is no end of a request."""
+    if BUNDLE_KEY not in context.selected_asset_keys:
+        return lambda error: None
+    return lambda error: record_end(ports, request, context, error=error)
 
 
 def _spec(channels: frozenset[str]) -> dg.AssetSpec:

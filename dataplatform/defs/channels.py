@@ -20,6 +20,7 @@ from dataplatform.bundles.asked_channels import asked_channels
 from dataplatform.bundles.gather import How, index_resolved
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.published import PublishedReleases
+from dataplatform.bundles.requests import BundleRequest
 from dataplatform.bundles.resolve import Resolved
 from dataplatform.bundles.run_names import SPEC_REPO_ASSET, channel_asset
 from dataplatform.bundles.spec import AskedChannel
@@ -27,7 +28,7 @@ from dataplatform.channels.build import IndexedChannel
 from dataplatform.channels.catalogue import read_channels
 from dataplatform.defs.automation import follow_inputs
 from dataplatform.defs.bundle_metadata import channel_metadata
-from dataplatform.defs.bundle_runs import GROUP, StepProgress, request_of
+from dataplatform.defs.bundle_runs import GROUP, StepProgress, record_end, request_of
 from dataplatform.defs.failures import Retries, in_dagsters_words
 from dataplatform.defs.names import Names, channel_pool, channel_step
 from dataplatform.defs.spark_settings import SPARK, with_spark_settings
@@ -73,12 +74,18 @@ def _channel_asset(platform: Platform, channel: str, retries: Retries) -> dg.Ass
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with in_dagsters_words(context, retries):
             ports = with_spark_settings(platform.bundles, getattr(context.resources, SPARK))
+            repo = ports.open_spec_repo()
+            request = request_of(context, repo)
+
+        def record(error: BaseException) -> None:
+            record_end(ports, request, context, error=error)
+
+        with in_dagsters_words(context, retries, record):
             began = time.monotonic()
-            asked = _asked(ports, channel, context, config)
+            asked = _asked(ports, repo, request, channel, config)
             done = _index(ports, asked, context, config)
-            metadata = channel_metadata(
-                ports.store, done, asked.repo, seconds=time.monotonic() - began
-            )
+            seconds = time.monotonic() - began
+            metadata = channel_metadata(ports.store, done, repo, seconds=seconds)
         context.log.info("%s", _told(done))
         version = dg.DataVersion(done.index.index_sha256)
         yield dg.MaterializeResult(metadata=metadata, data_version=version)
@@ -107,10 +114,12 @@ def _spec(channel: str) -> dg.AssetSpec:
 
 
 def _asked(
-    ports: BundlePorts, channel: str, context: dg.AssetExecutionContext, config: ChannelConfig
+    ports: BundlePorts,
+    repo: SpecRepo,
+    request: BundleRequest | None,
+    channel: str,
+    config: ChannelConfig,
 ) -> _Asked:
-    repo = ports.open_spec_repo()
-    request = request_of(context, repo)
     if request is not None and config.version is None:
         for one in asked_channels(repo, ports.store, request):
             if one.channel == channel:

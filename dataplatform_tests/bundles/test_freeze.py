@@ -54,6 +54,27 @@ def test_the_same_content_is_the_same_revision_whoever_asks(store: MemoryStore) 
     assert again.revision == first.revision
 
 
+def test_a_lock_without_commit_or_signature_is_followed_by_one_that_has_it(
+    store: MemoryStore,
+) -> None:
+    tried = draft([channel(store)], commit=None)
+    assert freeze(store, tried).changed
+    assert not freeze(store, tried).changed
+    committed = freeze(store, draft([channel(store)]))
+    assert (committed.changed, committed.revision.number) == (True, 2)
+    signed = freeze(store, draft([channel(store)]), by=signer())
+    assert (signed.changed, signed.revision.number) == (True, 3)
+    assert not freeze(store, tried).changed
+    assert not freeze(store, draft([channel(store)]), by=signer(8)).changed
+    assert newest_revision(store, tried.ref) == signed.revision
+
+
+def test_after_the_window_nothing_follows_not_even_a_signature(store: MemoryStore) -> None:
+    first = freeze(store, draft([channel(store)]))
+    late = freeze(store, draft([channel(store)]), by=signer(), now=WINDOW_CLOSED)
+    assert (late.changed, late.revision) == (False, first.revision)
+
+
 def test_other_content_inside_the_window_is_the_next_revision(store: MemoryStore) -> None:
     first = freeze(store, draft([channel(store)])).revision
     second = freeze(store, draft([channel(store, 11)]), now=NOW + timedelta(days=6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class SpecClone:
 
     folder: Path
     remote: Path
+    commit_at: str | None = None
 
     @classmethod
     def create(cls, root: Path) -> SpecClone:
@@ -57,7 +59,8 @@ class SpecClone:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
         git(self.folder, "add", "-A")
-        git(self.folder, "commit", "-q", "--allow-empty", "-m", message)
+        when = {"GIT_COMMITTER_DATE": self.commit_at} if self.commit_at else {}
+        git(self.folder, "commit", "-q", "--allow-empty", "-m", message, **when)
         return self.head
 
     @property
@@ -65,8 +68,10 @@ class SpecClone:
         return git(self.folder, "rev-parse", "HEAD").strip()
 
 
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
+def git(folder: Path, *words: str, **environ: str) -> str:
+    done = subprocess.run(
+        ["git", *words], cwd=folder, capture_output=True, text=True, env={**os.environ, **environ}
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -84,6 +89,7 @@ class BundleSite:
         environ = {"OPENDATA_SPEC_REPO": str(self.specs.remote)} | self.environ
         self.site = Site(self.root, environ, self.instance)
         self.cursor: str | None = None
+        self._defs: dg.Definitions | None = None
 
     @property
     def store(self) -> Any:
@@ -94,7 +100,8 @@ class BundleSite:
         for hour in range(count):
             place = self.root / "lake" / channel / f"2025/06/{day:02}/{hour:02}/img_{hour:03}.jpg"
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(f"{channel} {day} {hour}".encode())
+            if not place.exists():
+                place.write_bytes(f"{channel} {day} {hour}".encode())
         return self.root / "lake" / channel
 
     def channel_spec(self, channel: str = CHANNEL, **fields: Any) -> dict[str, Any]:
@@ -116,8 +123,17 @@ class BundleSite:
         spec = {f"channels/{CHANNEL}/spec-1.2.0.yaml": self.channel_spec(**fields)}
         return self.specs.push({**spec, PATH: self.bundle_spec()})
 
+    def text(self, path: str) -> str:
+        """What a file of the clone says."""
+        return (self.specs.folder / path).read_text()
+
+    def use(self, defs: dg.Definitions | None) -> None:
+        """Go on with definitions that were loaded before; None: load them at every use."""
+        self._defs = defs
+
     def defs(self) -> dg.Definitions:
-        return self.site.defs()
+        """The definitions as a reload makes them, unless a test goes on with older ones."""
+        return self._defs or self.site.defs()
 
     def tick(self) -> Any:
         """One look of the sensor; its partitions are added, its cursor is stored."""
@@ -142,6 +158,24 @@ class BundleSite:
                 raise_on_error=False,
             )
         )
+
+    def request(self, run: Run) -> dg.RunRequest:
+        """The request of a run that has ended, to make another like it."""
+        before = self.instance.get_run_by_id(run.id)
+        assert before is not None
+        keys = before.asset_selection or run.result.job_def.asset_layer.selected_asset_keys
+        return dg.RunRequest(asset_selection=list(keys), tags=dict(before.tags))
+
+    def check(self, request: dg.RunRequest) -> Run:
+        """The checks of a bundle alone."""
+        job = dg.define_asset_job(
+            "asked", dg.AssetSelection.checks_for_assets(dg.AssetKey("bundle_index"))
+        )
+        repository = dg.Definitions.merge(self.defs(), dg.Definitions(jobs=[job]))
+        result = repository.resolve_job_def("asked").execute_in_process(
+            instance=self.instance, tags=dict(request.tags), raise_on_error=False
+        )
+        return Run(result)
 
     def follow(self) -> list[Run]:
         """One look of the sensor and the runs that it asks for."""

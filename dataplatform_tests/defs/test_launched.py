@@ -171,7 +171,7 @@ def test_schedules_and_sensors_are_on_without_anybody_starting_them(room: Contro
     by_the_platform = {
         "repair_schedule", "harden_schedule", "retention_schedule", "collect_schedule",
         "derived_datasets", "published_elsewhere", "stale_runs", "missed_retries", "failed_runs",
-        "canceled_runs",
+        "canceled_runs", "spec_bundle_sensor",
     }  # fmt: skip
     assert by_the_platform | {"ns__prices__schedule", "ns__by_hand__schedule"} <= set(states)
     assert set(states.values()) == {"RUNNING"}

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,17 @@ class Parts:
         program = Path(sys.executable).with_name("dagster-daemon")
         with self._running("daemon", str(program), "run", "-w", "workspace.yaml") as process:
             yield process
+
+    @contextlib.contextmanager
+    def web_server(self) -> Iterator[str]:
+        """A running web server; yields its address."""
+        [port] = free_ports(1)
+        program, address = Path(sys.executable).with_name("dagster-webserver"), "127.0.0.1"
+        options = ["-w", "workspace.yaml", "-h", address, "-p", str(port)]
+        with self._running("web-server", str(program), *options) as process:
+            url = f"http://{address}:{port}"
+            eventually(lambda: _serves(process, url), "the web server answers")
+            yield url
 
     def log(self, name: str) -> str:
         """What a part has said so far."""
@@ -121,6 +133,13 @@ def _answers(process: Process, client: DagsterGrpcClient) -> bool:
     with contextlib.suppress(Exception):
         client.ping("are you there")
         return True
+    return False
+
+
+def _serves(process: Process, url: str) -> bool:
+    assert process.poll() is None, "the web server has ended"
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/server_info") as answer:
+        return bool(answer.status == 200)
     return False
 
 

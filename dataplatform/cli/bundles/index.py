@@ -46,16 +46,16 @@ def index(
     od bundle index bundle_spec.yaml
     od bundle index weekly/model-v1.0.0-2025.25 --commit HEAD --dry-run
     """
+    from dataplatform.bundle_wiring import bundle_ports
     from dataplatform.bundles.index import plan_bundle
     from dataplatform.cli.bundles.asking import find_asked
     from dataplatform.cli.place import find_settings, prepare_store
-    from dataplatform.wiring import from_settings
 
     settings = find_settings()
     asked = find_asked(settings, spec, commit)
     if not dry_run:
         prepare_store(settings, out.note)
-    ports = from_settings(settings).bundles
+    ports = bundle_ports(settings)
     if asked.source.commit is None:
         out.warn("the spec is not committed as it stands here, so the lock will name no commit")
     if dry_run:
