@@ -84,6 +84,19 @@ def test_the_lineage_runs_from_the_spec_commit_through_channels_to_the_bundle(
     assert (seen.asset_key, seen.tags["dagster/data_version"]) == (dg.AssetKey("spec_repo"), commit)
 
 
+def test_weekly_bundles_are_late_when_none_has_come_for_two_weeks(site: BundleSite) -> None:
+    site.specs.push({OTHER: site.bundle_spec(path=OTHER)})
+    site.tick()
+    [before] = [spec for spec in site.defs().resolve_all_asset_specs() if spec.partitions_def]
+    assert before.freshness_policy is None
+    site.begin()
+    site.tick()
+    [after] = [spec for spec in site.defs().resolve_all_asset_specs() if spec.partitions_def]
+    assert after.freshness_policy == dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(days=14, hours=6), warn_window=timedelta(days=7, hours=6)
+    )
+
+
 @pytest.mark.requirement("S0-3", "S0-4")
 def test_several_files_a_merge_a_rename_and_a_deletion_are_each_followed(site: BundleSite) -> None:
     site.begin()
