@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI  # type: ignore[import-not-found]
 from pydantic import BaseModel
 
 PAGE = 1_000
@@ -57,7 +57,7 @@ def make_app(folder: Path, source: str) -> FastAPI:
     ready = [rows_of(number) for number in pages] if source == "model" else []
     app = FastAPI()
 
-    @app.get("/files", response_model=FilePage)
+    @app.get("/files", response_model=FilePage)  # type: ignore[untyped-decorator]
     def files(page: int = 0) -> dict[str, object]:
         number = page % len(pages)
         return {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from dataplatform.adapters.signing.ed25519 import open_signer
 from dataplatform.alerts.ports import Notifier
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
@@ -25,6 +24,8 @@ def bundle_ports(settings: Settings, store: ObjectStore | None = None) -> Bundle
     Raises:
         InvalidInput, Denied: naming the setting that cannot be used.
     """
+    from dataplatform.adapters.signing.ed25519 import open_signer
+
     store = store or open_store(settings.store_url, environ=settings.environ)
     trust = settings.trust()
     signer = open_signer(settings.signing_key, settings.environ, trust)

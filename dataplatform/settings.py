@@ -13,8 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dataplatform.contracts.duration import parse_duration
-from dataplatform.releases.collecting.retention import DEFAULT_TTL, TTL_MIN
-from dataplatform.releases.run import DEFAULT_PREVIEW_ROWS
+from dataplatform.releases.defaults import DEFAULT_PREVIEW_ROWS, DEFAULT_TTL, TTL_MIN
 from opendata.reading.trust import TrustRoot
 from opendata.stores import StoreLocation, find_store
 from opendata.wire.errors import InvalidInput

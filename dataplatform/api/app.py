@@ -5,6 +5,7 @@ Nothing here reads the environment or opens a file; `service.py` does, for a rea
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ from opendata.reading.cache import Cache
 from opendata.wire.errors import NotFound
 
 OPENAPI_PATH: Final = "/openapi.json"
-THREADS: Final = 8
+THREADS: Final = max(4, 2 * (os.cpu_count() or 1))
 WAITING: Final = 256
 
 

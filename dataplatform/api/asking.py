@@ -18,9 +18,8 @@ from dataplatform.api.library import Library
 from opendata.reading.file_index.bundles import FoundBundle
 from opendata.reading.file_index.index import FileIndex
 from opendata.reading.file_index.query import FileQuery, file_query
-from opendata.reading.suggest import did_you_mean
-from opendata.wire.bundle import BundleLock, LockedChannel
-from opendata.wire.errors import InvalidInput, NotFound
+from opendata.wire.bundle import BUNDLE_TYPES, BundleLock, LockedChannel
+from opendata.wire.errors import InvalidInput
 
 METADATA_MAX: Final = 16
 YEAR_SECONDS: Final = 365 * 24 * 3600
@@ -43,6 +42,14 @@ BundleVersion = Annotated[
 Revision = Annotated[
     int,
     msgspec.Meta(ge=1, le=999_999, description="A revision of it; the current one if left out."),
+]
+BundleType = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=16,
+        extra_json_schema={"enum": list(BUNDLE_TYPES)},
+        description="Its type; needed only where two types share a name and version.",
+    ),
 ]
 ChannelName = Annotated[
     str,
@@ -87,11 +94,12 @@ class OfBundle(Parameters, frozen=True, kw_only=True):
     bundle_name: BundleName
     version: BundleVersion | None = None
     revision: Revision | None = None
+    type: BundleType | None = None
 
     @property
     def selector(self) -> Selector:
         """The bundle that is meant."""
-        return Selector(self.bundle_name, self.version, self.revision)
+        return Selector(self.bundle_name, self.version, self.revision, self.type)
 
 
 class OfFiles(OfBundle, frozen=True, kw_only=True):
@@ -158,34 +166,6 @@ def open_bundle(library: Library, call: Call) -> Opened:
     selector: Selector = call.parameters.selector
     call.grant.require(selector.name)
     return Opened(library.find(selector), selector, library)
-
-
-def choose_channel(lock: BundleLock, name: str | None) -> LockedChannel:
-    """The channel that is meant.
-
-    Raises:
-        InvalidInput: if none is named and there are several.
-        NotFound: with did-you-mean.
-    """
-    names = [one.channel for one in lock.channels]
-    if name is None:
-        if len(names) == 1:
-            return lock.channels[0]
-        raise InvalidInput(
-            f"{lock.name} {lock.version} has {len(names)} channels; name one",
-            code="channel_needed",
-            hint=f"channel={names[0]}" if names else None,
-            details={"channels": names},
-        )
-    found = lock.channel(name)
-    if found is None:
-        raise NotFound(
-            f"{lock.name} {lock.version} has no channel {name!r}",
-            code="unknown_channel",
-            hint=did_you_mean(name, names) or f"it has {', '.join(names) or 'none'}",
-            details={"channels": names},
-        )
-    return found
 
 
 def etag_of(opened: Opened, call: Call, *told: object) -> str:

@@ -22,7 +22,6 @@ from dataplatform.api.asking import (
     OfFiles,
     Opened,
     asked_files,
-    choose_channel,
     open_bundle,
 )
 from dataplatform.api.endpoint import JSON, Body, Bytes, Call, Endpoint, Reply, Response
@@ -31,6 +30,7 @@ from dataplatform.api.library import Library
 from dataplatform.channels.ports import ChannelFiles
 from dataplatform.ports import Clock
 from opendata.reading.file_index.index import FileIndex
+from opendata.reading.file_index.listing import choose_channel
 from opendata.reading.file_index.query import FileQuery
 from opendata.reading.file_index.schema import INDEX_SCHEMA
 from opendata.wire.bundle import LockedChannel
@@ -42,6 +42,7 @@ SECONDS: Final = 3_600
 SECONDS_MAX: Final = 12 * 3_600
 BODY_BYTES_MAX: Final = 8 << 20
 NAMED_MAX: Final = 20
+LOOK_FILES: Final = 16_384
 _COLUMNS: Final = ("file_id", "relative_path", "size_bytes", "checksum")
 
 OpenFiles = Callable[[str], ChannelFiles]
@@ -159,17 +160,17 @@ class Downloads:
 
 def find_files(index: FileIndex, query: FileQuery, wanted: Collection[str]) -> pa.Table:
     """The rows with these ids; looks no further once it has all of them."""
-    found: list[pa.Table] = []
+    found: list[pa.RecordBatch] = []
     count = 0
-    for table in index.tables(query):
-        ids = table.column("file_id").to_pylist()
+    for batch in index.batches(query, LOOK_FILES):
+        ids = batch.column("file_id").to_pylist()
         rows = [row for row, one in enumerate(ids) if one in wanted]
         if rows:
-            found.append(table.take(rows))
+            found.append(batch.take(pa.array(rows, pa.int64())))
             count += len(rows)
             if count == len(wanted):
                 break
-    return pa.concat_tables(found) if found else INDEX_SCHEMA.empty_table()
+    return pa.Table.from_batches(found, INDEX_SCHEMA)
 
 
 def _texts(texts: object) -> pa.Array:

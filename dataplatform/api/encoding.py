@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from dataplatform.api.endpoint import ARROW, JSON, NDJSON, Bytes
@@ -22,7 +21,7 @@ Compression = Literal["none", "lz4", "zstd"]
 MEDIA_TYPES: Final[dict[str, str]] = {"json": JSON, "arrow": ARROW, "ndjson": NDJSON}
 PACKINGS: Final = ("zstd", "gzip")
 PACKED_FROM_BYTES: Final = 1 << 10
-CHANNEL: Final = "channel"
+PIECE_BYTES: Final = 1 << 20
 _END_OF_STREAM: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _GZIP_LEVEL: Final = 1
 
@@ -80,55 +79,48 @@ def arrow_page(
     table: pa.Table, facts: Mapping[str, str], compression: Compression = "none"
 ) -> Bytes:
     """One Arrow IPC stream; `facts` stand in the schema's metadata."""
-    stream = arrow_stream(table.schema, table.combine_chunks().to_batches(), facts, compression)
-    pieces = list(stream)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    sink = pa.BufferOutputStream()
+    schema = table.schema.with_metadata(dict(facts))
+    with pa.ipc.new_stream(sink, schema, options=_options(compression)) as writer:
+        writer.write_table(table)
+    return _view(sink.getvalue())
 
 
 def arrow_stream(
     schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
+    batches: Iterable[tuple[pa.RecordBatch, Mapping[str, str]]],
     facts: Mapping[str, str],
     compression: Compression = "none",
+    *,
+    piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[Bytes]:
-    """An Arrow IPC stream, a message at a time: the schema, each batch, the end."""
-    head = schema.with_metadata(dict(facts)).serialize()
-    yield _view(head)
-    for batch in batches:
-        if compression == "none":
-            yield _view(batch.serialize())
-        else:
-            yield _packed_message(batch, compression)
-    yield _END_OF_STREAM
+    """An Arrow IPC stream in pieces of about `piece_bytes`: several batches each, since sending
+    costs more per piece than per byte. The facts of a batch stand in its own metadata."""
+    yield _view(schema.with_metadata(dict(facts)).serialize())
+    head, options = schema.serialize().size, _options(compression)
+    coming = iter(batches)
+    while True:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, schema, options=options) as writer:
+            for batch, told in coming:
+                writer.write_batch(batch, custom_metadata=dict(told))
+                if sink.tell() >= piece_bytes:
+                    break
+        # Each piece is cut out of a stream of its own.
+        messages = _view(sink.getvalue())[head : -len(_END_OF_STREAM)]
+        if not messages:
+            yield _END_OF_STREAM
+            return
+        yield messages
 
 
-def _packed_message(batch: pa.RecordBatch, compression: Compression) -> memoryview:
-    """A batch's message with packed buffers, cut out of a stream of its own."""
-    options = pa.ipc.IpcWriteOptions(compression=compression)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
-        writer.write_batch(batch)
-    head = batch.schema.serialize().size
-    return _view(sink.getvalue())[head : -len(_END_OF_STREAM)]
+def _options(compression: Compression) -> pa.ipc.IpcWriteOptions:
+    return pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
 
 
 def _view(buffer: pa.Buffer) -> memoryview:
-    """The buffer's bytes. Where Arrow shrank one, its memoryview would still have the old length."""
+    """The bytes of a buffer; where Arrow shrank one, its memoryview still has the old length."""
     return memoryview(buffer)[: buffer.size]
-
-
-def with_channel(schema: pa.Schema) -> pa.Schema:
-    """The schema with the leading column that names each row's channel."""
-    return schema.insert(0, pa.field(CHANNEL, pa.string()))
-
-
-def name_channel(batch: pa.RecordBatch, channel: str) -> pa.RecordBatch:
-    """The batch with that column in front."""
-    text = channel.encode()
-    places = np.arange(batch.num_rows + 1, dtype=np.int32) * np.int32(len(text))
-    buffers = [None, pa.py_buffer(places), pa.py_buffer(text * batch.num_rows)]
-    column = pa.Array.from_buffers(pa.string(), batch.num_rows, buffers)
-    return pa.RecordBatch.from_arrays([column, *batch.columns], schema=with_channel(batch.schema))
 
 
 # --- JSON ----------------------------------------------------------------------------
@@ -140,22 +132,20 @@ def json_page(table: pa.Table, facts: Mapping[str, Any]) -> Bytes:
     return b"".join((head, b',"files":[', rows_as_json(table), b"]}"))
 
 
-def ndjson_stream(batches: Iterable[pa.RecordBatch]) -> Iterator[Bytes]:
-    """The rows as JSON objects, one a line."""
-    for batch in batches:
-        if batch.num_rows:
-            yield b"".join((rows_as_json(batch, "\n"), b"\n"))
-
-
-def gathered(pieces: Iterator[Bytes], size: int) -> Iterator[Bytes]:
-    """The same bytes in pieces of about `size`: sending costs more per piece than per byte."""
+def ndjson_stream(
+    batches: Iterable[pa.RecordBatch], *, piece_bytes: int = PIECE_BYTES
+) -> Iterator[Bytes]:
+    """The rows as JSON objects, one a line, in pieces of about `piece_bytes`."""
     waiting: list[Bytes] = []
     held = 0
-    for piece in pieces:
-        waiting.append(piece)
-        held += len(piece)
-        if held >= size:
-            yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        text = rows_as_json(batch, "\n")
+        waiting += (text, b"\n")
+        held += len(text) + 1
+        if held >= piece_bytes:
+            yield b"".join(waiting)
             waiting, held = [], 0
     if waiting:
         yield b"".join(waiting)

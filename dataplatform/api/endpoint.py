@@ -52,11 +52,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which bundle was asked for: by name, perhaps with a version and a revision of it."""
+    """Which bundle was asked for: by name, perhaps with a version, a revision and a type."""
 
     name: str
     version: str | None = None
     revision: int | None = None
+    type: str | None = None
 
     @property
     def is_pinned(self) -> bool:

@@ -8,7 +8,6 @@ a slow reader holds two pieces, no thread, and whoever hangs up ends the stream.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -116,6 +115,7 @@ async def send_streamed(
     gone = asyncio.create_task(_until_gone(receive))
     piece: Bytes | object = first
     coming: asyncio.Task[Bytes | object] | None = None
+    sending: asyncio.Task[None] | None = None
     try:
         while piece is not _END:
             coming = asyncio.create_task(workers.go_on(lambda: next(answer.pieces, _END)))
@@ -129,7 +129,9 @@ async def send_streamed(
         await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
-        await _end(coming, answer.pieces, workers)
+        if sending is not None:
+            sending.cancel()
+        await asyncio.shield(_end(coming, answer.pieces, workers))
 
 
 async def first_piece(answer: Streamed, workers: Workers) -> Bytes:
@@ -154,15 +156,13 @@ async def _first_of(wanted: asyncio.Task[Any], gone: asyncio.Task[None]) -> None
     if not wanted.done():
         await asyncio.wait((wanted, gone), return_when=asyncio.FIRST_COMPLETED)
     if gone.done() and not wanted.done():
-        wanted.cancel()
         raise HungUp
 
 
 async def _end(coming: asyncio.Task[Any] | None, pieces: Iterator[Bytes], workers: Workers) -> None:
-    """Close the stream's source once no thread works on it any more."""
+    """Close the stream's source, once no thread works on it any more: none can be interrupted."""
     if coming is not None:
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await asyncio.shield(coming)
+        await asyncio.wait((coming,))
     close = getattr(pieces, "close", None)
     if close is not None:
-        await asyncio.shield(workers.go_on(close))
+        await workers.go_on(close)

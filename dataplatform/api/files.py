@@ -18,7 +18,6 @@ from dataplatform.api.asking import (
     OfFiles,
     Opened,
     caching,
-    choose_channel,
     etag_of,
     is_unchanged,
     open_bundle,
@@ -37,7 +36,8 @@ from dataplatform.api.endpoint import (
     Streamed,
 )
 from dataplatform.api.library import Library
-from opendata.reading.file_index.schema import INDEX_SCHEMA
+from opendata.reading.file_index.listing import choose_channel
+from opendata.reading.file_index.schema import INDEX_SCHEMA, STREAM_SCHEMA, name_channel
 from opendata.wire.bundle import LockedChannel
 from opendata.wire.cursor import encode_cursor, read_cursor
 from opendata.wire.errors import InvalidInput
@@ -46,7 +46,7 @@ PAGE_FILES: Final = 1_000
 PAGE_FILES_MAX: Final = 10_000
 BATCH_FILES: Final = 1_000
 BATCH_FILES_MAX: Final = 100_000
-PIECE_BYTES: Final = 1 << 20
+CURSOR_FACT: Final = "opendata.next_cursor"
 
 _Compression = Annotated[
     Compression, msgspec.Meta(description="Of Arrow's buffers; every Arrow reader unpacks them.")
@@ -153,11 +153,11 @@ def stream_files(library: Library, call: Call) -> Streamed:
     batches = _batches(opened, channels, asked, named=all_of_them)
     pieces: Iterator[Bytes]
     if kind == "arrow":
-        schema = encoding.with_channel(INDEX_SCHEMA) if all_of_them else INDEX_SCHEMA
+        schema = STREAM_SCHEMA if all_of_them else INDEX_SCHEMA
         facts = _facts(opened, None if all_of_them else channels[0], None)
         pieces = encoding.arrow_stream(schema, batches, _named(facts), asked.compression)
     else:
-        pieces = encoding.ndjson_stream(batches)
+        pieces = encoding.ndjson_stream(batch for batch, _ in batches)
     headers = {
         "content-type": encoding.MEDIA_TYPES[kind],
         "cache-control": "no-store",
@@ -165,12 +165,13 @@ def stream_files(library: Library, call: Call) -> Streamed:
         "x-bundle-revision": str(opened.lock.revision),
         "x-lock-sha256": opened.found.lock_sha256,
     }
-    return Streamed(encoding.gathered(pieces, PIECE_BYTES), headers)
+    return Streamed(pieces, headers)
 
 
 def _batches(
     opened: Opened, channels: tuple[LockedChannel, ...], asked: StreamParameters, *, named: bool
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[tuple[pa.RecordBatch, dict[str, str]]]:
+    """Batches of a channel after the other, each with the cursor that goes on after it."""
     place = None if asked.cursor is None else read_cursor(asked.cursor, opened.found.lock_sha256)
     for channel in channels:
         row = 0
@@ -179,8 +180,9 @@ def _batches(
                 continue  # streamed before
             row, place = place.row, None
         query = asked.query(channel)
-        for batch in opened.index(channel).batches(query, asked.batch_size, row=row):
-            yield encoding.name_channel(batch, channel.channel) if named else batch
+        for batch in opened.index(channel).numbered_batches(query, asked.batch_size, row=row):
+            files = name_channel(batch.files, channel.channel) if named else batch.files
+            yield files, {CURSOR_FACT: str(next_cursor(opened, channel, batch.next_row))}
 
 
 def first_row(opened: Opened, channel: LockedChannel, cursor: str | None) -> int:
@@ -262,7 +264,8 @@ def file_endpoints(library: Library) -> list[Endpoint]:
             {
                 200: Response(
                     "Batches in order of time, at the pace of the reader. Without `channel` the "
-                    "channels follow one another, and a column `channel` stands first.",
+                    "channels follow one another, and a column `channel` stands first. In Arrow "
+                    "each batch's own metadata says where to go on after it.",
                     types=(ARROW, NDJSON),
                     headers=_bundle_headers() | {"X-Lock-Sha256": "The digest of the lock."},
                 )

@@ -37,6 +37,13 @@ class _Found:
     good_until: float
 
 
+@dataclass(slots=True)
+class _Opened:
+    index: FileIndex
+    good_until: float
+    """Until then nobody looks whether its file was touched."""
+
+
 class _Recent(Generic[K, V]):
     """The values that were used last, `limit` of them; one thread opens each, others wait."""
 
@@ -91,7 +98,7 @@ class Library:
         self._cache = cache
         self._clock = clock
         self._locks: _Recent[Selector, _Found] = _Recent(LOCKS_MAX)
-        self._indexes: _Recent[str, FileIndex] = _Recent(INDEXES_MAX)
+        self._indexes: _Recent[str, _Opened] = _Recent(INDEXES_MAX)
 
     def find(self, selector: Selector) -> FoundBundle:
         """The lock that is meant now.
@@ -115,12 +122,20 @@ class Library:
         """
         digest = parse_digest(channel.checksum)
         return self._indexes.get(
-            digest,
-            lambda index: index.mapped.is_untouched(),
-            lambda: open_index(
-                self.reader, self._cache, channel.index, digest, channel.index_bytes
-            ),
-        )
+            digest, self._is_untouched, lambda: self._open(channel, digest)
+        ).index
+
+    def _open(self, channel: LockedChannel, digest: str) -> _Opened:
+        index = open_index(self.reader, self._cache, channel.index, digest, channel.index_bytes)
+        return _Opened(index, self._clock() + FRESH_SECONDS)
+
+    def _is_untouched(self, opened: _Opened) -> bool:
+        now = self._clock()
+        if now >= opened.good_until:
+            if not opened.index.is_untouched():
+                return False
+            opened.good_until = now + FRESH_SECONDS
+        return True
 
     def _is_good(self, found: _Found) -> bool:
         return self._clock() < found.good_until
@@ -128,7 +143,11 @@ class Library:
     def _find(self, selector: Selector) -> _Found:
         began = self._clock()
         found = find_bundle(
-            self.reader, selector.name, selector.version, revision=selector.revision
+            self.reader,
+            selector.name,
+            selector.version,
+            type=selector.type,
+            revision=selector.revision,
         )
         good_until = float("inf") if selector.is_pinned else began + FRESH_SECONDS
         return _Found(found, good_until)

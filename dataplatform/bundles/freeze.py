@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dataplatform.bundles.changed import describe_changes
 from dataplatform.bundles.revisions import Revision, newest_revision
 from dataplatform.releases.objects import JSON
-from dataplatform.releases.ports import Signer
 from opendata.reading.bundle_signature import bundle_statement
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
@@ -31,6 +30,10 @@ from opendata.wire.errors import Conflict
 from opendata.wire.manifest import Freeze, Integrity
 from opendata.wire.signed_body import signed_body
 from opendata.wire.times import format_instant, parse_instant
+
+if TYPE_CHECKING:
+    # Loading this pulls in the engines of contracts, which bundles do not need.
+    from dataplatform.releases.ports import Signer
 
 DEFAULT_OBSERVATION: Final = timedelta(days=7)
 FREEZE_TRIES: Final = 64

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from dataplatform.bundles.asked import AskedBundle, ask_for
-from dataplatform.bundles.compare import have_same_files
 from dataplatform.bundles.compatibility import (
     Compatibility,
     check_compatibility,
@@ -199,4 +198,7 @@ def _newer_lock(
 
 
 def _same_files(ports: BundlePorts, old: LockedChannel, new: LockedChannel) -> bool:
+    # Seldom needed, and what compares rows takes a tenth of a second to load.
+    from dataplatform.bundles.compare import have_same_files
+
     return have_same_files(ports.store, old, new)

@@ -15,8 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dataplatform.bundles.spec import AskedChannel, AskedRange, BundleSpec, SpecMeta
-from dataplatform.datasets.complaint import complaint
-from dataplatform.datasets.parse import ambiguous_words
+from dataplatform.datasets.complaint import ambiguous_words, complaint
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
 from dataplatform.errors import InvalidDefinition, SourceFinding
 from opendata.wire.bundle import BundleRef, parse_bundle_ref

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.channels.ports import ChannelPorts
 from dataplatform.ports import Clock, IndexRepo, SpecRepo
-from dataplatform.releases.ports import Signer
 from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectStore
+
+if TYPE_CHECKING:
+    # Loading this pulls in the engines of contracts, which bundles do not need.
+    from dataplatform.releases.ports import Signer
 
 UNSETTLED: Final = "launch_unsettled"
 """Code of an `Unavailable` after which the run may have been begun, or may still be."""

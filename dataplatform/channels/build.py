@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from dataplatform.channels.columns import listed_texts, numbers, whole_numbers
 from dataplatform.channels.choose import choose_engine, chosen_engine
+from dataplatform.channels.columns import listed_texts, numbers, whole_numbers
 from dataplatform.channels.describe import UNMATCHED, Describer, sources_of
 from dataplatform.channels.known import DESCRIBED_BY, Comparison
 from dataplatform.channels.look import Look, look
@@ -35,7 +35,7 @@ from dataplatform.channels.segments import Segments, drop_segments
 from dataplatform.channels.spec import ChannelSpec
 from opendata.wire.bundle import SpecSource
 from opendata.wire.channel import ChannelIndex
-from opendata.wire.errors import Conflict, InvalidInput, Rejected
+from opendata.wire.errors import Conflict, Rejected
 
 RACE_ATTEMPTS: Final = 5
 SHOWN_MAX: Final = 20

@@ -34,6 +34,21 @@ def describe_all(
     return [_described(describer, one) for one in read]
 
 
+def describe_hashed(
+    files: ChannelFiles,
+    describer: Describer,
+    chunk: Sequence[StoredFile],
+    hashed: Sequence[Hashed | None],
+) -> Sequence[Outcome]:
+    """One outcome for each of some files that others have hashed; what is None is read here."""
+    return [
+        describer.describe(one.file, b"", None, one.sha256)
+        if one is not None
+        else describe_stored(files, describer, file)
+        for file, one in zip(chunk, hashed, strict=True)
+    ]
+
+
 def describe_stored(
     files: ChannelFiles, describer: Describer, file: StoredFile, sha256: str | None = None
 ) -> Outcome:

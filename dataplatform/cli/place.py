@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataplatform.adapters.producers.folder import DEFINITION, ProducerFolder, load_producer
-from dataplatform.datasets.producer import Producer
 from dataplatform.settings import LOCAL_FOLDER, Settings, read_settings
 from opendata.reading.resolve import Release, resolve
 from opendata.reading.signature import verify_release
@@ -25,6 +23,7 @@ from opendata.wire.ids import parse_dataset_id, parse_reference
 from opendata.wire.limits import CATALOGUE_MAX_BYTES
 
 if TYPE_CHECKING:
+    from dataplatform.datasets.producer import Producer
     from dataplatform.wiring import Platform
     from opendata.stores.port import ObjectReader
 
@@ -76,6 +75,9 @@ def find_producer(settings: Settings, target: str) -> Producer:
         NotFound: with did-you-mean, if there is none.
         InvalidDefinition: with every finding, if its definition is broken.
     """
+    # Commands that have to do with no producer do not pay for loading contracts.
+    from dataplatform.adapters.producers.folder import ProducerFolder, load_producer
+
     folder = producer_folder(target)
     if folder is not None:
         return load_producer(folder)
@@ -88,6 +90,8 @@ def producer_folder(target: str) -> Path | None:
     Raises:
         NotFound: if it is a path on which no producer lies.
     """
+    from dataplatform.adapters.producers.folder import DEFINITION
+
     path = Path(target).expanduser()
     folder = path.parent if path.name == DEFINITION else path
     if (folder / DEFINITION).is_file():

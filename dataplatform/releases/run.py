@@ -28,6 +28,7 @@ from dataplatform.releases.chain import (
     rehearse,
     release_candidate,
 )
+from dataplatform.releases.defaults import DEFAULT_PREVIEW_ROWS
 from dataplatform.releases.describe import Ingredients
 from dataplatform.releases.kept import Keeper
 from dataplatform.releases.pending import LastBuild, pending_candidate
@@ -40,7 +41,6 @@ from opendata.wire.ids import DatasetId
 from opendata.wire.times import format_instant
 
 DEFAULT_TIMEOUT_SECONDS = 3600.0
-DEFAULT_PREVIEW_ROWS = 100
 
 
 @dataclass(frozen=True)

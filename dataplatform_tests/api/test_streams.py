@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -192,6 +193,37 @@ async def _begun(reader: Reader, workers: Workers) -> None:
             return
 
 
+def test_who_goes_away_while_a_piece_is_made_waits_for_nothing_to_break() -> None:
+    async def test(reader: Reader, workers: Workers) -> None:
+        gate, is_closed = threading.Event(), threading.Event()
+
+        def pieces() -> Iterator[Bytes]:
+            try:
+                yield b"first"
+                gate.wait()
+                yield b"second"
+            finally:
+                is_closed.set()
+
+        reader.may_take.release()
+        answer = Streamed(pieces())
+        first = await first_piece(answer, workers)
+        task = asyncio.create_task(
+            send_streamed(answer, workers, first, reader.receive, reader.send)
+        )
+        await settled(lambda: bool(reader.taken))
+        reader.gone.set()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not is_closed.is_set()
+        gate.set()
+        with pytest.raises(HungUp):
+            await task
+        assert is_closed.is_set()
+
+    run(test)
+
+
 def test_who_reads_all_gets_all_and_an_end() -> None:
     async def test(reader: Reader, workers: Workers) -> None:
         source = Source(10)
@@ -218,8 +250,6 @@ def test_a_stream_that_breaks_has_no_end() -> None:
 
 def test_too_many_at_once_are_turned_away() -> None:
     async def test(reader: Reader, workers: Workers) -> None:
-        import threading
-
         gate = threading.Event()
         waiting = [asyncio.create_task(workers.run(gate.wait)) for _ in range(4)]
         await asyncio.sleep(0)

@@ -64,7 +64,7 @@ def test_a_spec_may_be_three_lines_and_a_pattern_a_text() -> None:
         ("channel: image_original", "chanel: image_original", "1:1: unknown key `chanel`"),
         ('"1.2.0"', '"1.2"', "2:10: '1.2' is no version"),
         ("image_original\nversion", "Image\nversion", "1:10: 'Image' is no channel"),
-        ("{camera_id}_{sequence:d}", "{camera_id}{sequence}", "6:48: nothing tells where"),
+        ("{camera_id}_{sequence:d}", "{camera_id}{sequence}", "6:49: nothing tells where"),
         ("_%H%M%S_", "_%H%Q_", "7:26: %Q is no directive"),
         ('"{stem}.json"', '"*.json"', "8:13: a template holds no *"),
         ("exif: true", "exif: yes please", "9:9: "),

@@ -115,3 +115,21 @@ def test_the_reason_is_said(one: str, other: str, why: str) -> None:
 
 def test_folders_that_differ_in_case_are_no_twins() -> None:
     assert find_twins(["A/x", "a/y", "B/a/x", "b/A/y"]) is None
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(["a", "A", "b", "c.txt", "..", "é", "a b"]), min_size=1, max_size=3
+        ).map("/".join),
+        max_size=6,
+    )
+)
+def test_many_paths_are_judged_as_one_by_one(paths: list[str]) -> None:
+    is_fine = not any(map(path_fault, paths)) and find_twins(paths) is None
+    if is_fine:
+        check_paths(paths)
+    else:
+        with pytest.raises(InvalidInput):
+            check_paths(paths)

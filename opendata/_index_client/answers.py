@@ -43,10 +43,9 @@ class Link(msgspec.Struct):
 
 
 class LinksAnswer(msgspec.Struct):
-    """What `…/download` answers; `expires_at` is ISO 8601."""
+    """What `…/download` answers."""
 
     files: list[Link]
-    expires_at: str | None = None
 
 
 def read_answer(kind: type[Any], data: bytes, url: str) -> Any:

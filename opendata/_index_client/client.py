@@ -163,9 +163,10 @@ class DataIndexClient:
     ) -> Iterator[FileList]:
         """The files in batches, as fast as they are taken (S0-64, S0-65).
 
-        Without a channel the channels follow one another; a batch is of one channel, and only a
-        channel's last one has fewer than `batch_size` files. A batch's `cursor` goes on after it.
-        A connection that breaks off is taken up again; nothing is skipped or comes twice.
+        Without a channel the channels follow one another, and each file says its `channel`; a batch
+        is of one channel, and only a channel's last one has fewer than `batch_size` files. A
+        batch's `cursor` goes on after it. A connection that breaks off is taken up again; nothing
+        is skipped or comes twice.
 
         Args:
             progress: Called after each batch with how many files came, and of how many where that

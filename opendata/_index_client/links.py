@@ -11,7 +11,7 @@ import stat as stat_bits
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -25,13 +25,14 @@ from opendata._index_client.web import Fields, Web
 from opendata.stores.port import UNREACHABLE, Blob, ObjectReader, ObjectStat
 from opendata.stores.ranges import check_small
 from opendata.wire.errors import Corrupt, Denied, NotFound, OpenDataError, Unavailable
-from opendata.wire.times import format_instant, parse_instant
+from opendata.wire.times import format_instant
 
 AT_ONCE: Final = 1_000
 """So many addresses are asked for at a time."""
-MARGIN_SECONDS: Final = 60.0
+GOOD_SECONDS: Final = 3_600
+"""For so long addresses are asked for; counted here, since clocks of two machines differ."""
+MARGIN_SECONDS: Final = 120.0
 """An address that is good for less is asked for again."""
-UNKNOWN_SECONDS: Final = 300.0
 PIECE_BYTES: Final = 1 << 20
 TIMEOUT_SECONDS: Final = 30.0
 _GONE: Final = (401, 403)
@@ -40,20 +41,16 @@ _GONE: Final = (401, 403)
 class LinkedFiles:
     """One channel's files, through the API's download endpoint."""
 
-    def __init__(
-        self, web: Web, path: str, fields: Fields, channel: str,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:  # fmt: skip
+    def __init__(self, web: Web, path: str, fields: Fields, channel: str) -> None:
         self._web = web
         self._path = path
-        self._fields = fields
+        self._fields = [*fields, ("expires", str(GOOD_SECONDS))]
         self._channel = channel
-        self._now = now
 
     def reader(self, files: Sequence[FileRecord]) -> ObjectReader:
         """Reads those files."""
         times = {file["file_id"]: file["timestamp"] for file in files}
-        return LinkReader(self._web.url, times, self._ask, self._now)
+        return LinkReader(self._web.url, times, self._ask)
 
     def key_of(self, file: FileRecord) -> str:
         """Its id."""
@@ -79,14 +76,12 @@ class LinkReader:
         url: str,
         times: dict[str, datetime | None],
         ask: Callable[[dict[str, datetime | None]], LinksAnswer],
-        now: Callable[[], datetime],
     ) -> None:
         self.url = url
         self._times = times
         self._order = list(times)
         self._places = {name: at for at, name in enumerate(self._order)}
         self._ask = ask
-        self._now = now
         self._links: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()
         self._pool = urllib3.PoolManager(
@@ -201,17 +196,14 @@ class LinkReader:
         return known[0]
 
     def _ask_from(self, key: str) -> None:
-        """Ask for this file's address, and for those of the files after it."""
+        """Ask for this file's address, and for those of the files around it."""
         at = self._places.get(key)
         if at is None:
             raise NotFound(f"{key} is none of the files that are read here", code="no_link")
-        names = self._order[at : at + AT_ONCE]
+        start = at // AT_ONCE * AT_ONCE  # so that neighbours who ask at once ask for the same
+        names = self._order[start : start + AT_ONCE]
+        until = time.monotonic() + GOOD_SECONDS - MARGIN_SECONDS
         answer = self._ask({name: self._times[name] for name in names})
-        seconds = UNKNOWN_SECONDS
-        if answer.expires_at is not None:
-            left = parse_instant(answer.expires_at) - self._now()
-            seconds = max(left.total_seconds() - MARGIN_SECONDS, left.total_seconds() / 2)
-        until = time.monotonic() + seconds
         for link in answer.files:
             self._links[link.file_id] = (link.url, until)
 

@@ -37,7 +37,10 @@ class Page:
 
 @dataclass(frozen=True)
 class SourceBatch:
-    """Some files of one channel, and where to go on after them; None where that is not told."""
+    """Some files of one channel, and where to go on after them; None where that is not told.
+
+    Where all channels were asked for, the column `channel` stands first.
+    """
 
     files: pa.RecordBatch
     channel: str

@@ -15,6 +15,7 @@ from opendata._settings import Settings
 from opendata.reading.file_index.bundles import FoundBundle, find_bundle, read_bundle_catalogue
 from opendata.reading.file_index.index import FileIndex
 from opendata.reading.file_index.listing import choose_channel, open_channel
+from opendata.reading.file_index.schema import name_channel
 from opendata.stores import open_reader
 from opendata.stores.port import ObjectReader
 from opendata.wire.bundle import BundleEntry, LockedChannel
@@ -75,9 +76,10 @@ class StoreSource:
             row = begin.row if begin is not None and channel.channel == begin.channel else 0
             query = ask.query.within(channel.data_range)
             for batch in self.index(channel).numbered_batches(query, batch_size, row=row):
-                yield SourceBatch(
-                    batch.files, channel.channel, self._cursor(ask, channel, batch.next_row)
-                )
+                name, files = channel.channel, batch.files
+                if ask.channel is None:
+                    files = name_channel(files, name)
+                yield SourceBatch(files, name, self._cursor(ask, channel, batch.next_row))
 
     def index(self, channel: LockedChannel) -> FileIndex:
         """The index that a lock pins."""

@@ -27,6 +27,8 @@ BUSY: Final = (429, 502, 503, 504)
 ANSWER_BYTES_MAX: Final = 256 << 20
 ERROR_BYTES_MAX: Final = 1 << 20
 CONNECT_SECONDS: Final = 10.0
+PAUSE_SECONDS: Final = 0.5
+"""Before a request is sent again; each further pause is twice as long."""
 LONGEST_PAUSE_SECONDS: Final = 20.0
 POOL_SIZE: Final = 16
 TOKEN_HINT: Final = "set OPENDATA_API_KEY to a token of this API, or give token=…"
@@ -76,15 +78,12 @@ class Web:
         token: Sent as a bearer token, and to this server alone.
         timeout: Seconds of silence after which a request is given up.
         retries: How often a request is sent again to a server that is busy or out of reach.
-        pause: Seconds before the first time that it is; each further pause is twice as long.
 
     Raises:
         InvalidInput: for an address that is none, or that would send in the clear.
     """
 
-    def __init__(
-        self, base_url: str, token: str | None, *, timeout: float, retries: int, pause: float = 0.5
-    ) -> None:
+    def __init__(self, base_url: str, token: str | None, *, timeout: float, retries: int) -> None:
         address = parse_web_address(base_url)
         if not (address.is_encrypted or address.is_loopback):
             raise InvalidInput(
@@ -100,9 +99,9 @@ class Web:
             redirect=0,
             status_forcelist=BUSY,
             allowed_methods=None,
-            backoff_factor=pause,
+            backoff_factor=PAUSE_SECONDS,
             backoff_max=LONGEST_PAUSE_SECONDS,
-            backoff_jitter=pause,
+            backoff_jitter=PAUSE_SECONDS,
             raise_on_status=False,
             raise_on_redirect=False,
         )

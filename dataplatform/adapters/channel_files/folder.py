@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import stat as stat_bits
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Final
 from urllib.parse import quote
 
+from dataplatform.adapters.channel_files.folder_reading import PIECE_BYTES, Changed, FolderReader
+from dataplatform.adapters.channel_files.hash_processes import file_version
 from dataplatform.adapters.channel_files.placing import place_file
 from dataplatform.channels.ports import Hashed, StoredFile
 from opendata.stores.disk import explain_os_error
@@ -30,12 +29,6 @@ from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, 
 from opendata.wire.paths import check_path
 
 CHANGED: Final = "changed"
-PIECE_BYTES: Final = 1 << 20
-STEP_NS: Final = 20_000_000
-COARSE_STEP_NS: Final = 2_000_000_000
-_OPEN_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without O_NONBLOCK a named pipe would block its reader for ever.
-_OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
 
@@ -44,7 +37,7 @@ class FolderFiles:
 
     def __init__(self, path: str) -> None:
         self._root = os.path.realpath(path)
-        self._last = threading.local()
+        self._local = threading.local()
 
     def __repr__(self) -> str:
         return f"FolderFiles({self._root!r})"
@@ -85,23 +78,13 @@ class FolderFiles:
 
     def hash(self, path: str, head_bytes: int = 0) -> Hashed:
         """Read a file whole, once; see the port."""
-        # The busiest lines of an indexing: each call of the system here is one more at which
-        # threads wait for each other.
-        file = self._open(path)
         try:
-            before = os.fstat(file)
-            if not stat_bits.S_ISREG(before.st_mode):
-                raise self._no_file(path)
-            _outwait_step(before)
-            digest, head, size = _digest(file, before.st_size, head_bytes)
-            now = os.fstat(file)
+            found, sha256, head = self._reader.hash(check_path(path), head_bytes)
+        except Changed as error:
+            raise _changed(path) from error
         except OSError as error:
             raise self._explained(error, path) from error
-        finally:
-            os.close(file)
-        if size != now.st_size or before.st_mtime_ns != now.st_mtime_ns:
-            raise _changed(path)
-        return Hashed(_stored(path, now), digest, head)
+        return Hashed(_stored(path, found), sha256, head)
 
     def stream(self, path: str) -> Iterator[bytes]:
         """A file's bytes in pieces."""
@@ -127,30 +110,22 @@ class FolderFiles:
 
     @contextlib.contextmanager
     def _opened(self, path: str) -> Iterator[int]:
-        file = self._open(path)
         try:
-            if not stat_bits.S_ISREG(os.fstat(file).st_mode):
-                raise self._no_file(path)
+            file = self._reader.open(check_path(path))
+        except OSError as error:
+            raise self._explained(error, path) from error
+        try:
             yield file
         finally:
             os.close(file)
 
-    def _open(self, path: str) -> int:
-        folder, _, name = check_path(path).rpartition("/")
-        try:
-            return os.open(name, _OPEN_FILE, dir_fd=self._folder(folder))
-        except OSError as error:
-            raise self._explained(error, path) from error
-
-    def _no_file(self, path: str) -> NotFound:
-        return NotFound(f"{self.url}{path} is no plain file", code="no_file")
-
-    def _folder(self, folder: str) -> int:
-        """A descriptor of a folder; each thread keeps its last, because files come by folders."""
-        last: _Folder | None = getattr(self._last, "folder", None)
-        if last is None or last.path != folder:
-            last = self._last.folder = _Folder(self._root, folder)
-        return last.descriptor
+    @property
+    def _reader(self) -> FolderReader:
+        """Each thread has its own."""
+        reader: FolderReader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = FolderReader(self._root)
+        return reader
 
     def _explained(self, error: OSError, path: str) -> OpenDataError:
         where = self.url + path
@@ -162,27 +137,6 @@ class FolderFiles:
         if isinstance(explained, Denied):
             return Denied(f"{where} may not be read", code="file_denied", hint=f"ls -ld '{where}'")
         return explained
-
-
-class _Folder:
-    """An open folder, reached name by name so that no link is followed; closed when forgotten."""
-
-    def __init__(self, root: str, path: str) -> None:
-        self.path = path
-        self.descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for name in filter(None, path.split("/")):
-            try:
-                inner = os.open(name, _OPEN_FOLDER, dir_fd=self.descriptor)
-            except OSError:
-                os.close(self.descriptor)
-                self.descriptor = -1
-                raise
-            os.close(self.descriptor)
-            self.descriptor = inner
-
-    def __del__(self) -> None:
-        if getattr(self, "descriptor", -1) >= 0:
-            os.close(self.descriptor)
 
 
 def _scan(path: str, folder: str, found: list[StoredFile], waiting: list[str]) -> None:
@@ -202,32 +156,7 @@ def _scan(path: str, folder: str, found: list[StoredFile], waiting: list[str]) -
 
 
 def _stored(path: str, found: os.stat_result) -> StoredFile:
-    return StoredFile(path, found.st_size, f"{found.st_mtime_ns:x}-{found.st_ino:x}")
-
-
-def _outwait_step(found: os.stat_result) -> None:
-    """Wait until whoever writes the file from now on gives it another time than it has."""
-    step = STEP_NS if found.st_mtime_ns % 1_000_000_000 else COARSE_STEP_NS
-    age = time.time_ns() - found.st_mtime_ns
-    if 0 <= age < step:
-        time.sleep((step - age) / 1e9)
-
-
-def _digest(file: int, size: int, head_bytes: int) -> tuple[str, bytes, int]:
-    """The digest of an open file, its first bytes, and how many bytes were read."""
-    if size < PIECE_BYTES:
-        data = os.read(file, size + 1)
-        if len(data) == size:
-            return hashlib.sha256(data).hexdigest(), data[:head_bytes], size
-        os.lseek(file, 0, os.SEEK_SET)
-    sha, head, total = hashlib.sha256(), b"", 0
-    buffer = memoryview(bytearray(PIECE_BYTES))
-    while count := os.readv(file, [buffer]):
-        sha.update(buffer[:count])
-        if len(head) < head_bytes:
-            head += bytes(buffer[: min(count, head_bytes - len(head))])
-        total += count
-    return sha.hexdigest(), head, total
+    return StoredFile(path, found.st_size, file_version(found.st_mtime_ns, found.st_ino))
 
 
 def _changed(path: str) -> Unavailable:

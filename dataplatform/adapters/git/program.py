@@ -104,7 +104,8 @@ class Git:
         self, command: str, *arguments: str, feed: bytes = b"", remote: bool = False,
         environ: Mapping[str, str] | None = None, telling: bool = False,
     ) -> bytes:  # fmt: skip
-        """What the command wrote; with `telling` also if it failed, as long as it wrote something.
+        """What the command wrote; with `telling` also if it failed, as long as it wrote outcomes,
+        which are lines with tabs.
 
         Raises:
             Failure: if it ended with another code than 0, or did not end in time.
@@ -116,7 +117,7 @@ class Git:
                 written, said = process.communicate(feed, timeout=seconds)
             except subprocess.TimeoutExpired as error:
                 raise Failure(command, -1, f"no end after {seconds} s") from error
-        if process.returncode != 0 and not (telling and written):
+        if process.returncode != 0 and not (telling and b"\t" in written):
             raise Failure(command, process.returncode, _legible(said))
         return written
 

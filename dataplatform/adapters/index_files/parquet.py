@@ -59,7 +59,8 @@ class ParquetIndexWriter:
     def read_state(self, data: bytes, what: str) -> pa.Table:
         """What `write_state` wrote."""
         try:
-            table = pq.read_table(pa.BufferReader(data))
+            # Not `read_table`, which loads pandas for nothing.
+            table = pq.ParquetFile(pa.BufferReader(data)).read()
         except (pa.ArrowInvalid, OSError, ValueError) as error:
             raise Corrupt(
                 f"{what} is no state of an index: {error}", code="malformed_object"

@@ -1,7 +1,7 @@
-"""Describing files with the threads of this process.
+"""Describing files on this machine, with every core at work.
 
-Hashing and reading let go of Python's lock, so that threads are all it takes to have every core at
-work. Small files go to a thread by the hundred; a large one is a thread's whole work.
+Hashing a large file lets go of Python's lock, so that threads are all it takes. Many small ones are
+hashed in processes beside this one, each asked by a thread for a hundred or two at a time.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Final
 
+from dataplatform.adapters.channel_files.folder import FolderFiles
+from dataplatform.adapters.channel_files.hash_processes import HashProcesses
 from dataplatform.adapters.channel_files.opening import open_channel_files
 from dataplatform.channels.describe import Describer, sources_of
 from dataplatform.channels.ports import (
@@ -21,11 +24,13 @@ from dataplatform.channels.ports import (
     Outcome,
     StoredFile,
 )
-from dataplatform.channels.read import describe_all
+from dataplatform.channels.read import describe_all, describe_hashed
 from dataplatform.channels.spec import ChannelSpec, Pattern
 
 CHUNK_FILES: Final = 256
 CHUNK_BYTES: Final = 64 << 20
+PROCESSES_FROM_FILES: Final = 1000
+"""For so many files a core, starting a process for each pays."""
 THREADS_FOR_NETWORK: Final = 16
 """Files behind a network are waited for more than they are worked on."""
 
@@ -62,11 +67,10 @@ class LocalEngine:
         place = self._open(task.storage_path, task.environ)
         describer = Describer(spec, _readers(spec.pattern))
 
-        def work(chunk: Sequence[StoredFile]) -> Sequence[Outcome]:
-            return describe_all(place, describer, chunk, task.digests)
-
         threads = self._threads or _threads(place)
-        with ThreadPoolExecutor(threads, thread_name_prefix="describe") as pool:
+        with ExitStack() as stack:
+            work = _worker(stack, place, describer, task, files, threads)
+            pool = stack.enter_context(ThreadPoolExecutor(threads, "describe"))
             waiting: deque[Future[Sequence[Outcome]]] = deque()
             try:
                 for chunk in chunks_of(files):
@@ -78,6 +82,28 @@ class LocalEngine:
             finally:
                 for future in waiting:
                     future.cancel()
+
+
+def _worker(
+    stack: ExitStack,
+    place: ChannelFiles,
+    describer: Describer,
+    task: DescribeTask,
+    files: Sequence[StoredFile],
+    threads: int,
+) -> Callable[[Sequence[StoredFile]], Sequence[Outcome]]:
+    """What a thread does with a chunk: read it itself, or have a process of its own hash it."""
+    are_many = len(files) >= PROCESSES_FROM_FILES * max(threads, 2)
+    if threads < 2 or not are_many or describer.needs_content or not isinstance(place, FolderFiles):
+        return lambda chunk: describe_all(place, describer, chunk, task.digests)
+    processes = stack.enter_context(HashProcesses(place.url, threads))
+
+    def work(chunk: Sequence[StoredFile]) -> Sequence[Outcome]:
+        if chunk[0].size > CHUNK_BYTES // 4:  # large ones are hashed here: threads are no worse
+            return describe_all(place, describer, chunk, task.digests)
+        return describe_hashed(place, describer, chunk, processes.hash(chunk))
+
+    return work
 
 
 def chunks_of(files: Sequence[StoredFile]) -> Iterator[Sequence[StoredFile]]:

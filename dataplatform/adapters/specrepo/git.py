@@ -14,6 +14,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
+from urllib.parse import quote
 
 from dataplatform.adapters.git.address import read_address
 from dataplatform.adapters.git.differences import RawEntry, read_raw, read_tree
@@ -24,6 +25,7 @@ from dataplatform.ports import ChangeKind, PathChange
 from opendata.wire.errors import NotFound
 
 VERSION_FILE: Final = "VERSION"
+_HEAD: Final = "refs/opendata/head"
 _RAW: Final = ("-z", "--raw", "--no-abbrev")
 
 
@@ -44,7 +46,8 @@ class GitSpecRepo:
         self._mirror = Mirror(self._address, os.path.join(mirrors_folder, f"{digest}.git"))
         branch = self._address.branch
         self._source = f"refs/heads/{branch}" if branch else "HEAD"
-        self._ref = f"refs/opendata/branches/{branch}" if branch else "refs/opendata/head"
+        # Escaped, since `a` and `a/b` cannot both be refs of one mirror.
+        self._ref = f"refs/opendata/branches/{quote(branch, safe='')}" if branch else _HEAD
 
     @property
     def url(self) -> str:

@@ -6,7 +6,7 @@ Here belongs what is remembered of it, one document for each version of a channe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from opendata.stores.port import AlreadyExists, ObjectReader, ObjectStore, PreconditionFailed
@@ -33,11 +33,16 @@ class DamagedFile(Wire):
 
 
 class ChannelDamage(Wire):
-    """All known damage of one version of a channel, in order of paths."""
+    """All known damage of one version of a channel, in order of paths.
+
+    `verified` are files that were touched since they were indexed and found to have the same bytes
+    all the same: at which version of `StoredFile` that was.
+    """
 
     channel: str
     version: str
     files: tuple[DamagedFile, ...] = ()
+    verified: dict[str, str] = {}
 
 
 for _kind in (DamagedFile, ChannelDamage):
@@ -55,12 +60,16 @@ def read_damage(reader: ObjectReader, channel: str, version: str) -> Mapping[str
     Raises:
         Denied, Unavailable: as the store answers.
     """
-    key = damage_key(channel, version)
-    try:
-        data = reader.get(key, max_bytes=CATALOGUE_MAX_BYTES).data
-    except NotFound:
-        return {}
-    return _by_identity(data, key)
+    return _by_identity(_read(reader, damage_key(channel, version)))
+
+
+def read_verified(reader: ObjectReader, channel: str, version: str) -> Mapping[str, str]:
+    """The files that were touched and verified: the version by path.
+
+    Raises:
+        Denied, Unavailable: as the store answers.
+    """
+    return _read(reader, damage_key(channel, version)).verified
 
 
 def identity(path: str, expected: str) -> str:
@@ -75,12 +84,12 @@ def note_damage(
     *,
     found: Iterable[DamagedFile] = (),
     sound: Iterable[str] = (),
-    keep: Callable[[DamagedFile], bool] = lambda one: True,
+    verified: Mapping[str, str] | None = None,
 ) -> Mapping[str, DamagedFile]:
     """Remember what was found, and forget what verified: `sound` are identities.
 
-    `keep` says of what was remembered whether it still matters. What is there already keeps the
-    time at which it was found first.
+    What is there already keeps the time at which it was found first. `verified` are versions of
+    touched files that are sound.
 
     Raises:
         Conflict: if others kept changing it.
@@ -93,12 +102,19 @@ def note_damage(
             blob = store.get(key, max_bytes=CATALOGUE_MAX_BYTES)
         except NotFound:
             blob = None
-        known = dict(_by_identity(blob.data, key)) if blob else {}
-        after = _after(known, found, sound, keep)
-        if after == known and (blob is not None or not after):
+        before = _decoded(blob.data, key) if blob else None
+        known = _by_identity(before)
+        after = _after(known, found, sound)
+        touched = {**(before.verified if before else {}), **(verified or {})}
+        if after == known and touched == (before.verified if before else {}):
             return after
-        ordered = tuple(after[name] for name in sorted(after))
-        data = ChannelDamage(channel=channel, version=version, files=ordered).to_bytes()
+        document = ChannelDamage(
+            channel=channel,
+            version=version,
+            files=tuple(after[name] for name in sorted(after)),
+            verified=touched,
+        )
+        data = document.to_bytes()
         try:
             if blob is None:
                 store.put_new(key, data, content_type=_JSON)
@@ -111,25 +127,32 @@ def note_damage(
 
 
 def _after(
-    known: Mapping[str, DamagedFile],
-    found: Iterable[DamagedFile],
-    sound: frozenset[str],
-    keep: Callable[[DamagedFile], bool],
+    known: Mapping[str, DamagedFile], found: Iterable[DamagedFile], sound: frozenset[str]
 ) -> dict[str, DamagedFile]:
-    after = {name: one for name, one in known.items() if name not in sound and keep(one)}
+    after = {name: one for name, one in known.items() if name not in sound}
     for one in found:
         name = identity(one.path, one.expected)
         before = known.get(name)
-        if before is None or (before.kind, before.found) != (one.kind, one.found):
-            after[name] = one
-        else:
-            after[name] = before
+        same = before is not None and (before.kind, before.found) == (one.kind, one.found)
+        after[name] = before if before is not None and same else one
     return after
 
 
-def _by_identity(data: bytes, key: str) -> Mapping[str, DamagedFile]:
+def _read(reader: ObjectReader, key: str) -> ChannelDamage:
     try:
-        files = read_wire(ChannelDamage, data, key).files
+        return _decoded(reader.get(key, max_bytes=CATALOGUE_MAX_BYTES).data, key)
+    except NotFound:
+        return ChannelDamage(channel="", version="")
+
+
+def _decoded(data: bytes, key: str) -> ChannelDamage:
+    try:
+        return read_wire(ChannelDamage, data, key)
     except Corrupt:
-        return {}  # the scrub comes by again and finds what it named
+        # The scrub comes by again and finds what it named.
+        return ChannelDamage(channel="", version="")
+
+
+def _by_identity(document: ChannelDamage | None) -> Mapping[str, DamagedFile]:
+    files = document.files if document is not None else ()
     return {identity(one.path, one.expected): one for one in files}

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from dataplatform.alerts.finding import Finding, Severity
+from dataplatform.bundles.compatibility import Compatibility
 from dataplatform.bundles.watch.measured import ChannelCompleteness, Completeness
 from dataplatform.bundles.watch.monitoring import Monitoring
 from dataplatform.bundles.watch.storage import Damage, StorageHealth
@@ -18,11 +19,13 @@ from dataplatform.bundles.watch.sync import BundleSync, SyncStatus
 from dataplatform.bundles.watch.watched import Unreadable
 from dataplatform.contracts.duration import duration_text
 from opendata.wire.bundle import BundleRef, parse_bundle_ref
+from opendata.wire.compatibility import INCOMPATIBLE
 from opendata.wire.errors import OpenDataError
 from opendata.wire.words import counted
 
 COMPLETENESS, SYNC, ACCESS, DAMAGE = "completeness/", "sync/", "access/", "damage/"
 TARGETS, CHECKS, LOCKS = "targets/", "checks/", "locks/"
+COMPATIBILITY = "compatibility/"
 _PATHS_SHOWN = 3
 
 
@@ -44,17 +47,16 @@ def of_completeness(measured: Completeness, monitoring: Monitoring) -> Iterator[
     for one in measured.channels:
         alerts = monitoring.completeness.alerts_on_missing(one.channel)
         short = one.ratio is not None and one.ratio < one.threshold
-        missing = one.missing - (len(one.damaged) if one.expected is not None else 0)
-        if one.problem is None and (short or (alerts and missing > 0)):
+        if one.problem is None and (short or (alerts and one.absent > 0)):
             yield _incomplete(measured.bundle, one)
 
 
 def _incomplete(bundle: str, one: ChannelCompleteness) -> Finding:
     repair = f"od bundle repair {typed(bundle)} --apply"
-    if one.ratio is None:
-        share = f"{counted(one.missing, 'file')} of {one.indexed:,} missing"
-    else:
-        share = f"{percent(one.ratio)} complete, {counted(one.missing, 'file')} missing"
+    lacks = f"{counted(one.absent, 'file')} missing"
+    if one.damaged:
+        lacks += f", {len(one.damaged):,} damaged"
+    share = lacks if one.ratio is None else f"{percent(one.ratio)} complete, {lacks}"
     return Finding(
         key=completeness_key(bundle, one.channel),
         severity=Severity.WARNING,
@@ -77,11 +79,10 @@ def _causes(one: ChannelCompleteness) -> Iterator[str]:
         yield f"{counted(len(one.lost), 'indexed file')} gone or of another size: {paths}{more}"
     if one.damaged:
         yield f"{counted(len(one.damaged), 'file')} damaged"
-    never = one.missing - len(one.lost) - len(one.damaged)
-    if one.expected is not None and never > 0:
+    if one.never_indexed > 0:
         spans = list(one.spans.short()) if one.spans is not None else []
         when = f", from {spans[0].start} on" if spans else ""
-        yield f"{counted(never, 'expected file')} not in the index{when}"
+        yield f"{counted(one.never_indexed, 'expected file')} not in the index{when}"
 
 
 def _facts(one: ChannelCompleteness) -> Mapping[str, Any]:
@@ -147,6 +148,21 @@ def of_damage(damage: Iterable[Damage]) -> Iterator[Finding]:
             cause=f"their bytes are not the ones that were indexed: {files}{more}",
             repair=f"od bundle repair {typed(one.bundles[0])} --channel {one.channel} --apply",
             details=one.to_json(),
+        )
+
+
+def of_compatibility(found: Compatibility | None) -> Iterator[Finding]:
+    """Repositories whose versions do not go together; the file says who hears of it (S0-58)."""
+    if found is not None and found.verdict == INCOMPATIBLE:
+        guide = found.migration_guide
+        yield Finding(
+            key=f"{COMPATIBILITY}versions",
+            severity=Severity.CRITICAL if found.fails else Severity.WARNING,
+            summary="the spec and the index repository do not go together",
+            cause=found.sentence,
+            repair=f"read {guide}, then od bundle check" if guide else "od bundle check",
+            notify=found.notify,
+            details=found.to_json(),
         )
 
 

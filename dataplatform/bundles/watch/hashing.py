@@ -32,12 +32,14 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What hashing a file gave. `unknown` is a file that could not be had now: the place did not
-    answer, or it kept changing; nothing is concluded from that."""
+    answer, or it kept changing; nothing is concluded from that. `version` is that of `StoredFile`,
+    as of the bytes that were read."""
 
     wanted: Wanted
     state: State
     found: str | None = None
     reason: str | None = None
+    version: str | None = None
 
     def damage(self, at: str) -> DamagedFile | None:
         """The damage that this is, if it is any."""
@@ -87,13 +89,13 @@ def _look(files: ChannelFiles, wanted: Wanted) -> Looked:
 
 def _look_once(files: ChannelFiles, wanted: Wanted) -> Looked:
     try:
-        found = prefixed(files.hash(wanted.path).sha256)
+        hashed = files.hash(wanted.path)
     except NotFound as error:
         return Looked(wanted, "gone", reason=error.message)
     except (Denied, InvalidInput) as error:
         return Looked(wanted, "unreadable", reason=error.message)
     except Unavailable as error:
         return Looked(wanted, "unknown", reason=error.message)
-    if found == wanted.checksum:
-        return Looked(wanted, "sound", found)
-    return Looked(wanted, "altered", found)
+    found = prefixed(hashed.sha256)
+    state: State = "sound" if found == wanted.checksum else "altered"
+    return Looked(wanted, state, found, version=hashed.file.version)

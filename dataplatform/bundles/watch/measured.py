@@ -150,6 +150,17 @@ class ChannelCompleteness:
             return self.indexed - self.present
         return self.expected - self.complete
 
+    @property
+    def absent(self) -> int:
+        """How many of them are missing, and not there damaged."""
+        known = self.expected is not None and self.complete is not None
+        return max(0, self.missing - len(self.damaged)) if known else self.missing
+
+    @property
+    def never_indexed(self) -> int:
+        """How many expected files the index never had."""
+        return max(0, self.absent - len(self.lost)) if self.expected is not None else 0
+
     def to_json(self) -> dict[str, Any]:
         """The numbers by name, with the first of what is missing."""
         spans = [] if self.spans is None else [asdict(one) for one in self.spans.by_hour()]

@@ -79,7 +79,8 @@ def _hashed(
     locked = action.locked
     files = ports.channels.open_files(locked.storage_path)
     looked = settled(files, list(hash_again(files, wanted)))
-    remember(ports, locked.channel, locked.version, looked, format_instant(now))
+    at = format_instant(now)
+    remember(ports, locked.channel, locked.version, looked, at, touched=True)
     return looked
 
 

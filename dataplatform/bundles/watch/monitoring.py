@@ -138,6 +138,17 @@ class Monitoring(Spec):
         """What is looked at where files lie."""
         return self.monitoring.storage_health
 
+    @property
+    def pace(self) -> timedelta:
+        """How often to look, so that nothing is told much later than it is due: a sixth of what a
+        commit may wait, and no longer than any span that is set; a minute at least."""
+        policy = self.policy()
+        spans = [self.completeness.check_interval, policy.recover_after]
+        if self.sync.check_dataspec_updates:
+            spans.append(self.sync.max_sync_delay / 6)
+        spans += [step.after for step in policy.steps]
+        return max(min(one for one in spans if one), timedelta(minutes=1))
+
     def policy(self) -> Policy:
         """The policy of escalation; where none of that name is defined, the alert channels in the
         order in which they are written."""

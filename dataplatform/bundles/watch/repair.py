@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.watch.completeness import measure_channel, open_locked, rows_of
-from dataplatform.bundles.watch.damage import identity, read_damage
+from dataplatform.bundles.watch.damage import identity, read_damage, read_verified
 from dataplatform.bundles.watch.expectation import FindSpec, find_specs
 from dataplatform.bundles.watch.hashing import Wanted
 from dataplatform.bundles.watch.measured import SHOWN_MAX, ChannelCompleteness
@@ -218,10 +218,12 @@ class _Planning:
         known = zip(
             listed_texts(state["relative_path"]), listed_texts(state["version"]), strict=True
         )
+        sound = read_verified(self._ports.store, locked.channel, locked.version)
         return {
             path
             for path, version in known
-            if (file := place.files.get(path)) is not None and file.version != version
+            if (file := place.files.get(path)) is not None
+            and file.version not in (version, sound.get(path))
         }
 
     def _refetch(self, broken: Sequence[Wanted], spec: ChannelSpec | None) -> None:
@@ -242,10 +244,9 @@ class _Planning:
 
     def _relist(self, spec: ChannelSpec | None) -> None:
         measured, locked = self._measured, self._locked
-        never = measured.missing - len(measured.lost) - len(measured.damaged)
-        if measured.expected is None or never <= 0:
+        if measured.never_indexed <= 0:
             return
-        what = counted(never, "expected file")
+        what = counted(measured.never_indexed, "expected file")
         current = read_current_index(
             self._ports.store, locked.channel, parse_version(locked.version)
         )

@@ -131,29 +131,21 @@ class _Going:
         self._ports, self._units, self._now = ports, units, now
         self._at = format_instant(now)
         self.state = replace(state, looked_at=self._at)
-        self.files = self.bytes = self.unknown = self.total = 0
+        self.files = self.bytes = self.unknown = self.quota = 0
         self.damaged: list[str] = []
         self.skipped: list[str] = []
-        self._rows = [self._rows_of(unit) for unit in units]
+        self._rows = [unit.locked.file_count for unit in units]
         self.total = sum(self._rows)
 
-    def _rows_of(self, unit: Unit) -> int:
-        try:
-            start, stop = open_locked(self._ports, unit.locked).span(unit.query)
-        except OpenDataError:
-            self.skipped.append(f"{unit.channel} {unit.version}")
-            return 0
-        return stop - start
-
     def run(self, quota: int, bytes_max: int) -> None:
-        quota = min(quota, self.total)
+        self.quota = min(quota, self.total)
         at, row = self._begin()
-        while self.files < quota and self.bytes < bytes_max:
+        while self.files < self.quota and self.bytes < bytes_max:
             if row >= self._rows[at]:
                 at, row = self._next(at)
                 continue
-            room = min(PAGE_ROWS, quota - self.files)
-            row += self._page(self._units[at], row, room, bytes_max)
+            room = min(PAGE_ROWS, self.quota - self.files)
+            row = self._page(at, row, room, bytes_max)
         if self.total and row >= self._rows[at]:
             at, row = self._next(at)
         if self._units:
@@ -183,21 +175,36 @@ class _Going:
         self.state = replace(self.state, round_started_at=self._at, round_files=0, round_bytes=0)
         return 0, 0
 
-    def _page(self, unit: Unit, row: int, room: int, bytes_max: int) -> int:
-        """Hash some rows of an index's range; returns how many."""
-        index = open_locked(self._ports, unit.locked)
-        table = index.page(unit.query, offset=row, limit=room)
+    def _page(self, at: int, row: int, room: int, bytes_max: int) -> int:
+        """Hash some rows of an index's range; returns the next row. One that cannot be read is at
+        its end: the round goes on with the next, and comes back."""
+        unit = self._units[at]
+        try:
+            index = open_locked(self._ports, unit.locked)
+            table = index.page(unit.query, offset=row, limit=room)
+            files = self._ports.channels.open_files(unit.locked.storage_path)
+        except OpenDataError as error:
+            self.skipped.append(f"{unit.channel} {unit.version}: {error.message}")
+            return self._skip(at, row)
         wanted = list(_within(wanted_of(table), bytes_max - self.bytes))
-        files = self._ports.channels.open_files(unit.locked.storage_path)
+        if not wanted:
+            return self._skip(at, row)
         taken = self._note(unit, settled(files, list(hash_again(files, wanted))))
-        self.files += taken
+        size = sum(one.size for one in wanted)
+        self.files, self.bytes = self.files + taken, self.bytes + size
         self.state = replace(
             self.state,
             round_files=self.state.round_files + taken,
-            round_bytes=self.state.round_bytes + sum(one.size for one in wanted),
+            round_bytes=self.state.round_bytes + size,
         )
-        self.bytes += sum(one.size for one in wanted)
-        return taken
+        return row + taken
+
+    def _skip(self, at: int, row: int) -> int:
+        """Leave the rest of an index's range out of this look, and out of what it has to take."""
+        rest = self._rows[at] - row
+        self._rows[at] = row
+        self.quota -= rest
+        return row
 
     def _note(self, unit: Unit, looked: Sequence[Looked]) -> int:
         remember(self._ports, unit.channel, unit.version, looked, self._at)
@@ -211,11 +218,18 @@ class _Going:
 
 
 def remember(
-    ports: BundlePorts, channel: str, version: str, looked: Iterable[Looked], at: str
+    ports: BundlePorts,
+    channel: str,
+    version: str,
+    looked: Iterable[Looked],
+    at: str,
+    *,
+    touched: bool = False,
 ) -> None:
     """Remember what files gave that were hashed: damage, and that others verified.
 
-    A file that is gone has no bytes to be damaged; completeness names it.
+    A file that is gone has no bytes to be damaged; completeness names it. `touched` are files that
+    are known to have changed since they were indexed: the sound ones need no look again.
     """
     looked = list(looked)
     note_damage(
@@ -232,6 +246,11 @@ def remember(
             for one in looked
             if one.state in ("sound", "gone")
         ],
+        verified={
+            one.wanted.path: one.version
+            for one in looked
+            if touched and one.state == "sound" and one.version is not None
+        },
     )
 
 

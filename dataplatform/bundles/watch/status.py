@@ -97,7 +97,7 @@ def bundle_status(
     """
     monitoring = monitoring or Monitoring()
     if sync is None:
-        sync = sync_status(ports, [lock], now=now, settings=monitoring.sync)
+        sync = sync_status(ports, now=now, settings=monitoring.sync, only=lock.spec.file)
     completeness = measure_completeness(
         ports, lock, now=now, monitoring=monitoring, specs=specs, places=places
     )

@@ -18,11 +18,13 @@ from dataplatform.bundles.watch.measured import SHOWN_MAX
 from dataplatform.bundles.watch.monitoring import StorageSettings
 from dataplatform.bundles.watch.scrub import ScrubState, read_scrub, wanted_of
 from dataplatform.bundles.watch.watched import units_of
+from opendata.reading.file_index.channels import read_channel_pointer
 from opendata.reading.file_index.query import FileQuery
 from opendata.stores.parallel import in_parallel
 from opendata.wire.bundle import BundleLock, LockedChannel
 from opendata.wire.errors import NotFound, OpenDataError
 from opendata.wire.times import parse_instant
+from opendata.wire.version import parse_version
 
 _TRIED_MAX: Final = 3
 
@@ -198,6 +200,12 @@ def _reach(ports: BundlePorts, storage_path: str, channels: Iterable[LockedChann
 
 
 def _some_paths(ports: BundlePorts, channels: Iterable[LockedChannel]) -> list[str]:
+    """A few paths of the place: those that a channel's pointer shows, or the first of an index."""
+    channels = list(channels)
+    for locked in channels:
+        pointer = read_channel_pointer(ports.store, locked.channel, parse_version(locked.version))
+        if pointer is not None and pointer.storage_path == locked.storage_path and pointer.samples:
+            return [str(one["relative_path"]) for one in pointer.samples[:_TRIED_MAX]]
     for locked in channels:
         rows = open_locked(ports, locked).page(FileQuery(), offset=0, limit=_TRIED_MAX)
         if rows.num_rows:

@@ -7,7 +7,6 @@ it was pushed; but what a look did not see was pushed after it, so the delay cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -15,13 +14,13 @@ from typing import Any, Final, Literal
 from dataplatform.bundles.outcomes import RequestOutcome, read_outcomes
 from dataplatform.bundles.parse import parse_bundle_spec
 from dataplatform.bundles.ports import BundlePorts
-from dataplatform.bundles.requests import is_bundle_file
+from dataplatform.bundles.requests import is_bundle_file, printable
 from dataplatform.bundles.watch.monitoring import SyncSettings
 from dataplatform.ports import PathChange, SpecRepo
-from opendata.reading.file_index.bundles import read_bundle_pointer
+from opendata.reading.file_index.bundles import read_bundle, read_bundle_pointer
 from opendata.stores.port import ObjectReader, ObjectStore
 from opendata.wire import keys
-from opendata.wire.bundle import BundleLock, parse_bundle_ref
+from opendata.wire.bundle import parse_bundle_ref
 from opendata.wire.codec import Wire, decoder_of, read_wire
 from opendata.wire.digest import digest_of
 from opendata.wire.errors import Corrupt, InvalidInput, NotFound, OpenDataError
@@ -34,9 +33,11 @@ State = Literal["indexed", "waiting", "late", "failed"]
 
 
 class SeenCommit(Wire):
-    """The last commit of a path, and since when it can have been in the repository at most."""
+    """The last commit of a path, when it was made, and since when at most it can have been in the
+    repository."""
 
     commit: str
+    made: str
     since: str
 
 
@@ -102,12 +103,15 @@ class SyncStatus:
 
 def sync_status(
     ports: BundlePorts,
-    locks: Iterable[BundleLock],
     *,
     now: datetime,
     settings: SyncSettings | None = None,
+    only: str | None = None,
 ) -> SyncStatus:
     """How far the bundles are behind; a repository that does not answer is told as `problem`.
+
+    Args:
+        only: The path of the one bundle file that is asked about.
 
     Raises:
         Denied, Unavailable: as the store answers.
@@ -117,68 +121,58 @@ def sync_status(
     try:
         repo = ports.open_spec_repo()
         head = repo.head()
-        changes = repo.changes(None, head, BUNDLES)
+        changes = repo.changes(None, head, only or BUNDLES)
     except OpenDataError as error:
         return SyncStatus(None, limit.total_seconds(), problem=error.message)
-    memory = read_memory(ports.store)
-    by_ref = {str(one.ref): one for one in locks}
-    looking = _Looking(repo, ports.store, by_ref, memory, now, limit)
-    looking.outcomes = read_outcomes(ports.store)
-    found = [looking.at(one) for one in changes if one.commit and is_bundle_file(one.path)]
-    seen = {one.path: SeenCommit(commit=one.commit, since=looking.since[one.path]) for one in found}
+    looking = _Looking(repo, ports.store, now, limit)
+    files = [one for one in changes if one.commit and is_bundle_file(one.path)]
+    found = [looking.at(one) for one in files if only in (None, printable(one.path))]
     return SyncStatus(
         head=head,
         max_delay_seconds=limit.total_seconds(),
         bundles=tuple(found),
-        memory=SyncMemory(looked_at=format_instant(now), seen=seen),
+        memory=SyncMemory(looked_at=format_instant(now), seen=looking.seen) if not only else None,
     )
 
 
 class _Looking:
     def __init__(
-        self,
-        repo: SpecRepo,
-        store: ObjectReader,
-        locks: Mapping[str, BundleLock],
-        memory: SyncMemory,
-        now: datetime,
-        limit: timedelta,
+        self, repo: SpecRepo, store: ObjectReader, now: datetime, limit: timedelta
     ) -> None:
-        self._repo, self._store = repo, store
-        self._locks, self._memory = locks, memory
-        self._now, self._limit = now, limit
-        self.outcomes: Mapping[str, RequestOutcome] = {}
-        self.since: dict[str, str] = {}
+        self._repo, self._store, self._now, self._limit = repo, store, now, limit
+        self._memory, self._outcomes = read_memory(store), read_outcomes(store)
+        self.seen: dict[str, SeenCommit] = {}
 
     def at(self, change: PathChange) -> BundleSync:
-        commit = str(change.commit)
-        made = self._repo.committed_at(commit)
-        since = self._pushed(change.path, commit, made)
-        self.since[change.path] = format_instant(since)
-        ended = self.outcomes.get(change.path)
+        path, commit = printable(change.path), str(change.commit)
+        known = self.seen[path] = self._seen(path, commit)
+        since = parse_instant(known.since)
+        ended = self._outcomes.get(path)
         if ended is not None and ended.commit != commit:
             ended = None
         done = self._done(change.path, commit, ended)
         if done is not None:
-            return self._sync(change, made, "indexed", done - since)
+            return _sync(path, known, "indexed", done - since)
         age = self._now - since
         if ended is not None:
-            repair = ended.hint or f"od bundle index {change.path}"
-            return self._sync(change, made, "failed", age, str(ended.message), repair)
+            repair = ended.hint or f"od bundle index {path}"
+            return _sync(path, known, "failed", age, str(ended.message), repair)
         if age <= self._limit:
-            return self._sync(change, made, "waiting", age)
+            return _sync(path, known, "waiting", age)
         cause, repair = self._why(change.path, commit)
-        return self._sync(change, made, "late", age, cause, repair)
+        return _sync(path, known, "late", age, cause, repair)
 
-    def _pushed(self, path: str, commit: str, made: datetime) -> datetime:
+    def _seen(self, path: str, commit: str) -> SeenCommit:
         """Since when the commit can have been seen: not before it was made, nor before the last
         look that did not see it."""
         known = self._memory.seen.get(path)
         if known is not None and known.commit == commit:
-            return parse_instant(known.since)
+            return known
+        made = self._repo.committed_at(commit)
         last = self._memory.looked_at
         before = parse_instant(last) if last else made
-        return max(made, min(before, self._now))
+        since = max(made, min(before, self._now))
+        return SeenCommit(commit=commit, made=format_instant(made), since=format_instant(since))
 
     def _done(self, path: str, commit: str, ended: RequestOutcome | None) -> datetime | None:
         """When the commit was indexed, if it was."""
@@ -186,17 +180,17 @@ class _Looking:
             return parse_instant(ended.at)
         try:
             ref = parse_bundle_ref(path)
-        except InvalidInput:
-            return None
-        lock = self._locks.get(str(ref))
-        if lock is None:
-            return None
-        if lock.spec.commit == commit:
-            return parse_instant(lock.created_at)
-        pointer = read_bundle_pointer(self._store, ref)
-        if pointer is not None and pointer.spec_commit == commit:
-            return parse_instant(pointer.updated_at)
-        if digest_of(self._repo.read(path, commit)) == lock.spec.sha256:
+            pointer = read_bundle_pointer(self._store, ref)
+            if pointer is None:
+                return None
+            if pointer.spec_commit == commit:
+                return parse_instant(pointer.updated_at)
+            lock = read_bundle(self._store, ref).lock
+        except (InvalidInput, Corrupt):
+            return None  # a name that names none; a lock that cannot be read is told of elsewhere
+        if lock.spec.commit == commit or (
+            digest_of(self._repo.read(path, commit)) == lock.spec.sha256
+        ):
             return parse_instant(lock.created_at)
         return None
 
@@ -208,27 +202,27 @@ class _Looking:
             return error.message, "od bundle check"
         return (
             "no run has indexed it: are the sensor and its daemon running?",
-            f"od bundle index {path}",
+            f"od bundle index {printable(path)}",
         )
 
-    def _sync(
-        self,
-        change: PathChange,
-        made: datetime,
-        state: State,
-        delay: timedelta,
-        cause: str | None = None,
-        repair: str | None = None,
-    ) -> BundleSync:
-        return BundleSync(
-            path=change.path,
-            commit=str(change.commit),
-            committed_at=format_instant(made),
-            state=state,
-            delay_seconds=max(0.0, delay.total_seconds()),
-            cause=cause,
-            repair=repair,
-        )
+
+def _sync(
+    path: str,
+    known: SeenCommit,
+    state: State,
+    delay: timedelta,
+    cause: str | None = None,
+    repair: str | None = None,
+) -> BundleSync:
+    return BundleSync(
+        path=path,
+        commit=known.commit,
+        committed_at=known.made,
+        state=state,
+        delay_seconds=max(0.0, delay.total_seconds()),
+        cause=cause,
+        repair=repair,
+    )
 
 
 def read_memory(reader: ObjectReader) -> SyncMemory:

@@ -15,6 +15,7 @@ from dataplatform.alerts.deliver import Delivery, deliver, update_alerts
 from dataplatform.alerts.finding import Finding, Observation
 from dataplatform.alerts.ports import Notifier
 from dataplatform.alerts.state import AlertState
+from dataplatform.bundles.compatibility import check_compatibility
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.watch import findings as words
 from dataplatform.bundles.watch.completeness import measure_channel
@@ -35,6 +36,8 @@ from opendata.wire.errors import Corrupt, NotFound, OpenDataError
 from opendata.wire.limits import MARK_MAX_BYTES
 from opendata.wire.times import format_instant, parse_instant
 
+EARLY: Final = 0.95
+"""What is due so soon is made now: else a schedule that is a second early skips each other time."""
 TICK_KEY: Final = keys.watch_state_key("ticks")
 
 
@@ -110,6 +113,7 @@ class _Looking:
             self._guarded("sync", self._sync)
         if settings.storage.verify_checksums and self._is_due("scrub", timedelta()):
             self._guarded("scrub", self._scrub)
+        self._guarded("compatibility", self._compatibility)
         self._guarded("storage", self._storage)
         if self._is_due("completeness", settings.completeness.check_interval):
             self._guarded("completeness", self._completeness)
@@ -120,8 +124,9 @@ class _Looking:
         last = self._checked.get(check)
         if last is not None:
             since = self._now - parse_instant(last)
-            if timedelta() <= since < interval:
-                return False  # one that is in the future is due: the clock was set back
+            # A schedule is never quite in time, and one in the future means a clock set back.
+            if timedelta() <= since < interval * EARLY:
+                return False
         self._checked[check] = format_instant(self._now)
         return True
 
@@ -141,14 +146,21 @@ class _Looking:
 
     def _sync(self) -> None:
         tick = self.tick
-        status = sync_status(
-            self._ports, tick.watched.locks, now=self._now, settings=tick.monitoring.sync
-        )
+        status = sync_status(self._ports, now=self._now, settings=tick.monitoring.sync)
         remember_look(self._ports.store, status.memory)
         tick.sync = status
         tick.findings += words.of_sync(status, tick.monitoring)
         # While the repository does not answer, nothing about its files has changed.
         self._covers.append(words.SYNC if status.problem is None else f"{words.SYNC}repository")
+
+    def _compatibility(self) -> None:
+        try:
+            repo = self._ports.open_spec_repo()
+        except NotFound:
+            return
+        found = check_compatibility(repo, repo.head(), self._ports.open_index_repo())
+        self.tick.findings += words.of_compatibility(found)
+        self._covers.append(words.COMPATIBILITY)
 
     def _scrub(self) -> None:
         tick = self.tick

@@ -7,6 +7,7 @@ Here belong the words of it. What a lake could be is `channels.survey`'s, what b
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dataplatform.settings import Settings
 
 EXAMPLES_SHOWN = 5
+_UNNAMED = re.compile(r"\{(group|part)\d*[}:]")  # what a guess calls what it cannot name
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -179,6 +181,8 @@ def _show_channel(out: Output, found: Surveyed) -> None:
             ("unmatched", f"{found.unmatched:,}" if found.unmatched else None),
         ]
     )
+    if pattern.path and _UNNAMED.search(pattern.path):
+        out.note("parts of paths become metadata; --pattern calls {group} and the like by a name")
     for path in found.examples:
         out.line(f"  does not match: {path}", fg="yellow")
     if found.time_from is None:

@@ -13,11 +13,12 @@ from dataplatform.adapters.specrepo.folder import FolderSpecRepo, is_committed
 from dataplatform.bundle_wiring import open_spec_repo
 from dataplatform.bundles.asked import AskedBundle, ask_for, ask_for_file
 from dataplatform.bundles.changes import canonical_request
+from dataplatform.bundles.parse import parse_bundle_spec
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.ports import SpecRepo
 from dataplatform.settings import Settings
 from opendata.wire.bundle import parse_bundle_ref
-from opendata.wire.errors import InvalidInput, NotFound
+from opendata.wire.errors import Denied, InvalidInput, NotFound, Unavailable
 
 _READ_TOO: Final = ("channels", "taxonomy", "compatibility")
 
@@ -51,6 +52,8 @@ def _of_file(settings: Settings, file: Path, shown: str, commit: str | None) -> 
     if root is not None and commit is None:
         return _of_tree(settings, root, text, file.relative_to(root).as_posix())
     address = settings.spec_repo or (str(root) if root else None)
+    if address is None and all(one.is_dataset for one in parse_bundle_spec(text, shown).channels):
+        return ask_for_file(FolderSpecRepo(file.parent), text, shown)
     if address is None:
         raise NotFound(
             f"{shown} asks for channels, and no spec repository is set to look them up in",
@@ -74,8 +77,8 @@ def _of_tree(settings: Settings, root: Path, text: bytes, path: str) -> AskedBun
     try:
         shared.head()
         return ask_for(shared, BundleRequest(path, asked.source.commit))
-    except NotFound:
-        return asked
+    except (NotFound, Denied, Unavailable):
+        return asked  # not pushed yet, or nobody can tell
 
 
 def _request(repo: SpecRepo, path: str, commit: str | None) -> BundleRequest:
@@ -99,6 +102,7 @@ def _path(spec: str) -> str:
 def _tree_around(file: Path) -> Path | None:
     """The working tree of a file that lies below its `bundles/`, or None."""
     for folder in file.parents:
-        if folder.name == "bundles" and (folder.parent / "channels").is_dir():
-            return folder.parent
+        around = folder.parent
+        if folder.name == "bundles" and any((around / n).exists() for n in (".git", "channels")):
+            return around
     return None

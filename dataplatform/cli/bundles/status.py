@@ -96,7 +96,8 @@ def _measure(
         watched = watched_bundles(ports)
         locks = [one for one in watched.locks if kind in (None, one.type)]
         unreadable = {one.bundle: one.problem for one in watched.unreadable}
-    sync = sync_status(ports, locks, now=now, settings=site.monitoring.sync)
+    only = locks[0].spec.file if bundle is not None else None
+    sync = sync_status(ports, now=now, settings=site.monitoring.sync, only=only)
     specs, places = find_specs(ports), Places(ports.channels)
     found = []
     with out.progress("measuring", len(locks)) as advance:

@@ -57,6 +57,11 @@ def _show_channel(out: Output, one: ChannelCompleteness) -> None:
         out.line(f"{_INDENT}{_INDENT}{line}  by hour, from {one.spans.at(0).start}")
         if marks:
             out.line(f"{_INDENT}{_INDENT}{marks}  below {percent(one.threshold)}", fg="yellow")
+    if one.never_indexed > 0 and one.spans is not None:
+        short = list(one.spans.by_hour().short())
+        out.line(f"{_INDENT}{_INDENT}short of what is expected:")
+        told = (f"{span.start}: {span.intact:,} of {span.expected:,}" for span in short)
+        _show_paths(out, told, len(short))
     if one.lost:
         out.line(f"{_INDENT}{_INDENT}missing:")
         _show_paths(out, (f"{lost.path}: {lost.cause}" for lost in one.lost), len(one.lost))

@@ -58,7 +58,7 @@ def _show(out: Output, found: BundleVerification) -> None:
     for each in found.channels:
         for damage in each.damaged:
             out.line(f"{damage.kind}: {each.channel} {each.version}: {damage.path}", fg="red")
-            if damage.reason:
+            if damage.reason and damage.kind != "gone":
                 out.line(f"    {damage.reason}")
         for path, reason in each.unknown:
             out.line(f"not verified: {each.channel}: {path}: {reason}", fg="yellow")

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 from dataplatform.releases.collecting.roots import RootDocument, Roots, StoreDocuments
 from dataplatform.releases.collecting.store_clock import modified_at, store_now
+from dataplatform.releases.defaults import DEFAULT_TTL, TTL_MIN
 from dataplatform.releases.ports import ReleasePorts
 from opendata.stores.port import ObjectStat
 from opendata.wire import keys
@@ -24,10 +25,6 @@ from opendata.wire.digest import is_digest
 from opendata.wire.errors import InvalidInput
 from opendata.wire.ids import DatasetId, is_dataset_id, parse_dataset_id
 from opendata.wire.times import format_instant
-
-DEFAULT_TTL: Final = timedelta(days=30)
-TTL_MIN: Final = timedelta(days=1)
-"""A run may be at work on what is younger."""
 
 
 class Keeping(StrEnum):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dataplatform.adapters.channel_files import folder as folder_module
+from dataplatform.adapters.channel_files import folder_reading
 from dataplatform.adapters.channel_files.folder import FolderFiles
 from dataplatform.adapters.channel_files.opening import open_channel_files
 from dataplatform_tests.adapters.channel_files.conformance import ChannelFilesConformance
@@ -92,7 +92,7 @@ def test_a_file_that_grows_while_it_is_hashed_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, place = lake(tmp_path, a=b"x" * 100)
-    digest = folder_module._digest
+    digest = folder_reading.digest_of_open
 
     def growing(file: int, size: int, head_bytes: int) -> tuple[str, bytes, int]:
         found = digest(file, size, head_bytes)
@@ -100,7 +100,7 @@ def test_a_file_that_grows_while_it_is_hashed_is_told(
             more.write(b"y")
         return found
 
-    monkeypatch.setattr(folder_module, "_digest", growing)
+    monkeypatch.setattr(folder_reading, "digest_of_open", growing)
     with pytest.raises(Unavailable) as caught:
         place.hash("a")
     assert caught.value.code == "changed"
@@ -110,7 +110,7 @@ def test_a_file_that_grew_since_its_size_was_asked_is_read_to_its_end(tmp_path: 
     root, _ = lake(tmp_path, a=b"x" * 3_000_000)
     file = os.open(root / "a", os.O_RDONLY)
     try:
-        sha, head, size = folder_module._digest(file, 10, 5)
+        sha, head, size = folder_reading.digest_of_open(file, 10, 5)
     finally:
         os.close(file)
     assert (sha, head, size) == (hashlib.sha256(b"x" * 3_000_000).hexdigest(), b"xxxxx", 3_000_000)

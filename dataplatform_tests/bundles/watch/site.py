@@ -20,11 +20,16 @@ from dataplatform.bundles.watch.tick import Tick, watch_tick
 from dataplatform.channels.build import index_channel
 from dataplatform.channels.ports import ChannelPorts
 from dataplatform.channels.spec import ChannelSpec
+from dataplatform_tests.fakes.index_repo import FakeIndexRepo
 from dataplatform_tests.fakes.notifier import FakeNotifier
 from dataplatform_tests.fakes.spec_repo import FakeSpecRepo
 from dataplatform_tests.reading.file_index.lake import locked, put_bundle
+from opendata.reading.file_index.index import FileIndex
+from opendata.reading.file_index.place import Mapped, map_index
+from opendata.reading.file_index.query import FileQuery
 from opendata.stores.memory import MemoryStore
 from opendata.wire.bundle import BundleLock, DataRange, LockedChannel
+from opendata.wire.channel import ChannelIndex
 from opendata.wire.errors import NotFound
 
 JUNE = datetime(2025, 6, 1, tzinfo=UTC)
@@ -56,7 +61,7 @@ class Site:
         self.folder = folder
         self.lake, self.mirror = folder / "lake", folder / "mirror"
         self.store, self.repo = MemoryStore(), FakeSpecRepo()
-        self.notifier = FakeNotifier()
+        self.index_repo, self.notifier = FakeIndexRepo(), FakeNotifier()
         self.now = JUNE + timedelta(days=20)
         self.has_repo = True
         channels = ChannelPorts(
@@ -71,7 +76,7 @@ class Site:
             store=self.store,
             channels=channels,
             open_spec_repo=self._open_repo,
-            open_index_repo=lambda: None,
+            open_index_repo=lambda: self.index_repo,
             now=lambda: self.now,
             base_url="http://127.0.0.1:8000",
         )
@@ -119,8 +124,15 @@ class Site:
         index = index_channel(self.ports.channels, self.specs).index
         end = JUNE + timedelta(hours=hours) - timedelta(seconds=1)
         held = data_range or DataRange(start_time="2025-06-01T00:00:00Z", end_time=end.isoformat())
-        one: LockedChannel = locked(index, data_range=held)
+        held_files = FileIndex(index.index, self._mapped(index)).count(FileQuery().within(held))
+        one: LockedChannel = locked(
+            index, data_range=held, file_count=held_files.files, total_bytes=held_files.bytes
+        )
         return put_bundle(self.store, [one], name="model", version=version)
+
+    def _mapped(self, index: ChannelIndex) -> Mapped:
+        """The index's bytes, past what a process keeps open: tests damage them afterwards."""
+        return map_index(self.store, None, index.index, index.index_sha256, index.index_bytes)
 
     def find_spec(self, channel: str, version: str) -> ChannelSpec:
         """What `expectation.find_specs` makes of a repository."""

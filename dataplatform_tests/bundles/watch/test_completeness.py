@@ -140,12 +140,9 @@ def test_a_place_that_is_gone_makes_it_unmeasured_and_loses_no_file(site: Site) 
 
 
 def test_an_index_that_was_altered_makes_it_unmeasured(site: Site) -> None:
-    site.deliver(hours=2)
+    site.deliver(hours=2, per_hour=7)  # an index that no other test has opened
     lock = site.publish(hours=2)
     site.store.put(lock.channels[0].index, b"other bytes")
-    from opendata.reading.file_index.index import _opened
-
-    _opened.clear()  # as a process that has not read it yet
     assert measure(site, lock).problem is not None
 
 

@@ -91,6 +91,14 @@ def test_a_mistake_is_told_at_its_line_and_column(text: str, finding: str) -> No
     assert f"{PATH}{finding}" in str(raised.value)
 
 
+def test_the_pace_of_looks_follows_the_shortest_span() -> None:
+    assert parse_monitoring(MONITORING, PATH).pace == timedelta(minutes=5)
+    text = "escalation_policies: {p: [{notify: [a]}, {after: 2m, notify: [b]}]}\n"
+    assert parse_monitoring(text + "alerts: {escalation_policy: p}", PATH).pace == timedelta(
+        minutes=2
+    )
+
+
 def test_a_repository_without_the_file_has_the_defaults() -> None:
     repo = FakeSpecRepo()
     commit = repo.commit({"README.md": "specs"})

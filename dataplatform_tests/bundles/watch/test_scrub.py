@@ -112,7 +112,23 @@ def test_the_round_goes_on_where_it_was_when_a_bundle_is_gone(site: Site) -> Non
         data_range=DataRange(start_time="2025-06-01T01:00:00Z", end_time="2025-06-01T02:59:59Z"),
     )
     assert rounds(site, other, looks=24) == 24
-    assert read_scrub(site.store).last_round_files > 0
+    assert read_scrub(site.store).last_round_files == 12
+
+
+def test_an_index_that_cannot_be_read_is_skipped_and_the_round_goes_on(site: Site) -> None:
+    site.deliver(hours=3, per_hour=5)
+    broken = site.publish(hours=3)
+    site.deliver(hours=1, first=3, per_hour=5)
+    sound = site.publish(hours=4, version="v1.0.0-2025.26")
+    index = broken.channels[0].index
+    assert index != sound.channels[0].index
+    site.store.delete(index)
+    settings = StorageSettings(verify_within=timedelta(0))
+    for _ in range(2):
+        site.now += timedelta(hours=1)
+        found = scrub(site.ports, [broken, sound], settings=settings, now=site.now)
+        assert found.files == 20
+        assert [one.startswith("images 1.2.0: ") for one in found.skipped] == [True]
 
 
 def test_a_disk_that_is_not_mounted_has_lost_and_damaged_nothing(site: Site) -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from dataplatform.bundles.outcomes import read_outcomes, record_outcome
 from dataplatform.bundles.watch.sync import BundleSync, SyncStatus, remember_look, sync_status
-from dataplatform.bundles.watch.watched import watched_bundles
 from dataplatform_tests.bundles.watch.site import JUNE, Site
 from opendata.wire import keys
-from opendata.wire.bundle import BundleLock, BundlePointer, parse_bundle_ref
+from opendata.wire.bundle import BundlePointer, parse_bundle_ref
 from opendata.wire.codec import read_wire, replace
 from opendata.wire.errors import Rejected
 
@@ -31,8 +30,8 @@ def site(tmp_path: Path) -> Site:
     return site
 
 
-def status(site: Site, *locks: BundleLock) -> SyncStatus:
-    found = sync_status(site.ports, locks or watched_bundles(site.ports).locks, now=site.now)
+def status(site: Site) -> SyncStatus:
+    found = sync_status(site.ports, now=site.now)
     remember_look(site.store, found.memory)
     return found
 
@@ -154,3 +153,18 @@ def test_a_damaged_record_of_outcomes_is_begun_anew(site: Site) -> None:
     site.store.put("watch/requests.json", b"{")
     record_outcome(site.store, PATH, "abc", site.now, changed=True)
     assert read_outcomes(site.store)[PATH].outcome == "indexed"
+
+
+def test_one_file_alone_can_be_asked_about(site: Site) -> None:
+    ask(site)
+    site.repo.commit({"bundles/weekly/other-v1.0.0.yaml": SPEC}, at=site.now)
+    found = sync_status(site.ports, now=site.now, only=PATH)
+    assert only(found).path == PATH
+    assert len(status(site).bundles) == 2
+
+
+def test_a_path_that_is_no_text_is_told_in_text(site: Site) -> None:
+    site.repo.commit({"bundles/weekly/\udcff.yaml": SPEC}, at=JUNE)
+    found = status(site)
+    assert only(found).state == "late"
+    assert only(found).path == "bundles/weekly/\\xff.yaml"

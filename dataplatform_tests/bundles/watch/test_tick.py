@@ -84,8 +84,10 @@ def test_lost_files_are_told_escalated_repaired_and_over(site: Site) -> None:
 def test_completeness_is_measured_when_it_is_due(site: Site) -> None:
     published(site)
     assert len(site.look().completeness) == 1
-    assert len(site.look(timedelta(minutes=59)).completeness) == 0
-    assert len(site.look(timedelta(minutes=1)).completeness) == 1
+    assert len(site.look(timedelta(minutes=50)).completeness) == 0
+    assert len(site.look(timedelta(minutes=10)).completeness) == 1
+    late_by_a_second = timedelta(minutes=60) - timedelta(seconds=1)
+    assert len(site.look(late_by_a_second).completeness) == 1
     assert len(site.look(timedelta(days=-30)).completeness) == 1  # the clock was set back
 
 
@@ -185,3 +187,37 @@ def test_a_store_without_bundles_is_looked_at_and_nothing_is_wrong(tmp_path: Pat
     tick = site.look()
     assert (tick.findings, tick.completeness) == ([], ())
     assert tick.to_json()["passed"] is True
+
+
+@pytest.mark.requirement("S0-58")
+def test_repositories_that_do_not_go_together_are_told_to_the_channels_of_the_version_check(
+    site: Site,
+) -> None:
+    published(site)
+    site.repo.commit(
+        {
+            "VERSION": "v1.1.0",
+            "compatibility/dataindex_compatibility.yaml": COMPATIBILITY,
+        },
+        at=site.now,
+    )
+    site.index_repo.publish({"VERSION": b"v1.0.0"}, branches=["main"], message="begin")
+    tick = site.look()
+    (finding,) = tick.findings
+    assert finding.key == "compatibility/versions"
+    assert "v1.1.0" in finding.cause
+    assert {"slack", "email"} <= {one.target for one in site.notifier.received}
+
+
+COMPATIBILITY = """\
+compatibility_matrix:
+  spec_repo_versions:
+    "v1.1.0":
+      compatible_dataindex_versions: ["v1.1.0", "v1.1.1"]
+      breaking_changes: ["changed index schema for object_array channel"]
+      migration_guide: "docs/migration/v1.0-to-v1.1.md"
+version_check:
+  enable_automatic_check: true
+  fail_on_incompatible: true
+  notification_channels: ["slack", "email"]
+"""

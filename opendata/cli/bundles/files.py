@@ -14,8 +14,6 @@ from opendata.cli.output import Mode, Output, with_output
 from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from opendata._index_client.bundle import Bundle
     from opendata._index_client.records import FileList, FileRecord
 
@@ -100,35 +98,25 @@ def _save(
     from opendata.reading.file_index.schema import INDEX_SCHEMA, STREAM_SCHEMA
 
     format = format_for(None, output)
-    named = channel is None and len(bundle.channels) > 1
     if format in ("jsonl", "json"):
-        count = save_lines(_json_rows(batches, named=named), format, output)
+        count = save_lines(_rows(batches), format, output)
     else:
-        schema = STREAM_SCHEMA if named else INDEX_SCHEMA
-        count = save(_arrow(batches, named=named), schema, format, output)
+        schema = STREAM_SCHEMA if channel is None else INDEX_SCHEMA
+        pieces = (piece for batch in batches for piece in batch.to_arrow().to_batches())
+        count = save(pieces, schema, format, output)
     saved = {"bundle": str(bundle.lock.ref), "output": str(output), "files": count}
     told = f"saved {counted(count, 'file')} to {output}"
     out.result(saved, lambda: out.good(told), [str(output)])
 
 
-def _arrow(batches: Iterable[FileList], *, named: bool) -> Iterator[pa.RecordBatch]:
-    from opendata.reading.file_index.schema import name_channel
-
-    for batch in batches:
-        for piece in batch.to_arrow().to_batches():
-            yield name_channel(piece, batch.channel) if named else piece
-
-
-def _json_rows(batches: Iterable[FileList], *, named: bool) -> Iterator[dict[str, Any]]:
-    for batch in batches:
-        for file in batch:
-            yield {"channel": file.channel, **file} if named else dict(file)
-
-
 def _print_json(batches: Iterable[FileList]) -> None:
     from opendata.cli.saving import save_lines
 
-    save_lines(_json_rows(batches, named=True), "json", None)
+    save_lines(_rows(batches), "json", None)
+
+
+def _rows(batches: Iterable[FileList]) -> Iterator[dict[str, Any]]:
+    return (dict(file) for batch in batches for file in batch)
 
 
 def _nothing() -> None:

@@ -144,6 +144,14 @@ class FileIndex:
         """
         return cut(self._runs(query, row), check_batch_size(batch_size))
 
+    def tables(self, query: FileQuery, *, row: int = 0) -> Iterator[pa.Table]:
+        """The same, a row group at a time.
+
+        Raises:
+            Corrupt: as :meth:`page`.
+        """
+        return (run.table for run in self._runs(query, row))
+
     # --- rows by number ------------------------------------------------------------------
 
     def rows(self, start: int, stop: int) -> pa.Table:
