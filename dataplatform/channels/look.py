@@ -5,6 +5,7 @@ Here belongs all that a preview and an indexing do alike; nothing is written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from dataplatform.channels.choose import choose_engine
 from dataplatform.channels.current import CurrentIndex, read_current_index
 from dataplatform.channels.known import NOTHING_KNOWN, Comparison, Known, compare, read_known
 from dataplatform.channels.listing import Arrangement, arrange, describing_digest, listing_digest
-from dataplatform.channels.ports import ChannelFiles, ChannelPorts
+from dataplatform.channels.ports import ChannelFiles, ChannelPorts, StoredFile
 from dataplatform.channels.spec import ChannelSpec
 
 
@@ -38,7 +39,7 @@ class ChannelPlan:
     """What indexing a channel would do: counts of files, sizes in bytes.
 
     `new` and `changed` would be read, `described_anew` get a row without being read whole. `engine`
-    would do it, for that `reason`; empty where nothing has to be done.
+    says which would do it, `engine_reason` why that one (B45).
     """
 
     channel: str
@@ -46,13 +47,13 @@ class ChannelPlan:
     storage_path: str
     files: int
     unchanged: int
-    new: int = 0
-    changed: int = 0
-    described_anew: int = 0
-    removed: int = 0
-    read_bytes: int = 0
-    engine: str = ""
-    reason: str = ""
+    new: int
+    changed: int
+    described_anew: int
+    removed: int
+    read_bytes: int
+    engine: str
+    engine_reason: str
 
     def to_json(self) -> dict[str, Any]:
         """The plan by name."""
@@ -89,23 +90,35 @@ def plan_index(ports: ChannelPorts, spec: ChannelSpec, *, force: bool = False) -
     found = looked.comparison
     if found is None:
         total = looked.current.index.total_files if looked.current else 0
-        return _plan(spec, files=total, unchanged=total)
-    choice = choose_engine(spec.engine, len(found.unread), ports.spark_files)
+        return _plan(ports, spec, total, total, (), (), 0, 0)
+    total = len(looked.arrangement.files)
     return _plan(
-        spec,
-        files=len(looked.arrangement.files),
-        unchanged=len(found.kept),
-        new=found.new,
-        changed=len(found.unread) - found.new,
-        described_anew=len(found.rederived),
-        removed=found.removed,
-        read_bytes=sum(file.size for file in found.unread),
-        engine=choice.engine,
-        reason=choice.reason,
+        ports, spec, total, len(found.kept), found.unread, found.rederived, found.new, found.removed
     )
 
 
-def _plan(spec: ChannelSpec, **told: Any) -> ChannelPlan:
+def _plan(
+    ports: ChannelPorts,
+    spec: ChannelSpec,
+    files: int,
+    unchanged: int,
+    unread: Sequence[StoredFile],
+    rederived: Sequence[StoredFile],
+    new: int,
+    removed: int,
+) -> ChannelPlan:
+    choice = choose_engine(spec.engine, len(unread), ports.spark_files)
     return ChannelPlan(
-        channel=spec.channel, version=str(spec.version), storage_path=spec.storage_path, **told
+        channel=spec.channel,
+        version=str(spec.version),
+        storage_path=spec.storage_path,
+        files=files,
+        unchanged=unchanged,
+        new=new,
+        changed=len(unread) - new,
+        described_anew=len(rederived),
+        removed=removed,
+        read_bytes=sum(file.size for file in unread),
+        engine=choice.engine,
+        engine_reason=choice.reason,
     )
