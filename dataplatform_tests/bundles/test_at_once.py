@@ -116,6 +116,35 @@ def test_a_newer_commit_that_finds_an_older_one_frozen_corrects_it(bench: Bench)
     check_chain(bench, 2)
 
 
+@pytest.mark.parametrize("held_at", ["put_new", "list"], ids=["when freezing", "before it"])
+def test_a_newer_commit_that_asks_for_what_is_there_already_keeps_it(
+    bench: Bench, held_at: str
+) -> None:
+    """It freezes nothing, and yet what came between is not what readers get."""
+    first = bench.ask()
+    bench.index(commit=first)
+    between = bench.commit({PATH: bundle_text(ASKED.replace("2025-06-01", "2025-05-31"))})
+    newest = bench.commit({PATH: bundle_text() + "# as it was\n"})
+    pause = Pause(held_at, "bundles/*")
+    slow = bench.with_store(FaultyStore(bench.store, [pause]))
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(lambda: slow.index(commit=between))
+        pause.await_call()
+        kept = bench.index(commit=newest)
+        pause.release()
+        result = late.result()
+    assert (kept.changed, result.changed, result.superseded) == (False, False, True)
+    pointer = read_bundle_pointer(bench.store, REF)
+    assert pointer is not None
+    assert (pointer.revision, pointer.spec_commit) == (1, newest)
+    assert find_bundle(bench.store, "model").lock == kept.lock == result.lock
+    # Asked for once more, the newest commit is what counts, whatever was frozen in between.
+    again = bench.index(commit=newest)
+    content = again.lock.integrity.content_hash
+    assert content == kept.lock.integrity.content_hash
+    assert find_bundle(bench.store, "model").lock == again.lock
+
+
 def test_a_pointer_that_lags_is_never_moved_back(bench: Bench) -> None:
     """Whoever froze revision 1 and slept wakes up after revision 2 was published."""
     bench.ask()
