@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform.bundles.publish import publish_revision
+from dataplatform.bundles.revisions import read_revision
 from dataplatform_tests.bundles.bench import ASKED, PATH, Bench, bundle_text
 from dataplatform_tests.fakes.index_repo import FakeIndexRepo
 from dataplatform_tests.fakes.stores import FaultyStore, Pause
@@ -163,6 +165,20 @@ def test_a_pointer_that_lags_is_never_moved_back(bench: Bench) -> None:
     assert bench.indexes is not None
     assert b"total_files: 13" in document
     assert bench.indexes.read(PATH) == document
+
+
+def test_a_lower_revision_is_never_pointed_at_whichever_commit_asks(bench: Bench) -> None:
+    """After a force-push commits tell nothing about each other; revisions still do."""
+    bench.ask()
+    first = bench.index()
+    bench.pictures("images", 1, first=12)
+    bench.index()
+    low = read_revision(bench.store, REF, keys.bundle_revision_key(REF, first.lock.revision))
+    before = read_bundle_pointer(bench.store, REF)
+    pointer = publish_revision(
+        bench.ports, low, asked_at="f" * 40, is_newer=lambda one, other: False
+    )
+    assert pointer == before == read_bundle_pointer(bench.store, REF)
 
 
 def test_an_older_document_is_never_the_last_one_committed(bench: Bench) -> None:
