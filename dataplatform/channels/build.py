@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from dataplatform.channels.choose import choose_engine, chosen_engine
+from dataplatform.channels.choose import engine_for
 from dataplatform.channels.columns import listed_texts, taken
 from dataplatform.channels.describe import UNMATCHED, Describer, sources_of
 from dataplatform.channels.known import DESCRIBED_BY, Comparison
@@ -110,8 +110,7 @@ def _index(
     progress: Progress,
 ) -> IndexedChannel:
     spec, current = looked.spec, looked.current
-    choice = choose_engine(spec.engine, len(found.unread), ports.spark_files)
-    engine = chosen_engine(ports, choice)
+    engine = engine_for(ports, spec.engine, len(found.unread))
     segments = Segments(
         ports,
         spec.channel,
