@@ -290,9 +290,7 @@ CASES: tuple[Case, ...] = (
         goals=(
             Goal("Arrow page, requests/s", RATE, "od, Arrow", "FastAPI, rows ready", at_least=25),
             Goal("JSON page, requests/s", RATE, "od, JSON", "FastAPI, rows ready", at_least=6),
-            Goal(
-                "kept page, requests/s", RATE, "od, kept", "FastAPI, rows ready", at_least=50
-            ),
+            Goal("kept page, requests/s", RATE, "od, kept", "FastAPI, rows ready", at_least=50),
             Goal("ETag, requests/s", RATE, "od, ETag", "FastAPI, rows ready", at_least=50),
         ),
         versions=("starlette", "uvicorn", "msgspec", "pyarrow"),
