@@ -26,7 +26,8 @@ GROUP_ROWS: Final = 10_240
 LINKS: Final = 10_000
 STREAM_ROWS: Final = 2_000_000
 FILES: Final = "/api/v1/bundles/bench/files?version=v1.0.0"
-RATE: Final = "requests_per_second"
+CPU: Final = "cpu_us_per_request"
+"""Of the server alone: requests per second are the client's limit as well."""
 
 
 def _prepare(folder: Path, scale: float) -> None:
@@ -271,6 +272,11 @@ def _boto3(folder: Path) -> Action:
     return action
 
 
+def _cheaper(what: str, ours: str, times: int) -> Goal:
+    text = f"{what}: the server's processor time per request"
+    return Goal(text, CPU, ours, "FastAPI, rows ready", at_most=round(1 / times, 4))
+
+
 _ARROW: Final = "application/vnd.apache.arrow.stream"
 _KEPT: Final = 64 << 20
 
@@ -288,12 +294,10 @@ CASES: tuple[Case, ...] = (
             "FastAPI, from Arrow": _fastapi("arrow"),
         },
         goals=(
-            Goal("Arrow page, requests/s", RATE, "od, Arrow", "FastAPI, rows ready", at_least=25),
-            Goal("JSON page, requests/s", RATE, "od, JSON", "FastAPI, rows ready", at_least=6),
-            Goal(
-                "kept page, requests/s", RATE, "od, kept", "FastAPI, rows ready", at_least=50
-            ),
-            Goal("ETag, requests/s", RATE, "od, ETag", "FastAPI, rows ready", at_least=50),
+            _cheaper("Arrow page", "od, Arrow", 25),
+            _cheaper("JSON page", "od, JSON", 6),
+            _cheaper("kept page", "od, kept", 50),
+            _cheaper("ETag", "od, ETag", 50),
         ),
         versions=("starlette", "uvicorn", "msgspec", "pyarrow"),
     ),
