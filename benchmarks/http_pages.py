@@ -24,6 +24,7 @@ PAGE: Final = 1_000
 PAGES: Final = 20
 GROUP_ROWS: Final = 10_240
 LINKS: Final = 10_000
+SIGNED: Final = "urls_per_cpu_second"
 STREAM_ROWS: Final = 2_000_000
 FILES: Final = "/api/v1/bundles/bench/files?version=v1.0.0"
 CPU: Final = "cpu_us_per_request"
@@ -235,10 +236,11 @@ def _links(folder: Path) -> Action:
     def action() -> dict[str, float]:
         import time
 
-        began = time.perf_counter()
+        began = time.process_time()
         signed = files.links(paths, 3600)
+        used = time.process_time() - began
         assert len({url for url in signed if "X-Amz-Signature" in url}) == LINKS
-        return {"urls_per_second": LINKS / (time.perf_counter() - began)}
+        return {SIGNED: LINKS / used}
 
     return action
 
@@ -264,10 +266,11 @@ def _boto3(folder: Path) -> Action:
     def action() -> dict[str, float]:
         import time
 
-        began = time.perf_counter()
+        began = time.process_time()
         signed = [sign(key) for key in keys]
+        used = time.process_time() - began
         assert len(set(signed)) == LINKS
-        return {"urls_per_second": LINKS / (time.perf_counter() - began)}
+        return {SIGNED: LINKS / used}
 
     return action
 
@@ -317,7 +320,7 @@ CASES: tuple[Case, ...] = (
         title="10,000 presigned addresses",
         prepare=_nothing,
         contenders={"od": _links, "boto3": _boto3},
-        goals=(Goal("addresses/s", "urls_per_second", "od", "boto3", at_least=20),),
+        goals=(Goal("addresses per second of a core", SIGNED, "od", "boto3", at_least=20),),
         versions=("obstore", "boto3"),
     ),
 )
