@@ -12,6 +12,7 @@ import pytest
 from dataplatform.bundles.outcomes import read_outcomes
 from dataplatform.definitions import build_defs
 from dataplatform.defs.asked import AskedBundles, bundles_asked_of
+from dataplatform.defs.materialize import follow_commits
 from dataplatform_tests.defs.bundle_site import CHANNEL, PARTITION, PATH, BundleSite
 from dataplatform_tests.defs.site import Site
 from opendata.wire.errors import NotFound
@@ -81,6 +82,19 @@ def test_the_lineage_runs_from_the_spec_commit_through_channels_to_the_bundle(
     assert specs["bundle_index"].partitions_def == dg.DynamicPartitionsDefinition(name="bundles")
     [seen] = site.tick().asset_events
     assert (seen.asset_key, seen.tags["dagster/data_version"]) == (dg.AssetKey("spec_repo"), commit)
+
+
+def test_weekly_bundles_are_late_when_none_has_come_for_two_weeks(site: BundleSite) -> None:
+    site.specs.push({OTHER: site.bundle_spec(path=OTHER)})
+    site.tick()
+    [before] = [spec for spec in site.defs().resolve_all_asset_specs() if spec.partitions_def]
+    assert before.freshness_policy is None
+    site.begin()
+    site.tick()
+    [after] = [spec for spec in site.defs().resolve_all_asset_specs() if spec.partitions_def]
+    assert after.freshness_policy == dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(days=14, hours=6), warn_window=timedelta(days=7, hours=6)
+    )
 
 
 @pytest.mark.requirement("S0-3", "S0-4")
@@ -345,3 +359,19 @@ def test_the_process_of_a_run_has_the_assets_that_the_run_is_of_and_no_others(
     assert keys(defs) == {CHANNEL_KEY, "bundle_index", "spec_repo"}
     site.use(defs)
     assert site.execute(request).succeeded
+
+
+# --- without a daemon ----------------------------------------------------------------------------
+
+
+def test_the_repository_can_be_followed_without_a_daemon(site: BundleSite) -> None:
+    commit = site.begin()
+    told = follow_commits(site.defs(), site.instance)
+    [run] = told["runs"]
+    assert (run["bundle"], run["commit"], run["success"]) == (PARTITION, commit, True)
+    assert {one["name"] for one in run["checks"]} == CHECKS
+    assert [one["asset"] for one in run["materialized"]] == [CHANNEL_KEY, "bundle_index"]
+    assert follow_commits(site.defs(), site.instance)["runs"] == []  # it has its run already
+    made = site.instance.get_run_by_id(run["run_id"])
+    assert made is not None
+    assert made.tags["dagster/sensor_name"] == "spec_bundle_sensor"  # so the daemon knows it too
