@@ -186,7 +186,7 @@ def _stream(kind: str) -> Contender:
                 return {
                     "rows_per_second": rows / took,
                     "rows_per_cpu_second": rows / used,
-                    "bytes_per_second": received / took,
+                    "megabytes_per_second": received / took / 1e6,
                     "server_peak_bytes": _peak_bytes(pid),
                 }
 
