@@ -15,7 +15,7 @@ from dataplatform.ports import IndexRepo, SpecRepo
 from dataplatform.settings import Settings
 from opendata.reading.trust import TrustRoot
 from opendata.stores import ObjectStore, open_store
-from opendata.wire.errors import NotFound
+from opendata.wire.errors import Denied, InvalidInput, NotFound
 
 
 def bundle_ports(settings: Settings, store: ObjectStore | None = None) -> BundlePorts:
@@ -61,15 +61,15 @@ def channel_ports(
 
 
 def open_notifier(settings: Settings) -> Notifier:
-    """Who sends alerts; where no addresses are set it knows none, and says so of each target.
-
-    Raises:
-        InvalidInput, Denied: naming what is wrong with the file of addresses.
-    """
+    """Who sends alerts. Where no addresses are set, or their file cannot be used, it knows none
+    and says so of each target."""
     from dataplatform.adapters.notifiers.addresses import read_addresses
     from dataplatform.adapters.notifiers.apprise import AppriseNotifier
 
-    return AppriseNotifier(read_addresses(settings.environ.get("OPENDATA_ALERTS")))
+    try:
+        return AppriseNotifier(read_addresses(settings.environ.get("OPENDATA_ALERTS")))
+    except (Denied, InvalidInput) as error:
+        return AppriseNotifier({}, problem=error.message)
 
 
 def _utc_now() -> datetime:

@@ -57,8 +57,9 @@ class Finding:
 class Observation:
     """What one look gave.
 
-    Only keys that begin with one of `covers` were looked for, but for those that are `unknown`:
-    what is not among the findings and was not looked for has not recovered, it is just not known.
+    Only keys that begin with one of `covers` were looked for, but for those that are `unknown`
+    (keys, or beginnings that end with `/`): what is not among the findings and was not looked for
+    has not recovered, it is just not known.
     """
 
     findings: Sequence[Finding]
@@ -67,4 +68,6 @@ class Observation:
 
     def covers_key(self, key: str) -> bool:
         """Whether that key was looked for."""
-        return key not in self.unknown and key.startswith(self.covers)
+        beginnings = tuple(one for one in self.unknown if one.endswith("/"))
+        is_unknown = key in self.unknown or key.startswith(beginnings)
+        return key.startswith(self.covers) and not is_unknown

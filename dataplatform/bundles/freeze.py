@@ -80,8 +80,9 @@ def freeze_bundle(
         observation: For how long from the first revision on others may follow.
 
     Raises:
-        Conflict: `bundle_frozen`, with what differs, if the window has closed; also if others kept
-            freezing revisions of this bundle.
+        Conflict: `bundle_frozen`, with what differs, if the window has closed;
+            `spec_not_committed`, if this is other content than a commit asked for, and in no commit
+            itself; also if others kept freezing revisions of this bundle.
         Corrupt: if the newest revision was altered.
     """
     for _ in range(FREEZE_TRIES):
@@ -94,6 +95,7 @@ def freeze_bundle(
             if is_same and not _founds_it_better(head.lock, draft, signer, now):
                 return Frozen(head, changed=False)
             require_open(head.lock, draft, now)
+            _require_commit(head.lock, draft)
         sealed = Revision.of(_sealed(draft, head, observation, now, signer))
         key = keys.bundle_revision_key(draft.ref, sealed.number)
         try:
@@ -124,6 +126,24 @@ def require_open(head: BundleLock, draft: BundleLock, now: datetime) -> None:
         code="bundle_frozen",
         hint="give it a new bundle_version",
         details={"bundle": str(head.ref), "revision": head.revision, "changes": changes},
+    )
+
+
+def _require_commit(head: BundleLock, draft: BundleLock) -> None:
+    """See that what a commit asked for is not replaced by what nobody committed.
+
+    Raises:
+        Conflict: `spec_not_committed`, with what differs.
+    """
+    if head.spec.commit is None or draft.spec.commit is not None:
+        return
+    changes = describe_changes(head.channels, draft.channels)
+    raise Conflict(
+        f"{head.ref} is what {head.spec.repo} asked for at {head.spec.commit[:12]}, and nobody "
+        f"committed this other content: {'; '.join(changes)}",
+        code="spec_not_committed",
+        hint="commit the spec first; --dry-run shows what it would lock",
+        details={"bundle": str(head.ref), "commit": head.spec.commit, "changes": changes},
     )
 
 

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from dataplatform.channels.choose import choose_engine, chosen_engine
-from dataplatform.channels.columns import listed_texts, numbers, whole_numbers
+from dataplatform.channels.choose import engine_for
+from dataplatform.channels.columns import listed_texts, taken
 from dataplatform.channels.describe import UNMATCHED, Describer, sources_of
 from dataplatform.channels.known import DESCRIBED_BY, Comparison
 from dataplatform.channels.look import Look, look
@@ -110,8 +110,7 @@ def _index(
     progress: Progress,
 ) -> IndexedChannel:
     spec, current = looked.spec, looked.current
-    choice = choose_engine(spec.engine, len(found.unread), ports.spark_files)
-    engine = chosen_engine(ports, choice)
+    engine = engine_for(ports, spec.engine, len(found.unread))
     segments = Segments(
         ports,
         spec.channel,
@@ -237,10 +236,10 @@ def _state(looked: Look, found: Comparison, described: Sequence[Described]) -> p
         return fresh.replace_schema_metadata(stamp)
     kept = found.earlier
     if len(found.kept) != kept.num_rows or list(found.kept) != list(range(kept.num_rows)):
-        kept = kept.take(whole_numbers(found.kept))
+        kept = taken(kept, np.array(found.kept, np.int64))
     if not fresh.num_rows:
         return kept.cast(STATE_SCHEMA).replace_schema_metadata(stamp)
     both = pa.concat_tables([kept, fresh])
     paths = listed_texts(both["relative_path"])
     order = sorted(range(len(paths)), key=paths.__getitem__)
-    return both.take(numbers(np.array(order, np.int64))).replace_schema_metadata(stamp)
+    return taken(both, np.array(order, np.int64)).replace_schema_metadata(stamp)

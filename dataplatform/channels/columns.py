@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
+
+WIDE_FROM_BYTES: Final = 1 << 31
+BLOCK_ROWS: Final = 1 << 20
 
 
 def texts(values: Sequence[str]) -> pa.Array:
@@ -78,6 +82,26 @@ def array_of(column: pa.ChunkedArray) -> np.ndarray:
             piece = np.where(bits[chunk.offset : chunk.offset + len(chunk)], piece, 0)
         pieces.append(piece)
     return np.concatenate(pieces)
+
+
+def taken(table: pa.Table, order: np.ndarray) -> pa.Table:
+    """The rows of a table at some places, in that order.
+
+    Arrow takes rows out of one array, and an array of texts holds 2 GiB: larger columns are widened
+    for it, and taken in blocks.
+    """
+    if table.nbytes < WIDE_FROM_BYTES:
+        return table.take(numbers(order))
+    wide_fields = [
+        field.with_type(pa.large_string()) if pa.types.is_string(field.type) else field
+        for field in table.schema
+    ]
+    wide = table.cast(pa.schema(wide_fields)).combine_chunks()
+    blocks = [
+        wide.take(numbers(order[at : at + BLOCK_ROWS])).cast(table.schema)
+        for at in range(0, max(len(order), 1), BLOCK_ROWS)
+    ]
+    return pa.concat_tables(blocks)
 
 
 def _size(value: str) -> int:

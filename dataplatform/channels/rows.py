@@ -7,7 +7,7 @@ path; the index is ordered by time, because it is asked by time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -20,7 +20,7 @@ from dataplatform.channels.columns import (
     array_of,
     instants,
     listed_texts,
-    numbers,
+    taken,
     texts,
     whole_numbers,
 )
@@ -50,7 +50,7 @@ STATE_SCHEMA: Final = pa.schema(
 )
 """`version` is that of `StoredFile`; `sidecar` size and version of the sidecar, empty for none."""
 SAMPLES: Final = 3
-CHUNK_ROWS: Final = 1 << 20
+CHUNK_ROWS: Final = 1 << 17
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = np.iinfo(np.int64).max
 
@@ -64,8 +64,19 @@ def state_rows(described: Sequence[Described], sidecars: Mapping[str, str]) -> p
     """
     ordered = sorted(described, key=lambda one: one.file.path)
     starts = range(0, len(ordered), CHUNK_ROWS)
-    chunks = [_state_chunk(ordered[at : at + CHUNK_ROWS], sidecars) for at in starts]
+    chunks = [c for at in starts for c in _state_chunks(ordered[at : at + CHUNK_ROWS], sidecars)]
     return pa.Table.from_batches(chunks, STATE_SCHEMA)
+
+
+def _state_chunks(
+    described: Sequence[Described], sidecars: Mapping[str, str]
+) -> Iterator[pa.RecordBatch]:
+    try:
+        yield _state_chunk(described, sidecars)
+    except OverflowError:  # more metadata than goes into one column
+        half = len(described) // 2
+        yield from _state_chunks(described[:half], sidecars)
+        yield from _state_chunks(described[half:], sidecars)
 
 
 def _state_chunk(described: Sequence[Described], sidecars: Mapping[str, str]) -> pa.RecordBatch:
@@ -99,7 +110,7 @@ def index_rows(state: pa.Table) -> pa.Table:
         return rows.combine_chunks()
     # A stable sort keeps equal times in the order of paths, which the state has.
     order = np.argsort(times, kind="stable")
-    return rows.take(numbers(order.astype(np.int64, copy=False)))
+    return taken(rows, order.astype(np.int64, copy=False))
 
 
 def check_file_ids(state: pa.Table) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +18,7 @@ from dataplatform.channels.columns import (
     instants,
     listed_texts,
     numbers,
+    taken,
     texts,
     whole_numbers,
 )
@@ -56,6 +59,7 @@ def test_times_go_in_and_come_out(values: list[int | None], cut: int) -> None:
 _INDEX = """
 import sys
 from pathlib import Path
+from random import Random
 from dataplatform_tests.channels.test_killed import ports, spec
 from dataplatform.channels.build import index_channel
 folder = Path(sys.argv[1])
@@ -74,3 +78,21 @@ def test_indexing_loads_no_library_that_it_does_not_need(tmp_path: Path) -> None
     command = [sys.executable, "-c", _INDEX, str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.split("\n")[0] == "[False, False] False False False"
+
+
+@given(TEXTS, st.randoms(use_true_random=False))
+def test_large_tables_are_taken_from_as_small_ones_are(values: list[str], dice: Random) -> None:
+    column = texts(values)
+    half = len(values) // 2
+    chunks = pa.chunked_array([column[:half], column[half:]], pa.string())
+    table = pa.table({"text": chunks, "number": whole_numbers(range(len(values)))})
+    order = np.array(dice.choices(range(len(values)), k=len(values)) if values else [], np.int64)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("dataplatform.channels.columns.WIDE_FROM_BYTES", 0)
+        patched.setattr("dataplatform.channels.columns.BLOCK_ROWS", 3)
+        found = taken(table, order)
+    assert found.schema == table.schema
+    assert found.to_pydict() == {
+        "text": [values[at] for at in order],
+        "number": [int(at) for at in order],
+    }

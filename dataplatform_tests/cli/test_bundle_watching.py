@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -172,3 +173,34 @@ def test_a_gap_of_one_hour_is_seen_in_a_line_of_a_whole_year() -> None:
     line, marks = draw(Spans(Grid(0, HOUR, hours, expected), expected, intact, intact), 0.99)
     assert (len(line), line.count("▁"), line.count("█")) == (48, 1, 47)
     assert marks.index("▲") == line.index("▁")
+
+
+@pytest.mark.platform
+@pytest.mark.requirement("S0-85")
+def test_a_data_set_in_a_bundle_is_watched_shard_by_shard(
+    rates: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = GitHand(project / "specs.git")
+    asked = f'channels:\n  - {{dataset: {rates}, version: ">=1.0"}}\n'
+    specs.commit({PATH: BUNDLE.partition("channels:")[0] + asked}, at=datetime.now(UTC))
+    monkeypatch.setenv("OPENDATA_SPEC_REPO", str(specs.folder))
+    assert od("bundle", "index", "weekly/model-v1.0.0-2025.25").code == 0
+    healthy = od("bundle", "status", "model")
+    assert (healthy.code, "2 of 2 expected, of the whole channel" in healthy.out) == (0, True)
+    assert od("bundle", "verify", "model").code == 0
+    shards = od("bundle", "status", "model", "--json").json["bundles"][0]
+    assert shards["completeness"]["channels"][0]["basis"] == "count"
+
+    store = open_store(str(project / ".opendata" / "store"), environ={})
+    lost = next(one.key for one in store.list("objects/") if is_shard(one.key, project))
+    store.delete(lost)
+    broken = od("bundle", "status", "model")
+    assert (broken.code, f"{lost}: it is gone" in broken.out) == (6, True)
+    repair = od("bundle", "repair", "model", "--apply")
+    assert (repair.code, "it is an object of a release" in repair.out) == (6, True)
+
+
+def is_shard(key: str, project: Path) -> bool:
+    """Whether an object is one of the release's shards."""
+    manifest = project / ".opendata/store/datasets/me/rates/releases/1.0.0.json"
+    return key in {one["path"] for one in json.loads(manifest.read_text())["files"]}

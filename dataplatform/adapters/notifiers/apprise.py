@@ -25,10 +25,15 @@ _SECRET_PIECE: Final = re.compile(r"[^/?&=@:,;\s]+")
 
 
 class AppriseNotifier:
-    """Sends through apprise; `addresses` are apprise URLs by the names that policies use."""
+    """Sends through apprise; `addresses` are apprise URLs by the names that policies use.
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
+    With a `problem` nobody can be told, and that is why: a file of addresses that cannot be used
+    must not keep anybody from looking.
+    """
+
+    def __init__(self, addresses: Mapping[str, str], problem: str | None = None) -> None:
         self._addresses = dict(addresses)
+        self._broken = problem
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({sorted(self._addresses)})"
@@ -67,6 +72,8 @@ class AppriseNotifier:
             )
 
     def _problem(self, target: str) -> str | None:
+        if self._broken is not None:
+            return self._broken
         if target not in self._addresses:
             return "OPENDATA_ALERTS has no address for it"
         if _service(self._addresses[target]) is None:

@@ -138,14 +138,14 @@ class GitSpecRepo:
     def paths(self, prefix: str, commit: str) -> Sequence[str]:
         """The plain files at or below a path at a commit, in order."""
         self._mirror.require(commit)
-        tokens = self._mirror.git.tokens("ls-tree", "-r", "-z", commit, *_below(prefix))
+        tokens = self._mirror.tokens("ls-tree", "-r", "-z", commit, *_below(prefix))
         with closing(tokens):
             return sorted(path for path, _ in read_tree(tokens))
 
     def committed_at(self, commit: str) -> datetime:
         """When a commit was made, by its committer's clock."""
         self._mirror.require(commit)
-        told = self._mirror.git.run("show", "--no-patch", "--format=%ct", commit)
+        told = self._mirror.run("show", "--no-patch", "--format=%ct", commit)
         return datetime.fromtimestamp(int(told), UTC)
 
     def version(self, commit: str) -> str | None:
@@ -196,7 +196,7 @@ class GitSpecRepo:
         found: dict[str, str] = {}
         commit, missing = "", set(wanted)
         arguments = (*_RAW, "--first-parent", "-m", "--no-renames", "--format=%H")
-        tokens = self._mirror.git.tokens("log", *arguments, until, *_below(prefix))
+        tokens = self._mirror.tokens("log", *arguments, until, *_below(prefix))
         with closing(tokens):
             for told in read_raw(tokens) if missing else ():
                 if isinstance(told, str):
@@ -209,7 +209,7 @@ class GitSpecRepo:
         return found
 
     def _entries(self, command: str, *arguments: str) -> Iterator[RawEntry]:
-        with closing(self._mirror.git.tokens(command, *arguments)) as tokens:
+        with closing(self._mirror.tokens(command, *arguments)) as tokens:
             for told in read_raw(tokens):
                 if isinstance(told, RawEntry):
                     yield told

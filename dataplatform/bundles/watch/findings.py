@@ -93,7 +93,7 @@ def _facts(one: ChannelCompleteness) -> Mapping[str, Any]:
 
 def of_sync(status: SyncStatus, monitoring: Monitoring) -> Iterator[Finding]:
     """A repository that does not answer, and bundle files that are late or failed."""
-    if status.problem is not None:
+    if status.problem is not None and status.is_set:
         yield Finding(
             key=f"{SYNC}repository",
             severity=Severity.WARNING,

@@ -29,6 +29,7 @@ from opendata.wire.times import format_instant, parse_instant
 
 BUNDLES: Final = "bundles/"
 SYNC_KEY: Final = keys.watch_state_key("sync")
+NO_REPOSITORY: Final = "no_spec_repo"
 State = Literal["indexed", "waiting", "late", "failed"]
 
 
@@ -73,17 +74,21 @@ class BundleSync:
 
 @dataclass(frozen=True)
 class SyncStatus:
-    """All bundle files at the repository's head; `problem` says why it could not be looked at."""
+    """All bundle files at the repository's head; `problem` says why it could not be looked at.
+    Where no repository is set (`is_set`) there is nothing to be behind."""
 
     head: str | None
     max_delay_seconds: float
     bundles: tuple[BundleSync, ...] = ()
     problem: str | None = None
+    is_set: bool = True
     memory: SyncMemory | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether the repository answered and nothing is late or failed."""
+        """Whether the repository answered, if there is one, and nothing is late or failed."""
+        if not self.is_set:
+            return True
         return self.problem is None and all(one.passed for one in self.bundles)
 
     def of(self, path: str) -> BundleSync | None:
@@ -123,7 +128,8 @@ def sync_status(
         head = repo.head()
         changes = repo.changes(None, head, only or BUNDLES)
     except OpenDataError as error:
-        return SyncStatus(None, limit.total_seconds(), problem=error.message)
+        is_set = error.code != NO_REPOSITORY
+        return SyncStatus(None, limit.total_seconds(), problem=error.message, is_set=is_set)
     looking = _Looking(repo, ports.store, now, limit)
     files = [one for one in changes if one.commit and is_bundle_file(one.path)]
     found = [looking.at(one) for one in files if only in (None, printable(one.path))]

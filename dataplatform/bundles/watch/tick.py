@@ -151,7 +151,8 @@ class _Looking:
         tick.sync = status
         tick.findings += words.of_sync(status, tick.monitoring)
         # While the repository does not answer, nothing about its files has changed.
-        self._covers.append(words.SYNC if status.problem is None else f"{words.SYNC}repository")
+        silent = status.problem is not None and status.is_set
+        self._covers.append(f"{words.SYNC}repository" if silent else words.SYNC)
 
     def _compatibility(self) -> None:
         try:
@@ -187,6 +188,7 @@ class _Looking:
                 for one in measured.channels
                 if one.problem is not None
             }
+        self._unknown |= {f"{words.COMPLETENESS}{one.bundle}/" for one in tick.watched.unreadable}
         self._covers.append(words.COMPLETENESS)
 
     def _tell(self, settings: Monitoring) -> None:

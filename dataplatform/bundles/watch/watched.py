@@ -1,20 +1,21 @@
 """Which bundles are watched, and which versions of channels lie below them.
 
-Here belongs going from the catalogue to locks, and from locks to what each pins, named once however
-many bundles pin it.
+Here belongs going from the bundles' pointers to locks, and from locks to what each pins, named once
+however many bundles pin it. The catalogue is not asked: it may be behind, or damaged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dataplatform.bundles.ports import BundlePorts
-from opendata.reading.file_index.bundles import entry_ref, read_bundle, read_bundle_catalogue
+from opendata.reading.file_index.bundles import read_bundle
 from opendata.reading.file_index.query import FileQuery
 from opendata.stores.parallel import in_parallel
-from opendata.wire.bundle import BundleEntry, BundleLock, LockedChannel
-from opendata.wire.errors import Corrupt, NotFound
+from opendata.wire import keys
+from opendata.wire.bundle import BundleLock, BundleRef, LockedChannel, parse_bundle_ref
+from opendata.wire.errors import Corrupt, InvalidInput, NotFound
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Watched:
-    """The current locks, in the catalogue's order, and the bundles that have none to read."""
+    """The current locks, in the order of their names, and the bundles that have none to read."""
 
     locks: tuple[BundleLock, ...]
     unreadable: tuple[Unreadable, ...] = ()
@@ -40,14 +41,22 @@ def watched_bundles(ports: BundlePorts) -> Watched:
         NotFound: if there is no store.
         Denied, Unavailable: as the store answers.
     """
-    entries = read_bundle_catalogue(ports.store).bundles
-    found = list(in_parallel(lambda entry: _lock(ports, entry), entries))
+    found = list(in_parallel(lambda ref: _lock(ports, ref), list(_published(ports))))
     locks = tuple(one for one in found if isinstance(one, BundleLock))
     return Watched(locks, tuple(one for one in found if isinstance(one, Unreadable)))
 
 
-def _lock(ports: BundlePorts, entry: BundleEntry) -> BundleLock | Unreadable:
-    ref = entry_ref(entry)
+def _published(ports: BundlePorts) -> Iterator[BundleRef]:
+    ending = "/latest.json"
+    for stat in ports.store.list(keys.BUNDLES):
+        if stat.key.endswith(ending):
+            try:
+                yield parse_bundle_ref(stat.key.removesuffix(ending))
+            except InvalidInput:
+                continue  # nobody's bundle: what else lies here is not read by anybody
+
+
+def _lock(ports: BundlePorts, ref: BundleRef) -> BundleLock | Unreadable:
     try:
         return read_bundle(ports.store, ref).lock
     except (Corrupt, NotFound) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from apprise.plugins import pagerduty
@@ -13,6 +14,8 @@ from dataplatform.adapters.notifiers.apprise import AppriseNotifier
 from dataplatform.alerts.deliver import deliver, read_alerts, update_alerts
 from dataplatform.alerts.finding import Finding, Observation, Severity
 from dataplatform.alerts.policy import Policy, Step
+from dataplatform.bundle_wiring import open_notifier
+from dataplatform.settings import read_settings
 from dataplatform_tests.servers.alert_sinks import MailSink, WebSink, mail_sink, web_sink
 from opendata.stores.memory import MemoryStore
 from opendata.wire.errors import NotFound, Unavailable
@@ -140,3 +143,13 @@ def test_a_name_without_an_address_is_a_problem_that_says_what_to_write(web: Web
         desk.notifier.send(message)
     assert raised.value.code == "unresolved_target"
     assert "`phone = ADDRESS`" in str(raised.value.hint)
+
+
+def test_a_file_of_addresses_that_cannot_be_used_is_the_problem_of_each_target(
+    tmp_path: Path,
+) -> None:
+    addresses = tmp_path / "alerts"
+    addresses.write_text("ops = x\n")
+    addresses.chmod(0o644)
+    notifier = open_notifier(read_settings({"OPENDATA_ALERTS": f"file:{addresses}"}, tmp_path))
+    assert "can be read by others" in notifier.problems(["ops"])["ops"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 from dataplatform.bundles.outcomes import read_outcomes, record_outcome
 from dataplatform.bundles.watch.sync import BundleSync, SyncStatus, remember_look, sync_status
 from dataplatform_tests.bundles.watch.site import JUNE, Site
+from dataplatform_tests.fakes.spec_repo import FakeSpecRepo
 from opendata.wire import keys
 from opendata.wire.bundle import BundlePointer, parse_bundle_ref
 from opendata.wire.codec import read_wire, replace
-from opendata.wire.errors import Rejected
+from opendata.wire.errors import Rejected, Unavailable
 
 PATH = "bundles/weekly/model-v1.0.0-2025.25.yaml"
 SPEC = """\
@@ -144,9 +146,19 @@ def test_a_file_whose_name_names_no_bundle_is_late_with_its_mistake(site: Site) 
 
 
 def test_a_repository_that_does_not_answer_is_a_problem_and_no_failure(site: Site) -> None:
+    def unreachable() -> FakeSpecRepo:
+        raise Unavailable("git cannot reach the remote")
+
+    ports = dataclasses.replace(site.ports, open_spec_repo=unreachable)
+    found = sync_status(ports, now=site.now)
+    assert (found.head, found.passed) == (None, False)
+    assert found.problem == "git cannot reach the remote"
+
+
+def test_where_no_repository_is_set_there_is_nothing_to_be_behind(site: Site) -> None:
     site.has_repo = False
     found = status(site)
-    assert (found.head, found.problem, found.passed) == (None, "no spec repository is set", False)
+    assert (found.head, found.problem, found.passed) == (None, "no spec repository is set", True)
 
 
 def test_a_damaged_record_of_outcomes_is_begun_anew(site: Site) -> None:

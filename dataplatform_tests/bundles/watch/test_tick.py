@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from dataplatform.bundles.watch.status import bundle_status
 from dataplatform_tests.bundles.watch.site import MONITORING, OPS, PHONE, Site
 from dataplatform_tests.bundles.watch.test_sync import PATH, SPEC, indexed_at_commit
 from dataplatform_tests.fakes.notifier import FakeNotifier
+from dataplatform_tests.fakes.stores import CrashingStore, SimulatedCrash
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock
 
@@ -168,8 +171,9 @@ def test_without_a_spec_repository_files_are_watched_all_the_same(site: Site) ->
     site.publish(hours=4)
     site.has_repo = False
     site.lose(site.paths()[:1])
-    keys_found = {one.key for one in site.look().findings}
-    assert "completeness/weekly/model-v1.0.0-2025.25/images" in keys_found
+    assert [one.key for one in site.look().findings] == [
+        "completeness/weekly/model-v1.0.0-2025.25/images"
+    ]
 
 
 def test_a_lock_that_was_altered_is_told_and_the_other_bundles_are_watched(site: Site) -> None:
@@ -179,6 +183,47 @@ def test_a_lock_that_was_altered_is_told_and_the_other_bundles_are_watched(site:
     tick = site.look()
     assert "locks/weekly/model-v1.0.0-2025.25" in {one.key for one in tick.findings}
     assert [one.bundle for one in tick.completeness] == ["weekly/model-v1.0.0-2025.26"]
+
+
+def test_an_alert_about_a_bundle_whose_lock_broke_has_not_recovered(site: Site) -> None:
+    lock = published(site)
+    site.lose(site.paths()[:1])
+    site.look()
+    site.store.put(keys.bundle_revision_key(lock.ref, 1), b"{}")
+    site.look(timedelta(hours=1))
+    site.look(timedelta(hours=1))
+    assert [one.key for one in read_alerts(site.store).open if one.cleared is None] == [
+        "completeness/weekly/model-v1.0.0-2025.25/images",
+        "locks/weekly/model-v1.0.0-2025.25",
+    ]
+
+
+def test_a_damaged_catalogue_hides_no_bundle(site: Site) -> None:
+    published(site)
+    site.store.put(keys.BUNDLE_CATALOGUE, b"{")
+    assert [one.bundle for one in site.look().completeness] == ["weekly/model-v1.0.0-2025.25"]
+
+
+@pytest.mark.parametrize("write", range(8))
+@pytest.mark.requirement("S0-87")
+def test_a_look_that_is_killed_at_any_write_is_made_up_for_by_the_next(
+    site: Site, write: int
+) -> None:
+    published(site)
+    site.lose(site.paths()[:1])
+    real = site.store
+    crashing = CrashingStore(real, write)
+    channels = dataclasses.replace(site.ports.channels, store=crashing)
+    healthy = site.ports
+    site.ports = dataclasses.replace(site.ports, store=crashing, channels=channels)
+    with contextlib.suppress(SimulatedCrash):  # the last ones come after everything was written
+        site.look()
+    site.ports = healthy
+    for _ in range(2):
+        site.look(timedelta(minutes=70))
+    assert OPS in {one.target for one in site.notifier.received}
+    assert site.notifier.heard(OPS).count("raised") <= 2
+    assert read_alerts(site.store).outbox == ()
 
 
 def test_a_store_without_bundles_is_looked_at_and_nothing_is_wrong(tmp_path: Path) -> None:
