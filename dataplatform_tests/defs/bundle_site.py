@@ -64,7 +64,7 @@ class SpecClone:
         return self.head
 
     def import_commits(self, files: Sequence[tuple[str, str]]) -> None:
-        """A commit of its own for each path and text, all pushed at once; the clone stays behind."""
+        """A commit for each path and text, all pushed at once; the clone stays behind."""
         script = []
         for number, (path, text) in enumerate(files):
             script.append(
