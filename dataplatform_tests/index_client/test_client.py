@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -203,3 +205,25 @@ def test_a_token_is_never_sent_in_the_clear() -> None:
     with pytest.raises(InvalidInput, match="not encrypted"):
         DataIndexClient("http://dataindex-api.company.com", token="secret")
     assert DataIndexClient("https://dataindex-api.company.com", token="secret").url
+
+
+PROCESS = """
+import sys
+from opendata import DataIndexClient
+client = DataIndexClient(sys.argv[1])
+files = client.list_files("foundational_model", channel="image_original",
+                          metadata={"camera_id": "front"}, end_time="2025-06-01T02:00Z")
+assert files[1].metadata["frame"] == 3, files
+assert sum(len(batch) for batch in client.stream_data("foundational_model")) == 315
+for batch in client.iterate("foundational_model", channel="image_original", shuffle_seed=1):
+    batch.to_dicts()
+client.download(files[:2], sys.argv[2])
+heavy = {"pandas", "polars", "duckdb", "pydantic", "yaml", "torch", "dagster"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_nothing_heavy_is_loaded_unless_it_is_asked_for(lake: Lake, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", PROCESS, lake.store.url, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
