@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform.adapters.signing.ed25519 import create_key
 from dataplatform_tests.index_client.pictures import IMAGES, NAME, OBJECTS, VERSION, Lake
 from dataplatform_tests.reading.file_index.lake import locked, put_bundle, put_channel
 from opendata import DataIndexClient
-from opendata.wire.errors import Conflict, InvalidInput, NotFound
+from opendata.wire.errors import Conflict, Denied, InvalidInput, NotFound
 
 
 @pytest.mark.requirement("S0-60", "S0-61", "S0-62", "S0-63", "S0-64", "S0-65", "S0-86")
@@ -205,6 +206,21 @@ def test_a_token_is_never_sent_in_the_clear() -> None:
     with pytest.raises(InvalidInput, match="not encrypted"):
         DataIndexClient("http://dataindex-api.company.com", token="secret")
     assert DataIndexClient("https://dataindex-api.company.com", token="secret").url
+
+
+@pytest.mark.requirement("S0-62")
+def test_who_trusts_one_key_reads_no_bundle_that_it_did_not_sign(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = tmp_path / "trust.json"
+    trusted.write_text(create_key(tmp_path / "signing.pem").trust_file())
+    monkeypatch.setenv("OPENDATA_TRUST", str(trusted))
+    client = DataIndexClient(lake.store.url)
+    for ask in (client.get_dataset, client.stream_data):
+        with pytest.raises(Denied):
+            ask(NAME)
+    with pytest.raises(Denied):
+        client.list_files(NAME, VERSION, IMAGES)
 
 
 PROCESS = """
