@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from dataplatform.adapters.signing.ed25519 import create_key
 from dataplatform_tests.index_client.pictures import IMAGES, NAME, OBJECTS, VERSION, Lake
 from dataplatform_tests.reading.file_index.lake import locked, put_bundle, put_channel
 from opendata import DataIndexClient
-from opendata.wire.errors import Conflict, InvalidInput, NotFound
+from opendata.wire.errors import Conflict, Denied, InvalidInput, NotFound
 
 
 @pytest.mark.requirement("S0-60", "S0-61", "S0-62", "S0-63", "S0-64", "S0-65", "S0-86")
@@ -203,3 +206,40 @@ def test_a_token_is_never_sent_in_the_clear() -> None:
     with pytest.raises(InvalidInput, match="not encrypted"):
         DataIndexClient("http://dataindex-api.company.com", token="secret")
     assert DataIndexClient("https://dataindex-api.company.com", token="secret").url
+
+
+@pytest.mark.requirement("S0-62")
+def test_who_trusts_one_key_reads_no_bundle_that_it_did_not_sign(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = tmp_path / "trust.json"
+    trusted.write_text(create_key(tmp_path / "signing.pem").trust_file())
+    monkeypatch.setenv("OPENDATA_TRUST", str(trusted))
+    client = DataIndexClient(lake.store.url)
+    for ask in (client.get_dataset, client.stream_data):
+        with pytest.raises(Denied):
+            ask(NAME)
+    with pytest.raises(Denied):
+        client.list_files(NAME, VERSION, IMAGES)
+
+
+PROCESS = """
+import sys
+from opendata import DataIndexClient
+client = DataIndexClient(sys.argv[1])
+files = client.list_files("foundational_model", channel="image_original",
+                          metadata={"camera_id": "front"}, end_time="2025-06-01T02:00Z")
+assert files[1].metadata["frame"] == 3, files
+assert sum(len(batch) for batch in client.stream_data("foundational_model")) == 315
+for batch in client.iterate("foundational_model", channel="image_original", shuffle_seed=1):
+    batch.to_dicts()
+client.download(files[:2], sys.argv[2])
+heavy = {"pandas", "polars", "duckdb", "pydantic", "yaml", "torch", "dagster"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_nothing_heavy_is_loaded_unless_it_is_asked_for(lake: Lake, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", PROCESS, lake.store.url, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -24,7 +24,7 @@ from opendata.reading.file_index.batches import check_batch_size
 from opendata.reading.file_index.bundles import FoundBundle
 from opendata.reading.file_index.listing import choose_channel
 from opendata.reading.file_index.query import Moment, file_query
-from opendata.reading.file_index.schema import INDEX_SCHEMA
+from opendata.reading.file_index.schema import no_files
 from opendata.wire.bundle import BundleEntry
 from opendata.wire.errors import InvalidInput
 
@@ -145,7 +145,7 @@ class DataIndexClient:
             left = None if left is None else left - page.files.num_rows
             if cursor is None:
                 break
-        table = pa.concat_tables(tables) if tables else INDEX_SCHEMA.empty_table()
+        table = pa.concat_tables(tables) if tables else no_files()
         return FileList(table, Origin(bundle, named), cursor=cursor)
 
     def stream_data(

@@ -18,7 +18,7 @@ from opendata._index_client.records import FileList, FileRecord, Origin
 from opendata._index_client.rows import NumberedFiles, number_files
 from opendata._index_client.shuffling import Numbers, Share
 from opendata.reading.file_index.batches import check_batch_size
-from opendata.reading.file_index.schema import INDEX_SCHEMA
+from opendata.reading.file_index.schema import no_files
 from opendata.wire.errors import Conflict, InvalidInput
 
 STATE_FORMAT: Final = "opendata-iterable/1"
@@ -119,7 +119,7 @@ class BundleIterable:
         """The batches from where the iteration is; after the last one, from the beginning."""
         numbered, origin = self._files(), Origin(self._ask.bundle, str(self._ask.channel))
         size = self._plan.batch_size
-        waiting = INDEX_SCHEMA.empty_table()
+        waiting = no_files()
         for window in self._share().windows(self._taken):
             waiting = pa.concat_tables([waiting, _gather(numbered, window)])
             while waiting.num_rows >= size:

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from opendata._index_client.answers import LinksAnswer, read_answer
 from opendata._index_client.records import FileRecord
 from opendata._index_client.web import Fields, Web
+from opendata.stores.disk import explained
 from opendata.stores.port import UNREACHABLE, Blob, ObjectReader, ObjectStat
 from opendata.stores.ranges import check_small
 from opendata.wire.errors import Corrupt, Denied, NotFound, OpenDataError, Unavailable
@@ -229,7 +230,7 @@ def _file_pieces(link: str, key: str, offset: int, length: int | None) -> Iterat
             code="not_on_this_machine",
             hint="mount that folder here, or keep the channel's files in a bucket",
         )
-    with open(path, "rb") as file:
+    with explained(path), open(path, "rb") as file:
         file.seek(offset)
         left = length
         while piece := file.read(PIECE_BYTES if left is None else min(left, PIECE_BYTES)):

@@ -17,7 +17,7 @@ from opendata._index_client.ports import Ask, FileSource
 from opendata._index_client.store_source import StoreSource
 from opendata.reading.file_index.index import FileIndex
 from opendata.reading.file_index.listing import choose_channel
-from opendata.reading.file_index.schema import INDEX_SCHEMA
+from opendata.reading.file_index.schema import INDEX_SCHEMA, no_files
 from opendata.wire.cursor import encode_cursor, read_cursor
 from opendata.wire.errors import Corrupt
 
@@ -110,7 +110,7 @@ class _Paged:
                 )
             found.append(page.files)
             have += page.files.num_rows
-        return pa.concat_tables(found) if found else INDEX_SCHEMA.empty_table()
+        return pa.concat_tables(found) if found else no_files()
 
     def _cursor(self, number: int) -> str | None:
         """The cursor that goes on at a file's row; the first one's row is asked for once."""

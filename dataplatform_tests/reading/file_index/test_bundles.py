@@ -65,6 +65,8 @@ def test_an_earlier_revision_can_still_be_read(store: FolderStore) -> None:
         ("fundational_model", None, "unknown_bundle", "'foundational_model'"),
         ("foundational_model", "v1.0.0-2025.27", "unknown_version", "'v1.0.0-2025.2"),
         ("nothing-like-it", "v1.0.0", "unknown_bundle", "od bundle list"),
+        ("Foundational_Model", "v1.0.0", "unknown_bundle", "'foundational_model'"),
+        ("../../etc", "v1.0.0", "unknown_bundle", "od bundle list"),
     ],
 )
 def test_a_name_that_is_none_gets_the_nearest_one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -213,3 +214,37 @@ def test_an_empty_index_is_an_index() -> None:
     assert index.page(FileQuery(), offset=0, limit=5).num_rows == 0
     assert list(index.batches(FileQuery(), 10)) == []
     assert index.count(file_query("2025-01-01", "2026-01-01")) == Counted(0, 0)
+
+
+@pytest.mark.requirement("S0-64", "S0-86")
+def test_nothing_is_decoded_ahead_of_who_takes_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = stored_index(MemoryStore(), parquet_of(pictures(96)))
+    decoded: list[int] = []
+    plain = index._groups._decode
+
+    def counted(numbers: Any, names: Any, **options: Any) -> Any:
+        decoded.extend(numbers)
+        return plain(numbers, names, **options)
+
+    monkeypatch.setattr(index._groups, "_decode", counted)
+    batches = index.batches(FileQuery(), 10)
+    seen = [(len(next(batches)), len(decoded)) for _ in range(9)]
+    # Groups of 16 rows: the batch after row 10·n needs those up to it, and no other.
+    assert seen == [(10, -(-(10 * at) // 16)) for at in range(1, 10)]
+    assert not index._groups._kept, "what is streamed is not kept"
+
+
+def test_many_threads_get_what_one_gets() -> None:
+    index = stored_index(MemoryStore(), parquet_of(pictures(200, undated=3)))
+    questions = [
+        (file_query(JUNE + timedelta(minutes=at), JUNE + timedelta(minutes=at + 40)), at % 7)
+        for at in range(0, 190, 5)
+    ] * 4
+
+    def ask(question: tuple[FileQuery, int]) -> list[str]:
+        query, offset = question
+        return ids(index.page(query, offset=offset, limit=25))
+
+    alone = [ask(question) for question in questions]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, questions)) == alone

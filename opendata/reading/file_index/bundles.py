@@ -20,6 +20,7 @@ from opendata.wire.bundle import (
     BundleLock,
     BundlePointer,
     BundleRef,
+    is_bundle_name,
     parse_bundle_ref,
     parse_bundle_version,
     read_lock,
@@ -81,6 +82,8 @@ def find_bundle(
         Corrupt: naming the object whose bytes are not what was published.
     """
     _check_type(type)
+    if not is_bundle_name(name):
+        raise _unknown(reader, name, version, type)
     if version is None:
         return read_bundle(reader, _newest(reader, name, type), revision)
     parsed = parse_bundle_version(version)

@@ -22,7 +22,7 @@ from opendata.reading.file_index.metadata import metadata_mask
 from opendata.reading.file_index.opened import Opened
 from opendata.reading.file_index.place import Mapped, map_index
 from opendata.reading.file_index.query import Counted, FileQuery
-from opendata.reading.file_index.schema import INDEX_SCHEMA
+from opendata.reading.file_index.schema import no_files
 from opendata.stores.port import ObjectReader
 from opendata.wire.errors import InvalidInput
 
@@ -85,7 +85,7 @@ class FileIndex:
                 first = self._first(number) + int(rows[offset - skipped])
                 return self.part(query, row=first, limit=limit).table
             skipped += len(rows)
-        return INDEX_SCHEMA.empty_table()
+        return no_files()
 
     def part(self, query: FileQuery, *, row: int = 0, limit: int) -> Part:
         """At most `limit` files that are asked for, from a row of the index on.
@@ -157,7 +157,7 @@ class FileIndex:
         """
         numbers = self.footer.groups_of(start, stop)
         if not numbers:
-            return INDEX_SCHEMA.empty_table()
+            return no_files()
         tables = self._groups.rows(numbers)
         first = self._first(numbers[0])
         whole = pa.concat_tables(tables) if len(tables) > 1 else tables[0]
@@ -268,4 +268,4 @@ def _indices(rows: Numbers) -> pa.Array:
 
 
 def _concat(tables: list[pa.Table]) -> pa.Table:
-    return pa.concat_tables(tables) if tables else INDEX_SCHEMA.empty_table()
+    return pa.concat_tables(tables) if tables else no_files()

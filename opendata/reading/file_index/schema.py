@@ -31,6 +31,11 @@ def is_index_schema(schema: pa.Schema) -> bool:
     ]
 
 
+def no_files() -> pa.Table:
+    """A table of no rows; Arrow's own way to one imports pandas."""
+    return pa.Table.from_batches([], INDEX_SCHEMA)
+
+
 def name_channel(batch: pa.RecordBatch, channel: str) -> pa.RecordBatch:
     """The batch with the channel's name in front of each row."""
     count, text = batch.num_rows, channel.encode()
