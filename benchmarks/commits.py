@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from benchmarks.cases import Action, Case, Goal
 
 INTERVAL_SECONDS: Final = 30
@@ -176,11 +178,12 @@ class _Site:
         import dagster as dg
         from dagster._core.instance.ref import InstanceRef
 
-        if not (self.folder / ".opendata/dagster/runs.db").exists():
+        if not (self.folder / ".opendata/dagster/history/runs.db").exists():
             return 0
         if self._instance is None:
             with contextlib.chdir(self.folder):
-                reference = InstanceRef.from_dir(str(self.folder))
+                overrides = yaml.safe_load((self.folder / "dagster.yaml").read_text())
+                reference = InstanceRef.from_dir(str(self.folder), overrides=overrides)
                 self._instance = dg.DagsterInstance.from_ref(reference)
         wanted = dg.RunsFilter(tags={"opendata/path": _path(number)})
         return int(self._instance.get_runs_count(wanted))

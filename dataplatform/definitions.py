@@ -91,17 +91,26 @@ def build_defs(
             collect_schedule(platform),
             *_bundle_schedules(platform),
         ],
-        sensors=[
-            automation_sensor(),
-            spec_bundle_sensor(platform, of_bundles, job),
-            published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
-            stale_runs_sensor(),
-            missed_retries_sensor(),
-            *lost_outcome_sensors(platform, producers),
-        ],
+        sensors=_sensors(platform, producers, of_bundles, job),
         resources={SPARK: SparkSettings()},
         executor=dg.in_process_executor,
     )
+
+
+def _sensors(
+    platform: Platform,
+    producers: Sequence[Producer],
+    bundles: AskedBundles,
+    job: dg.UnresolvedAssetJobDefinition,
+) -> list[dg.SensorDefinition]:
+    return [
+        automation_sensor(),
+        spec_bundle_sensor(platform, bundles, job),
+        published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
+        stale_runs_sensor(),
+        missed_retries_sensor(),
+        *lost_outcome_sensors(platform, producers),
+    ]
 
 
 def asked_bundles(platform: Platform, asked: AskedBundles | None) -> AskedBundles:
