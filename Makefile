@@ -69,10 +69,12 @@ demo: $(VENV)/.platform ## Produce, check, freeze and publish real data sets, th
 
 # The instance is the one a plain `dagster dev` here would show; naming it keeps Dagster from
 # announcing a temporary folder that it does not use. Nor is `dg dev` what this project uses.
+# The API ends with it, whichever way; without a store yet it says so and the control room goes on.
 .PHONY: dev
-dev: $(VENV)/.platform ## Start the control room (dagster dev) on this folder
-	@DAGSTER_HOME="$(CURDIR)" DAGSTER_DISABLE_TELEMETRY=1 \
-		PYTHONWARNINGS='ignore:Function `dev_command`' exec $(BIN)/dagster dev
+dev: $(VENV)/.platform ## Start the control room (dagster dev) and the API on this folder
+	@$(BIN)/od serve & api=$$!; trap 'kill $$api 2>/dev/null && wait $$api || true' EXIT; \
+		DAGSTER_HOME="$(CURDIR)" DAGSTER_DISABLE_TELEMETRY=1 \
+		PYTHONWARNINGS='ignore:Function `dev_command`' $(BIN)/dagster dev
 
 # --- tests ------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from dataplatform.defs.failures import RETRY_SECONDS, Retries
 from dataplatform.defs.gates import candidate_checks
 from dataplatform.defs.grid import Grid, grid_of, look_for_earliest
 from dataplatform.defs.harden import harden_schedule
-from dataplatform.defs.known_channels import known_channels
+from dataplatform.defs.known_channels import has_weekly_bundles, known_channels
 from dataplatform.defs.loading import to_stay
 from dataplatform.defs.lost_runs import lost_outcome_sensors, stale_runs_sensor
 from dataplatform.defs.missed_retries import missed_retries_sensor
@@ -91,17 +91,26 @@ def build_defs(
             collect_schedule(platform),
             *_bundle_schedules(platform),
         ],
-        sensors=[
-            automation_sensor(),
-            spec_bundle_sensor(platform, of_bundles, job),
-            published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
-            stale_runs_sensor(),
-            missed_retries_sensor(),
-            *lost_outcome_sensors(platform, producers),
-        ],
+        sensors=_sensors(platform, producers, of_bundles, job),
         resources={SPARK: SparkSettings()},
         executor=dg.in_process_executor,
     )
+
+
+def _sensors(
+    platform: Platform,
+    producers: Sequence[Producer],
+    bundles: AskedBundles,
+    job: dg.UnresolvedAssetJobDefinition,
+) -> list[dg.SensorDefinition]:
+    return [
+        automation_sensor(),
+        spec_bundle_sensor(platform, bundles, job),
+        published_elsewhere_sensor(platform, frozenset(each.id for each in producers)),
+        stale_runs_sensor(),
+        missed_retries_sensor(),
+        *lost_outcome_sensors(platform, producers),
+    ]
 
 
 def asked_bundles(platform: Platform, asked: AskedBundles | None) -> AskedBundles:
@@ -111,7 +120,8 @@ def asked_bundles(platform: Platform, asked: AskedBundles | None) -> AskedBundle
         return asked
     if platform.settings.spec_repo is None:
         return AskedBundles()
-    return AskedBundles(True, known_channels(platform.bundles))
+    channels = known_channels(platform.bundles)
+    return AskedBundles(True, channels, has_weekly_bundles(platform.bundles))
 
 
 def _bundle_schedules(platform: Platform) -> list[dg.ScheduleDefinition]:
@@ -125,7 +135,7 @@ def _bundle_assets(
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     return [
         *channel_assets(platform, asked.channels, retries),
-        *([bundle_asset(platform, asked.channels, retries)] if asked.index else []),
+        *([bundle_asset(platform, asked, retries)] if asked.index else []),
         *([spec_repo_asset(platform)] if asked.index or asked.channels else []),
     ]
 

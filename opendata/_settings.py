@@ -30,6 +30,9 @@ class Settings:
                         nearest `.opendata/store` at or above the working folder
     OPENDATA_CACHE      folder of the digest-keyed cache, or `off`; default: the user's cache
     OPENDATA_TRUST      file of trusted public keys; without it only digests are checked
+    OPENDATA_REGISTRY   address of an API, which bundles are then read through (`DataIndexClient`,
+                        `od bundle`); default: they are read from the store itself
+    OPENDATA_API_KEY    token for that API
     OPENDATA_DEBUG      1: `od` shows the traceback of an error as well
     ==================  ========================================================================
     """
@@ -57,6 +60,16 @@ class Settings:
                 hint=NO_STORE_HINT,
             )
         return open_reader(location.url, environ=self.environ)
+
+    @property
+    def registry(self) -> str | None:
+        """The API that bundles are read through, or None where they are read from the store."""
+        return self.environ.get("OPENDATA_REGISTRY", "").strip() or None
+
+    @property
+    def api_key(self) -> str | None:
+        """The token for it."""
+        return self.environ.get("OPENDATA_API_KEY", "").strip() or None
 
     def cache(self) -> Cache:
         """The download cache."""

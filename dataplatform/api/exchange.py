@@ -163,6 +163,8 @@ async def _end(coming: asyncio.Task[Any] | None, pieces: Iterator[Bytes], worker
     """Close the stream's source, once no thread works on it any more: none can be interrupted."""
     if coming is not None:
         await asyncio.wait((coming,))
+        if not coming.cancelled():
+            coming.exception()  # the stream has ended anyhow, and why is known
     close = getattr(pieces, "close", None)
     if close is not None:
         await workers.go_on(close)

@@ -5,9 +5,9 @@ either may be told again or be killed in the middle. Here belongs the one docume
 decides between them, created by put-if-absent and changed by compare-and-set. Launching is the
 business of `ingress` and of the sensor.
 
-A hook's claim without a run is a promise for as long as its lease. After that the sensor takes it
-over. What the sensor has claimed it asks for again and again until its cursor has moved on; Dagster
-knows the run by its key and begins it once.
+Only whoever made a hook's claim launches its run. Without a run such a claim is a promise for as
+long as its lease; after that the sensor takes it over. What the sensor has claimed it asks for
+again and again until its cursor has moved on; Dagster knows the run by its key and begins it once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from opendata.wire.times import format_instant, parse_instant
 
 Asker = Literal["sensor", "hook"]
 LEASE: Final = timedelta(minutes=2)
-"""How long a hook may take to launch what it has claimed; it gives up after half of it."""
-_NAMESPACE: Final = uuid.UUID("8b2c1ff7-9d0e-5a43-9a3c-3f6d1b1f0c55")
+"""How long a hook may take to launch what it has claimed; its calls end within half of it."""
 
 
 class Claim(Wire):
@@ -61,12 +60,6 @@ class Held:
         has lapsed too: it would bind everybody for as long as the clock was wrong."""
         age = now - parse_instant(self.claim.claimed_at)
         return not -lease <= age < lease
-
-
-def run_id_of(request: BundleRequest) -> str:
-    """The run that a hook asks for: always the same for a request, so that asking twice because an
-    answer was lost is asking once."""
-    return str(uuid.uuid5(_NAMESPACE, request.run_key))
 
 
 def claim_request(store: ObjectStore, request: BundleRequest, by: Asker, now: datetime) -> Held:

@@ -46,6 +46,24 @@ def derive_bundle(ports: BundlePorts, ref: BundleRef) -> BundleLock:
     return found.lock
 
 
+def show_bundle(ports: BundlePorts, ref: BundleRef) -> tuple[BundleLock, Mapping[str, str]]:
+    """Derive everything, the index repository too; returns the lock that is shown, and the commit
+    of each branch. A pointer that moves meanwhile is followed, or an older document would be
+    committed after a newer one.
+
+    Raises:
+        NotFound: if the bundle was never published.
+        Conflict, Denied, Unavailable: as the repository does; doing it again finishes it.
+    """
+    for _ in range(DERIVE_TRIES):
+        lock = derive_bundle(ports, ref)
+        commits = push_bundle(ports, lock)
+        pointer = read_bundle_pointer(ports.store, ref)
+        if pointer is None or pointer.revision == lock.revision:
+            break
+    return lock, commits
+
+
 def push_bundle(ports: BundlePorts, lock: BundleLock) -> Mapping[str, str]:
     """Commit a bundle's document, and its channels' descriptions, to the index repository.
 

@@ -18,9 +18,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from dataplatform.bundles.changed import describe_changes
-from dataplatform.bundles.revisions import Revision, newest_revision
+from dataplatform.bundles.revisions import Revision, newest_revision, read_revision
 from dataplatform.releases.objects import JSON
 from opendata.reading.bundle_signature import bundle_statement
+from opendata.reading.file_index.bundles import read_bundle_pointer
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock, LockedChannel, locked_content
@@ -80,8 +81,9 @@ def freeze_bundle(
         observation: For how long from the first revision on others may follow.
 
     Raises:
-        Conflict: `bundle_frozen`, with what differs, if the window has closed; also if others kept
-            freezing revisions of this bundle.
+        Conflict: `bundle_frozen`, with what differs, if the window has closed;
+            `spec_not_committed`, if this is other content than a commit asked for, and in no commit
+            itself; also if others kept freezing revisions of this bundle.
         Corrupt: if the newest revision was altered.
     """
     for _ in range(FREEZE_TRIES):
@@ -93,7 +95,10 @@ def freeze_bundle(
             is_same = _content_hash(draft) == head.lock.integrity.content_hash
             if is_same and not _founds_it_better(head.lock, draft, signer, now):
                 return Frozen(head, changed=False)
+            if not is_same and (shown := _shown_instead(store, head, draft)) is not None:
+                return Frozen(shown, changed=False)
             require_open(head.lock, draft, now)
+            _require_commit(head.lock, draft)
         sealed = Revision.of(_sealed(draft, head, observation, now, signer))
         key = keys.bundle_revision_key(draft.ref, sealed.number)
         try:
@@ -106,6 +111,18 @@ def freeze_bundle(
         code="numbers_taken",
         hint="run the same command again",
     )
+
+
+def _shown_instead(store: ObjectStore, head: Revision, draft: BundleLock) -> Revision | None:
+    """The revision that readers have, if it says what the draft does and the newest one, which
+    says something else, was never pointed at."""
+    pointer = read_bundle_pointer(store, draft.ref)
+    if pointer is None or pointer.revision >= head.number:
+        return None
+    key = keys.bundle_revision_key(draft.ref, pointer.revision)
+    shown = read_revision(store, draft.ref, key)
+    is_same = shown.lock.integrity.content_hash == _content_hash(draft)
+    return shown if is_same else None
 
 
 def require_open(head: BundleLock, draft: BundleLock, now: datetime) -> None:
@@ -124,6 +141,24 @@ def require_open(head: BundleLock, draft: BundleLock, now: datetime) -> None:
         code="bundle_frozen",
         hint="give it a new bundle_version",
         details={"bundle": str(head.ref), "revision": head.revision, "changes": changes},
+    )
+
+
+def _require_commit(head: BundleLock, draft: BundleLock) -> None:
+    """See that what a commit asked for is not replaced by what nobody committed.
+
+    Raises:
+        Conflict: `spec_not_committed`, with what differs.
+    """
+    if head.spec.commit is None or draft.spec.commit is not None:
+        return
+    changes = describe_changes(head.channels, draft.channels)
+    raise Conflict(
+        f"{head.ref} is what {head.spec.repo} asked for at {head.spec.commit[:12]}, and nobody "
+        f"committed this other content: {'; '.join(changes)}",
+        code="spec_not_committed",
+        hint="commit the spec first; --dry-run shows what it would lock",
+        details={"bundle": str(head.ref), "commit": head.spec.commit, "changes": changes},
     )
 
 

@@ -29,7 +29,7 @@ from opendata.wire import keys
 from opendata.wire.bundle import DataRange, LeftOut, LockedChannel, SpecSource
 from opendata.wire.channel import ChannelIndex
 from opendata.wire.digest import digest_of, prefixed
-from opendata.wire.errors import NotFound
+from opendata.wire.errors import NotFound, Rejected
 from opendata.wire.ids import is_dataset_id, parse_dataset_id
 from opendata.wire.times import format_instant
 
@@ -73,7 +73,8 @@ def gather_channels(
     """Index all channels that were resolved, one after the other; each hashes in parallel.
 
     Raises:
-        Rejected: `unresolvable`, if the files of some are not where they should be.
+        Rejected: `unresolvable`, if the files of some are not where they should be, or no channel
+            is left.
         InvalidDefinition: if a channel's spec is broken.
         Denied, Unavailable: if files cannot be read.
     """
@@ -100,6 +101,12 @@ def gather_channels(
         entries.append((one.asked, _pinned(ports, one, index)))
     if lost:
         raise unresolvable(lost)
+    if not entries:
+        raise Rejected(
+            f"nothing is left of {asked.ref}: every channel may be missing, and every one is",
+            code="unresolvable",
+            hint="od bundle index --dry-run says why each would be left out",
+        )
     return Gathered(tuple(entries), tuple(indexed), tuple(left_out))
 
 

@@ -17,7 +17,7 @@ from dataplatform.bundles.compatibility import (
     check_compatibility,
     require_compatible,
 )
-from dataplatform.bundles.derive import derive_bundle, push_bundle
+from dataplatform.bundles.derive import show_bundle
 from dataplatform.bundles.document import whole_seconds
 from dataplatform.bundles.freeze import (
     DEFAULT_OBSERVATION,
@@ -36,7 +36,7 @@ from dataplatform.bundles.totals import require_declared
 from dataplatform.channels.build import IndexedChannel
 from dataplatform.channels.catalogue import Channels, read_channels
 from dataplatform.channels.progress import NO_PROGRESS, Progress
-from opendata.reading.file_index.bundles import read_bundle, read_bundle_pointer
+from opendata.reading.file_index.bundles import read_bundle_pointer
 from opendata.wire.bundle import BundleLock, LeftOut, LockedChannel
 
 
@@ -103,8 +103,9 @@ def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBund
         Corrupt, Denied, Unavailable: as files and store do; asking again finishes the work.
     """
     overtaken = _overtaken_by(asked)
-    if (newer := _newer_lock(ports, asked, overtaken)) is not None:
-        return IndexedBundle(newer, False, (), push_bundle(ports, newer), superseded=True)
+    if _is_overtaken(ports, asked, overtaken):
+        lock, commits = show_bundle(ports, asked.ref)
+        return IndexedBundle(lock, False, (), commits, superseded=True)
     plan = plan_bundle(ports, asked)
     require_compatible(plan.compatibility)
     plan.resolution.require_whole()
@@ -117,26 +118,31 @@ def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBund
         ports.store,
         _draft(ports, plan, gathered),
         observation=DEFAULT_OBSERVATION if observation is None else observation,
-        order=Order(overtaken, lambda old, new: _same_files(ports, old, new)),
+        order=Order(
+            # The pointer knows of commits that froze nothing, since they changed nothing.
+            lambda commit: overtaken(commit) or _is_overtaken(ports, asked, overtaken),
+            lambda old, new: _same_files(ports, old, new),
+        ),
         now=ports.now(),
         signer=ports.signer,
     )
     publish_revision(
         ports,
         frozen.revision,
-        asked_at=None if frozen.superseded else asked.source.commit,
+        asked_at=(frozen.revision.lock.spec if frozen.superseded else asked.source).commit,
         is_newer=asked.repo.is_ancestor,
     )
-    lock = derive_bundle(ports, asked.ref)
     how.tell("committing")
+    lock, commits = show_bundle(ports, asked.ref)
+    superseded = frozen.superseded or lock.revision != frozen.revision.number
     return IndexedBundle(
         lock,
-        frozen.changed,
+        frozen.changed and not superseded,
         gathered.indexed,
-        push_bundle(ports, lock),
+        commits,
         tuple(one.note for one in plan.resolution.resolved if one.note),
         plan.compatibility,
-        frozen.superseded,
+        superseded,
     )
 
 
@@ -187,14 +193,12 @@ def _overtaken_by(asked: AskedBundle) -> Callable[[str | None], bool]:
     return is_newer
 
 
-def _newer_lock(
+def _is_overtaken(
     ports: BundlePorts, asked: AskedBundle, overtaken: Callable[[str | None], bool]
-) -> BundleLock | None:
-    """The lock that readers have, if a newer commit than this one asked for it."""
+) -> bool:
+    """Whether a newer commit than this one has asked for what readers have."""
     pointer = read_bundle_pointer(ports.store, asked.ref)
-    if pointer is None or not overtaken(pointer.spec_commit):
-        return None
-    return read_bundle(ports.store, asked.ref).lock
+    return pointer is not None and overtaken(pointer.spec_commit)
 
 
 def _same_files(ports: BundlePorts, old: LockedChannel, new: LockedChannel) -> bool:

@@ -14,24 +14,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from dataplatform.bundles.asked_channels import step_channels
 from dataplatform.bundles.changes import canonical_request
-from dataplatform.bundles.claims import (
-    LEASE,
-    Held,
-    claim_request,
-    hand_over,
-    note_run,
-    read_claim,
-    run_id_of,
-)
-from dataplatform.bundles.ports import BundlePorts, RunRequests
+from dataplatform.bundles.claims import Held, claim_request, hand_over, note_run, read_claim
+from dataplatform.bundles.ports import UNSETTLED, BundlePorts, RunRequests
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.ports import SpecRepo
-from opendata.stores.port import ObjectStore
 from opendata.wire.errors import InvalidInput, NotFound, Rejected, Unavailable
 
 EVENT_TYPE: Final = "generate-data-index"
@@ -53,8 +43,11 @@ class BundleEvent:
 
 @dataclass(frozen=True)
 class AcceptedFile:
-    """What came of one file. `launched`: a run was asked for just now; `known`: one was before;
-    `left_to_sensor`: the control room is away, so its sensor will ask; `deleted`: nothing to do."""
+    """What came of one file.
+
+    `launched`: a run was asked for just now; `known`: one was before; `left_to_sensor`: it could
+    not be now, or another message is at it, and the sensor sees to it; `deleted`: nothing to do.
+    """
 
     path: str
     outcome: Outcome
@@ -159,15 +152,12 @@ def _accept_file(
     if (before := read_claim(ports.store, request)) and (known := _known(request, before)):
         return known
     channels = step_channels(repo, ports.store, request)  # not between the claim and the launch
-    began = ports.now()
-    held = claim_request(ports.store, request, "hook", began)
-    if known := _known(request, held):
-        return known
-    if not held.new and held.is_over(began, LEASE / 2):
-        return _leave(ports.store, request, "whoever claimed it did not launch it", began)
-    # Claimed before and not over: told twice, and the other one is at it or was killed. The run's
-    # id follows from the request, so asking for it again is asking once.
-    return _launch(ports, runs, request, channels)
+    held = claim_request(ports.store, request, "hook", ports.now())
+    if held.new:
+        return _launch(ports, runs, request, channels, held)
+    return _known(request, held) or _leave(
+        ports, request, held, "another message about it is being acted on"
+    )
 
 
 def _known(request: BundleRequest, held: Held) -> AcceptedFile | None:
@@ -181,24 +171,28 @@ def _known(request: BundleRequest, held: Held) -> AcceptedFile | None:
 
 
 def _launch(
-    ports: BundlePorts, runs: RunRequests, request: BundleRequest, channels: tuple[str, ...]
+    ports: BundlePorts,
+    runs: RunRequests,
+    request: BundleRequest,
+    channels: tuple[str, ...],
+    held: Held,
 ) -> AcceptedFile:
-    run_id = run_id_of(request)
     try:
-        runs.launch(request, run_id, channels)
+        run_id = runs.launch(request, channels)
     except (Unavailable, Rejected) as error:
-        return _leave(ports.store, request, error.message, ports.now())
-    held = read_claim(ports.store, request)
-    if held is not None and held.claim.by == "hook" and held.claim.run_id is None:
-        note_run(ports.store, held, run_id)
+        if error.code != UNSETTLED:  # certainly nothing was begun
+            hand_over(ports.store, held, "sensor", ports.now())
+        return AcceptedFile(request.path, "left_to_sensor", request.commit, reason=error.message)
+    note_run(ports.store, held, run_id)
     return AcceptedFile(request.path, "launched", request.commit, run_id)
 
 
-def _leave(store: ObjectStore, request: BundleRequest, why: str, now: datetime) -> AcceptedFile:
-    """Leave a request to the sensor, at once where its claim is still the hook's."""
-    held = claim_request(store, request, "sensor", now)
-    if held.claim.by == "hook" and held.claim.run_id is None:
-        hand_over(store, held, "sensor", now)
+def _leave(ports: BundlePorts, request: BundleRequest, held: Held, why: str) -> AcceptedFile:
+    """Leave to the sensor what somebody else was about to launch; at once if that was long ago."""
+    now = ports.now()
+    if held.is_over(now):
+        hand_over(ports.store, held, "sensor", now)
+        why = "whoever claimed it did not launch it"
     return AcceptedFile(request.path, "left_to_sensor", request.commit, reason=why)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.channels.ports import ChannelPorts
@@ -16,19 +16,24 @@ if TYPE_CHECKING:
     # Loading this pulls in the engines of contracts, which bundles do not need.
     from dataplatform.releases.ports import Signer
 
+UNSETTLED: Final = "launch_unsettled"
+"""Code of an `Unavailable` after which the run may have been begun, or may still be."""
+
 
 class RunRequests(Protocol):
     """The control room, asked for runs from outside of it."""
 
-    def launch(self, request: BundleRequest, run_id: str, channels: Sequence[str]) -> None:
-        """Have the run of a request begun under this id, once however often it is asked for.
+    def launch(self, request: BundleRequest, channels: Sequence[str]) -> str:
+        """Have the run of a request begun; returns its id. Asked twice, it may begin two.
 
+        The run carries the request's key, by which the control room's own sensor knows it.
         `channels` are those that the bundle asks for; which of them are steps of their own is the
         control room's to know. On return the run is queued, running or over.
 
         Raises:
-            Unavailable: where there is no answer, or none that settles whether it was launched.
-            Rejected: where the control room will not launch it, saying why.
+            Unavailable: where there is no answer: nothing was begun, unless the code is
+                `launch_unsettled`.
+            Rejected: where the control room will not launch it, saying why: nothing was begun.
         """
         ...
 

@@ -6,12 +6,11 @@ a channel that was to be indexed on Spark is then not indexed, rather than somew
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dataplatform.channels.ports import ChannelPorts, IndexEngine
 from dataplatform.channels.spec import EngineName
-from opendata.wire.errors import Unavailable
+from opendata.wire.errors import InvalidInput
 from opendata.wire.words import counted
 
 
@@ -38,18 +37,18 @@ def choose_engine(asked: EngineName, to_read: int, spark_files: int | None) -> E
     return EngineChoice("local", f"{counted(to_read, 'file')} to read")
 
 
-def chosen_engine(ports: ChannelPorts, choice: EngineChoice) -> IndexEngine:
-    """The engine that was chosen.
+def engine_for(ports: ChannelPorts, asked: EngineName, to_read: int) -> IndexEngine:
+    """The engine that is chosen for so many files.
 
     Raises:
-        Unavailable: if this installation has none of that name.
+        InvalidInput: if this installation has none of that name.
     """
-    engines: Mapping[str, IndexEngine] = ports.engines
-    try:
-        return engines[choice.engine]
-    except KeyError as error:
-        raise Unavailable(
-            f"there is no engine {choice.engine} here ({choice.reason})",
+    choice = choose_engine(asked, to_read, ports.spark_files)
+    engine = ports.engines.get(choice.engine)
+    if engine is None:
+        raise InvalidInput(
+            f"there is no engine {choice.engine!r} here ({choice.reason})",
             code="no_engine",
-            hint=f"engines here: {', '.join(sorted(engines)) or 'none'}",
-        ) from error
+            hint=f"engines here: {', '.join(sorted(ports.engines)) or 'none'}",
+        )
+    return engine

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dataplatform.channels.choose import choose_engine
 from dataplatform.channels.current import CurrentIndex, read_current_index
 from dataplatform.channels.known import NOTHING_KNOWN, Comparison, Known, compare, read_known
 from dataplatform.channels.listing import Arrangement, arrange, describing_digest, listing_digest
@@ -37,7 +38,8 @@ class Look:
 class ChannelPlan:
     """What indexing a channel would do: counts of files, sizes in bytes.
 
-    `new` and `changed` would be read, `described_anew` get a row without being read whole.
+    `new` and `changed` would be read, `described_anew` get a row without being read whole. `engine`
+    says which would do it, `engine_reason` why that one (B45).
     """
 
     channel: str
@@ -50,6 +52,8 @@ class ChannelPlan:
     described_anew: int
     removed: int
     read_bytes: int
+    engine: str
+    engine_reason: str
 
     def to_json(self) -> dict[str, Any]:
         """The plan by name."""
@@ -86,14 +90,15 @@ def plan_index(ports: ChannelPorts, spec: ChannelSpec, *, force: bool = False) -
     found = looked.comparison
     if found is None:
         total = looked.current.index.total_files if looked.current else 0
-        return _plan(spec, total, total, (), (), 0, 0)
+        return _plan(ports, spec, total, total, (), (), 0, 0)
     total = len(looked.arrangement.files)
     return _plan(
-        spec, total, len(found.kept), found.unread, found.rederived, found.new, found.removed
+        ports, spec, total, len(found.kept), found.unread, found.rederived, found.new, found.removed
     )
 
 
 def _plan(
+    ports: ChannelPorts,
     spec: ChannelSpec,
     files: int,
     unchanged: int,
@@ -102,6 +107,7 @@ def _plan(
     new: int,
     removed: int,
 ) -> ChannelPlan:
+    choice = choose_engine(spec.engine, len(unread), ports.spark_files)
     return ChannelPlan(
         channel=spec.channel,
         version=str(spec.version),
@@ -113,4 +119,6 @@ def _plan(
         described_anew=len(rederived),
         removed=removed,
         read_bytes=sum(file.size for file in unread),
+        engine=choice.engine,
+        engine_reason=choice.reason,
     )

@@ -81,6 +81,9 @@ def show_demo_bundle(lake: DemoLake, environment: Mapping[str, str], story: Stor
     """What a consumer and an operator do with it."""
     from opendata.reading.file_index.bundles import find_bundle
 
+    story.chapter(
+        "Use the bundle", "Files by time and what is known of them; damage is found and mended."
+    )
     ports = _ports(lake, environment)
     lock = find_bundle(ports.store, NAME).lock
     _list_files(environment["OPENDATA_STORAGE"], story)

@@ -32,10 +32,12 @@ _EXECUTE_RUN: Final = ["api", "execute_run"]
 
 @dataclass(frozen=True)
 class AskedBundles:
-    """Which assets of bundles a run has to do with: `index` is the bundles' own."""
+    """Which assets of bundles a run has to do with: `index` is the bundles' own, and `weekly` says
+    that some come every week."""
 
     index: bool = False
     channels: frozenset[str] = frozenset()
+    weekly: bool = False
 
 
 def run_of_this_process() -> dg.DagsterRun | None:

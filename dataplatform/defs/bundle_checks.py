@@ -202,7 +202,7 @@ def signature(ports: BundlePorts, lock: BundleLock) -> Verdict:
     integrity = lock.integrity
     metadata = {"signed_by": integrity.signed_by or "", "trust_root": ports.trust is not None}
     try:
-        checked = verify_bundle(lock, ports.trust)
+        checked = verify_bundle(lock, ports.trust, ports.store)
     except Denied as error:
         return Verdict(SIGNATURE, False, error.message, metadata | problem_metadata(error))
     if ports.trust is None:

@@ -9,6 +9,7 @@ No postponed annotations here: Dagster reads the classes of `context` and `confi
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -23,6 +24,7 @@ from dataplatform.bundles.run_names import (
     channel_asset,
     channel_of_asset,
 )
+from dataplatform.defs.asked import AskedBundles
 from dataplatform.defs.bundle_checks import BUNDLE_KEY, bundle_check_specs, look_at_bundle
 from dataplatform.defs.bundle_metadata import LOCK, bundle_metadata, channel_metadata
 from dataplatform.defs.bundle_runs import GROUP, StepProgress, record_end, request_of
@@ -37,6 +39,9 @@ from opendata.wire.errors import InvalidInput
 from opendata.wire.ids import is_dataset_id, parse_dataset_id
 
 DATA_VERSION_TAG = "dagster/data_version"
+WEEK = timedelta(days=7)
+GRACE = timedelta(hours=6)
+WEEKLY = dg.FreshnessPolicy.time_window(fail_window=2 * WEEK + GRACE, warn_window=WEEK + GRACE)
 Events = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
 
@@ -57,14 +62,12 @@ def spec_repo_asset(platform: Platform) -> dg.AssetSpec:
     )
 
 
-def bundle_asset(
-    platform: Platform, channels: frozenset[str], retries: Retries
-) -> dg.AssetsDefinition:
-    """The asset of all bundles; `channels` are those that have an asset here."""
+def bundle_asset(platform: Platform, asked: AskedBundles, retries: Retries) -> dg.AssetsDefinition:
+    """The asset of all bundles; `asked.channels` are those that have an asset here."""
 
     @dg.multi_asset(
         name=BUNDLE_ASSET,
-        specs=[_spec(channels)],
+        specs=[_spec(asked)],
         check_specs=bundle_check_specs(),
         can_subset=True,
         required_resource_keys={SPARK},
@@ -101,19 +104,21 @@ def _recorder(
     return lambda error: record_end(ports, request, context, error=error)
 
 
-def _spec(channels: frozenset[str]) -> dg.AssetSpec:
-    datasets = (parse_dataset_id(name) for name in sorted(channels) if is_dataset_id(name))
+def _spec(asked: AskedBundles) -> dg.AssetSpec:
+    channels = sorted(asked.channels)
+    datasets = (parse_dataset_id(name) for name in channels if is_dataset_id(name))
     return dg.AssetSpec(
         BUNDLE_KEY,
         deps=[
             dg.AssetKey([SPEC_REPO_ASSET]),
-            *(dg.AssetKey(channel_asset(name)) for name in sorted(channels)),
+            *(dg.AssetKey(channel_asset(name)) for name in channels),
             *(Names(dataset).published for dataset in datasets),
         ],
         group_name=GROUP,
         kinds={"yaml", "parquet"},
         partitions_def=BUNDLES,
         skippable=True,
+        freshness_policy=WEEKLY if asked.weekly else None,
         description="Channels locked at versions for a consumer: frozen, signed, and committed to "
         "the index repository. A partition for each file below `bundles/`.",
     )

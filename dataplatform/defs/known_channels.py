@@ -32,6 +32,16 @@ def known_channels(ports: BundlePorts) -> frozenset[str]:
     return frozenset(found)
 
 
+def has_weekly_bundles(ports: BundlePorts) -> bool:
+    """Whether bundles are expected week by week, as of the last look at the spec repository."""
+    try:
+        repo = ports.open_spec_repo()
+        head = repo.known_head()
+        return head is not None and bool(repo.paths("bundles/weekly", head))
+    except OpenDataError:
+        return False  # `known_channels` has said why
+
+
 def _of_spec_repo(ports: BundlePorts) -> set[str]:
     repo = ports.open_spec_repo()
     head = repo.known_head() or repo.head()  # the very first load makes the mirror

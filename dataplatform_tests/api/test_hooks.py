@@ -6,15 +6,18 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from dataplatform.api.service import hook_secret
-from dataplatform_tests.api.site import Site
+from dataplatform.bundles.ingress import accept
+from dataplatform_tests.api.site import Site, TestClient
+from dataplatform_tests.fakes.control_room import FakeControlRoom
+from dataplatform_tests.fakes.spec_repo import FakeSpecRepo
 from opendata.wire.errors import Denied, InvalidInput, OpenDataError, Unavailable
 
 HOOK = "/api/v1/hooks/bundle"
@@ -128,6 +131,26 @@ def test_a_delivery_is_taken_once_and_one_that_failed_again(ingress: Ingress) ->
     assert {answer.status_code for answer in (*answers, other)} == {202}
     assert len({answer.text for answer in answers}) == 1
     assert len(ingress.taken) == 2
+
+
+@pytest.mark.requirement("S0-9", "S0-10", "B5")
+def test_a_push_becomes_a_run_once_however_often_it_is_told() -> None:
+    site, repo, room = Site(), FakeSpecRepo(), FakeControlRoom()
+    path = PAYLOAD["client_payload"]["bundle_file"]
+    commit = repo.commit({path: "meta: {}"})
+    ports = replace(site.bundles, open_spec_repo=lambda: repo)
+    told = {**PAYLOAD["client_payload"], "spec_repo_commit": commit}
+    body = json.dumps({"event_type": "generate-data-index", "client_payload": told}).encode()
+    bare = json.dumps(told).encode()
+    with site.serving(hook_secret=SECRET, accept=partial(accept, ports, room)) as client:
+        answers = [post(client, one, signed(one)) for one in (body, body, bare)]
+        wrong = json.dumps({**told, "spec_repo_commit": "b" * 40}).encode()
+        unknown = post(client, wrong, signed(wrong))
+        other = json.dumps({"event_type": "something-else", "client_payload": told}).encode()
+        refused = post(client, other, signed(other))
+    assert [one.json()["files"][0]["outcome"] for one in answers] == ["launched", "known", "known"]
+    assert [run.key for run in room.runs] == [f"{commit}:{path}"]
+    assert (unknown.status_code, refused.json()["code"]) == (422, "unknown_event")
 
 
 def test_a_ping_is_answered(ingress: Ingress) -> None:

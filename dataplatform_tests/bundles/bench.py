@@ -68,17 +68,18 @@ class Bench:
         default_factory=lambda: FakeClock(datetime(2025, 6, 20, 10, 29, tzinfo=UTC))
     )
     signer: Ed25519Signer | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ports(self) -> BundlePorts:
         """The ports over what the bench holds now."""
         channels = ChannelPorts(
             store=self.store,
-            open_files=lambda path: open_channel_files(path, {}, root=str(self.root)),
+            open_files=lambda path: open_channel_files(path, self.environ, root=str(self.root)),
             engines={"local": LocalEngine(root=str(self.root))},
             writer=ParquetIndexWriter(str(self.root / "work")),
             now=self.clock,
-            environ={},
+            environ=self.environ,
         )
         return BundlePorts(
             store=self.store,

@@ -158,6 +158,12 @@ def test_files_that_are_not_where_they_should_be(bench: Bench) -> None:
     assert "lake/images" in left.reason
 
 
+def test_a_bundle_of_which_nothing_is_left_is_no_bundle(bench: Bench) -> None:
+    bench.ask(bundle_text("  - {channel: lidar, version: '*', required: false}\n"))
+    with pytest.raises(Rejected, match="nothing is left of weekly/model"):
+        bench.index()
+
+
 def test_a_channel_of_no_files_is_locked_with_none(bench: Bench) -> None:
     (bench.root / "lake" / "empty").mkdir()
     bench.ask(bundle_text("  - {channel: empty, version: '*'}\n"), "empty")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dataplatform.bundles.ingress import read_event
 from dataplatform.bundles.workflows import (
     INDEX_SCRIPT,
     INDEX_WORKFLOW,
@@ -23,12 +24,14 @@ from dataplatform.bundles.workflows import (
 )
 from dataplatform_tests.adapters.git.conformance import ODD, A, B, C
 from dataplatform_tests.adapters.git.hands import GitHand
+from dataplatform_tests.house.tree import ROOT
 from opendata.wire.errors import InvalidInput
 
 LINK = Link(
     "opendata[platform] @ git+https://git.example/opendata@v0.1.0", "acme/specs", "acme/hub"
 )
 ZEROS = "0" * 40
+VENV = Path(sys.executable).parent
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ class Runner:
         return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", self.steps[number]["run"]],
             cwd=cwd,
-            env={"PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            env={"PATH": os.pathsep.join(map(str, (self.folder / "bin", VENV, os.environ["PATH"]))),
                  "CALLS": str(self.calls), "LC_ALL": "C.UTF-8", **environ},
             capture_output=True,
             text=True,
@@ -209,6 +212,7 @@ def test_every_file_of_a_push_is_an_event(spec_side: Runner, hand: GitHand) -> N
             "spec_repo_commit": after,
         },
     }
+    assert {read_event(event).commit for event in events} == {after}
     arguments = spec_side.calls.with_suffix(".arguments").read_text()
     assert set(arguments.splitlines()) == {"api --method POST repos/acme/hub/dispatches --input - "}
 
@@ -283,3 +287,36 @@ def test_the_index_side_takes_only_bundles(tmp_path: Path) -> None:
     asked = runner.calls.with_suffix(".arguments").read_text()
     assert f"repos/acme/specs/contents/{good['BUNDLE_FILE']}?ref={'a' * 40} " in asked
     assert not list(tmp_path.rglob("hacked"))
+
+
+@pytest.mark.platform
+@pytest.mark.requirement("S0-13", "S0-14", "S0-15")
+def test_the_index_side_generates_commits_and_pushes(
+    files: Path, tmp_path: Path, hand: GitHand
+) -> None:
+    """The last step in a clone of the index repository, between two bare remotes."""
+    index = GitHand(tmp_path / "hub.git")
+    lake = tmp_path / "lake" / "2025" / "06" / "01" / "12"
+    lake.mkdir(parents=True)
+    (lake / "img_001.jpg").write_bytes(b"picture")
+    spec = yaml.safe_dump({
+        "meta": {"bundle_name": "m", "bundle_version": "v1.0.0-2025.25", "bundle_type": "weekly"},
+        "channels": [{"channel": "image_original", "version": ">=1.2,<2"}],
+    })  # fmt: skip
+    path = "bundles/weekly/m-v1.0.0-2025.25.yaml"
+    channel = {"channel": "image_original", "version": "1.2.0",
+               "storage_path": str(tmp_path / "lake")}  # fmt: skip
+    commit = hand.commit({path: spec, "channels/image_original/spec-1.2.0.yaml": str(channel)})
+    hand.commit({"README.md": "later"})
+    (files / "bundle_spec.yaml").write_text(spec)
+    runner = Runner(index_files(LINK)[INDEX_WORKFLOW], tmp_path)
+    done = runner.run(
+        3, files, SPEC_REPO_COMMIT=commit, PYTHONPATH=str(ROOT), OPENDATA_CACHE="off",
+        OPENDATA_SPEC_REPO=str(hand.folder), OPENDATA_INDEX_REPO=str(index.folder),
+        OPENDATA_STORAGE=str(tmp_path / "store"), OPENDATA_SIGNING_KEY="",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = yaml.safe_load(index.git("show", f"data/m-v1.0.0-2025.25:{path}"))
+    assert told["meta"]["spec_source"]["commit"] == commit
+    assert told["meta"]["total_files"] == 1
+    assert index.git("rev-parse", "main") == index.git("rev-parse", "data/m-v1.0.0-2025.25")

@@ -204,3 +204,27 @@ def test_a_bundle_whose_window_has_closed_says_what_to_do(hub: Path, project: Pa
     pictures(project, 6)
     answer = od("bundle", "index", f"DataSpecHub/{BUNDLE}")
     said(answer, 5, "4 files of 36 B become 6 files of 54 B", "give it a new bundle_version")
+
+
+@pytest.mark.requirement("S0-85", "S4-74")
+def test_a_bundle_is_signed_once_more_after_its_key_was_stolen(
+    hub: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = od("key", "create", "--json").json
+    monkeypatch.setenv("OPENDATA_SIGNING_KEY", f"file:{made['key']}")
+    monkeypatch.setenv("OPENDATA_TRUST", made["trust"])
+    lock = od("bundle", "index", f"DataSpecHub/{BUNDLE}", "--json").json["lock"]
+    assert lock["integrity"]["signed_by"] == made["key_id"]
+    assert od("bundle", "diff", "model", "model").code == 0
+    other = od("key", "rotate", "--json").json
+    monkeypatch.setenv("OPENDATA_SIGNING_KEY", f"file:{other['key']}")
+    assert od("key", "revoke", made["key_id"], "--json").code == 0
+    said(od("bundle", "diff", "model", "model"), 3, "was revoked as compromised")
+    bundle = "weekly/model-v1.0.0-2025.25"
+    said(od("key", "countersign", bundle), 3, "say --vouch")
+    assert od("key", "countersign", bundle, "--dry-run", "-q").out == f"{bundle}#1\n"
+    assert od("key", "countersign", "--all", "--vouch", "-q").out == f"{bundle}#1\n"
+    assert od("key", "countersign", f"{bundle}#1", "-q").out == ""
+    assert od("bundle", "diff", "model", "model").code == 0
+    said(od("key", "countersign", f"{bundle}#x"), 2, "a revision is a number")
+    said(od("key", "countersign", "weekly/none-v1.0.0"), 4, "there is no weekly bundle none")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,24 @@ class SpecClone:
         when = {"GIT_COMMITTER_DATE": self.commit_at} if self.commit_at else {}
         git(self.folder, "commit", "-q", "--allow-empty", "-m", message, **when)
         return self.head
+
+    def import_commits(self, files: Sequence[tuple[str, str]]) -> None:
+        """A commit for each path and text, all pushed at once; the clone stays behind."""
+        script = []
+        for number, (path, text) in enumerate(files):
+            script.append(
+                f"commit refs/heads/main\ncommitter A Steward <steward@example.org> "
+                f"{1_750_000_000 + number} +0000\ndata {len(path)}\n{path}\n"
+                + ("from refs/heads/main^0\n" if number == 0 else "")
+                + f"M 100644 inline {path}\ndata {len(text.encode())}\n{text}\n"
+            )
+        done = subprocess.run(
+            ["git", "fast-import", "--quiet"],
+            cwd=self.remote,
+            input="".join(script).encode(),
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stderr
 
     @property
     def head(self) -> str:

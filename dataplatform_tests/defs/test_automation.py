@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from dataplatform.defs.names import Names
+from dataplatform_tests.defs.bundle_site import PATH, BundleSite
 from dataplatform_tests.defs.months import SECTIONS, published_months, write_months
 from dataplatform_tests.defs.site import DATASET, Site
 from opendata.wire.ids import parse_dataset_id
@@ -192,3 +194,30 @@ def test_an_input_whose_last_run_published_nothing_holds_up_nobody(two: Ticks, f
 def test_the_sensor_behind_it_runs_without_anybody_starting_it(site: Site) -> None:
     [sensor] = [s for s in site.defs().sensors or () if s.name == "derived_datasets"]
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+@pytest.mark.requirement("M-5")
+def test_a_release_flows_into_the_channel_that_its_data_set_is(tmp_path: Path) -> None:
+    bundles = BundleSite(tmp_path)
+    bundles.site.write()
+    bundles.site.run()
+    asked = {"dataset": DATASET, "version": ">=1.0"}
+    bundles.specs.push({PATH: bundles.bundle_spec(asked)})
+    [run] = bundles.follow()
+    assert run.succeeded, run.failures
+    channel = dg.AssetKey(["channel_index", *DATASET.split("/")])
+    cursor = None
+    for value, requested in (("1.0", 0), ("3.0", 1), ("3.0", 0)):
+        bundles.site.write(f'code=["a"], value=[{value}]')
+        if requested:
+            assert bundles.site.run().succeeded
+        result: Any = dg.evaluate_automation_conditions(
+            defs=bundles.defs(), instance=bundles.instance, cursor=cursor
+        )
+        cursor = result.cursor
+        assert result.get_num_requested(channel) == requested
+    alone = bundles.execute(dg.RunRequest(asset_selection=[channel]))
+    assert alone.metadata("channel_index/ns/prices")["release"].text.startswith(f"{DATASET}@")
+    assert (
+        alone.metadata("channel_index/ns/prices")["version"].text == bundles.site.current_version()
+    )

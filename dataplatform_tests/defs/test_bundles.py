@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
 from dataplatform.bundles.outcomes import read_outcomes
 from dataplatform.definitions import build_defs
 from dataplatform.defs.asked import AskedBundles, bundles_asked_of
+from dataplatform.defs.materialize import follow_commits
+from dataplatform.defs.spark_settings import SparkSettings, with_spark_settings
 from dataplatform_tests.defs.bundle_site import CHANNEL, PARTITION, PATH, BundleSite
 from dataplatform_tests.defs.site import Site
 from opendata.wire.errors import NotFound
@@ -81,6 +85,19 @@ def test_the_lineage_runs_from_the_spec_commit_through_channels_to_the_bundle(
     assert specs["bundle_index"].partitions_def == dg.DynamicPartitionsDefinition(name="bundles")
     [seen] = site.tick().asset_events
     assert (seen.asset_key, seen.tags["dagster/data_version"]) == (dg.AssetKey("spec_repo"), commit)
+
+
+def test_weekly_bundles_are_late_when_none_has_come_for_two_weeks(site: BundleSite) -> None:
+    site.specs.push({OTHER: site.bundle_spec(path=OTHER)})
+    site.tick()
+    [before] = [spec for spec in site.defs().resolve_all_asset_specs() if spec.partitions_def]
+    assert before.freshness_policy is None
+    site.begin()
+    site.tick()
+    [after] = [spec for spec in site.defs().resolve_all_asset_specs() if spec.partitions_def]
+    assert after.freshness_policy == dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(days=14, hours=6), warn_window=timedelta(days=7, hours=6)
+    )
 
 
 @pytest.mark.requirement("S0-3", "S0-4")
@@ -345,3 +362,74 @@ def test_the_process_of_a_run_has_the_assets_that_the_run_is_of_and_no_others(
     assert keys(defs) == {CHANNEL_KEY, "bundle_index", "spec_repo"}
     site.use(defs)
     assert site.execute(request).succeeded
+
+
+# --- without a daemon ----------------------------------------------------------------------------
+
+
+def test_the_repository_can_be_followed_without_a_daemon(site: BundleSite) -> None:
+    commit = site.begin()
+    told = follow_commits(site.defs(), site.instance)
+    [run] = told["runs"]
+    assert (run["bundle"], run["commit"], run["success"]) == (PARTITION, commit, True)
+    assert {one["name"] for one in run["checks"]} == CHECKS
+    assert [one["asset"] for one in run["materialized"]] == [CHANNEL_KEY, "bundle_index"]
+    assert follow_commits(site.defs(), site.instance)["runs"] == []  # it has its run already
+    made = site.instance.get_run_by_id(run["run_id"])
+    assert made is not None
+    assert made.tags["dagster/sensor_name"] == "spec_bundle_sensor"  # so the daemon knows it too
+
+
+# --- much at once, and Spark ---------------------------------------------------------------------
+
+
+@pytest.mark.requirement("M-9", "B5")
+def test_a_thousand_commits_at_once_are_asked_for_in_parts_each_file_once(
+    site: BundleSite,
+) -> None:
+    site.begin()
+    paths = [f"bundles/weekly/m{number:03}-v1.0.0.yaml" for number in range(250)]
+    texts = {path: yaml.safe_dump(site.bundle_spec(path=path)) for path in paths}
+    site.specs.import_commits(
+        [(path, f"# version {turn}\n{texts[path]}") for turn in range(4) for path in paths]
+    )
+    site.use(site.defs())
+    ticks = [site.tick() for _ in range(4)]
+    requests = [request for tick in ticks for request in tick.run_requests]
+    assert [len(tick.run_requests) for tick in ticks] == [100, 100, 51, 0]
+    assert [request.tags["opendata/path"] for request in requests] == [*paths, PATH]
+    repo = site.site.platform.bundles.open_spec_repo()
+    for request in requests[:5]:
+        text = repo.read(request.tags["opendata/path"], request.tags["opendata/commit"])
+        assert text.startswith(b"# version 3")
+    assert len(site.instance.get_dynamic_partitions("bundles")) == 251
+    [selection] = {tuple(request.asset_selection) for request in requests}
+    assert dg.AssetKey(CHANNEL_KEY.split("/")) in selection
+
+
+def test_the_settings_of_spark_reach_its_engine_and_start_nothing(site: BundleSite) -> None:
+    ports = site.site.platform.bundles
+    engine = SettingsNoted()
+    engines = {**ports.channels.engines, "spark": engine}
+    ports = replace(ports, channels=replace(ports.channels, engines=engines))
+    given = with_spark_settings(ports, SparkSettings(spark_config={"spark.executor.memory": "4g"}))
+    assert given.channels.engines["spark"] == ("configured", {"spark.executor.memory": "4g"})
+    assert with_spark_settings(ports, SparkSettings()) is ports
+
+
+@pytest.mark.requirement("B45")
+def test_a_resource_of_dagster_pyspark_serves_as_well(site: BundleSite) -> None:
+    library = pytest.importorskip("dagster_pyspark")
+    ports = site.site.platform.bundles
+    engines = {**ports.channels.engines, "spark": SettingsNoted()}
+    ports = replace(ports, channels=replace(ports.channels, engines=engines))
+    lazy = library.LazyPySparkResource(spark_config={"spark.executor.memory": "4g"})
+    given = with_spark_settings(ports, lazy)
+    assert given.channels.engines["spark"] == ("configured", {"spark.executor.memory": "4g"})
+
+
+class SettingsNoted:
+    """An engine that says what it was configured with."""
+
+    def configured(self, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return ("configured", config)

@@ -15,7 +15,7 @@ from pathlib import Path
 from dataplatform_tests.house.tree import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
-SERVICES = ("opendata-code", "opendata-webserver", "opendata-daemon")
+SERVICES = ("opendata-code", "opendata-webserver", "opendata-daemon", "opendata-api")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 

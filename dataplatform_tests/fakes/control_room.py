@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from dataplatform.bundles.ports import UNSETTLED
 from dataplatform.bundles.requests import BundleRequest
 from opendata.wire.errors import Rejected, Unavailable
 
@@ -39,18 +40,17 @@ class FakeControlRoom:
     refuses: str | None = None
     _numbers: count[int] = field(default_factory=count)
 
-    def launch(self, request: BundleRequest, run_id: str, channels: Sequence[str]) -> None:
+    def launch(self, request: BundleRequest, channels: Sequence[str]) -> str:
         if self.away:
             raise Unavailable("the control room does not answer")
         if self.refuses is not None:
             raise Rejected(self.refuses, code="not_launched")
-        known = next((run for run in self.runs if run.id == run_id), None)
-        if known is None:
-            self.partitions.add(request.partition)
-            known = FakeRun(run_id, request.run_key, "hook", tuple(channels), not self.half)
-            self.runs.append(known)
-        if self.deaf or not known.submitted:
-            raise Unavailable("whether the run is launched is not known")
+        self.partitions.add(request.partition)
+        run = FakeRun(self._next(), request.run_key, "hook", tuple(channels), not self.half)
+        self.runs.append(run)
+        if self.deaf or self.half:
+            raise Unavailable("whether the run is launched is not known", code=UNSETTLED)
+        return run.id
 
     def ask(self, requests: Sequence[BundleRequest]) -> None:
         """What the daemon does with a tick's run requests."""
@@ -58,9 +58,12 @@ class FakeControlRoom:
             self.partitions.add(request.partition)
             known = next((run for run in self.runs if run.key == request.run_key), None)
             if known is None:
-                self.runs.append(FakeRun(f"{next(self._numbers)}", request.run_key, "sensor"))
+                self.runs.append(FakeRun(self._next(), request.run_key, "sensor"))
             else:
                 known.submitted = True
+
+    def _next(self) -> str:
+        return f"run-{next(self._numbers)}"
 
     def keys(self) -> list[str]:
         """What was begun, as often as it was."""

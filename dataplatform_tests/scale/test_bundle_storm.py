@@ -19,7 +19,6 @@ import pytest
 import yaml
 
 from dataplatform.adapters.dagster_web.graphql import DagsterWeb
-from dataplatform.bundles.claims import run_id_of
 from dataplatform.bundles.ingress import accept
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform_tests.defs.bundle_site import CHANNEL, BundleSite
@@ -118,14 +117,13 @@ def _check_the_hook(storm: Storm, url: str) -> None:
     path = storm.events[0][1]
     assert storm.deliver(url, commit, path) == "launched"
     request = BundleRequest(path, commit)
-    run = storm.instance.get_run_by_id(run_id_of(request))
-    assert run is not None
+    [run] = storm.instance.get_runs()
     assert run.status is dg.DagsterRunStatus.QUEUED
     assert {key.to_user_string() for key in run.asset_selection or ()} == {
         "bundle_index",
         f"channel_index/{CHANNEL}",
     }
-    DagsterWeb(url).launch(request, run.run_id, (CHANNEL, "unknown"))  # again: nothing happens
+    assert storm.deliver(url, commit, path) == "known"
     assert storm.instance.get_runs_count() == 1
     assert storm.instance.get_dynamic_partitions("bundles") == [request.partition]
 
@@ -153,8 +151,11 @@ def _rage(storm: Storm, url: str, bundles: int) -> set[str]:
 
 def _check_what_a_launched_run_recorded(storm: Storm) -> None:
     commit, path = storm.events[0]
-    run_id = run_id_of(BundleRequest(path, commit))
-    records = storm.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    key = BundleRequest(path, commit).run_key
+    [run] = storm.instance.get_runs(dg.RunsFilter(tags={RUN_KEY: key}))
+    records = storm.instance.all_logs(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    )
     found = [each.get_dagster_event().asset_check_evaluation_data for each in records]
     assert {(one.check_name, one.passed, one.partition) for one in found} == {
         (name, True, "weekly/model_0-v1.0.0") for name in CHECKS

@@ -98,7 +98,7 @@ class DataIndexClient:
             Denied: if a trust root is set and the signature does not hold.
         """
         found = self._source.bundle(bundle_name, bundle_version, revision, type)
-        verify_bundle(found.lock, self._trust)
+        verify_bundle(found.lock, self._trust, self._source.signatures)
         return Bundle(found, self.list_files, self.stream_data)
 
     def list_files(

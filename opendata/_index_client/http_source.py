@@ -30,6 +30,7 @@ from opendata._index_client.web import Fields, Web, segment, unreachable
 from opendata.reading.file_index.bundles import FoundBundle
 from opendata.reading.file_index.listing import choose_channel
 from opendata.reading.file_index.schema import CHANNEL
+from opendata.stores.port import ObjectReader
 from opendata.wire.bundle import BundleCatalogue, BundleEntry
 from opendata.wire.errors import Conflict
 from opendata.wire.times import format_instant
@@ -46,6 +47,11 @@ class HttpSource:
 
     def __init__(self, web: Web) -> None:
         self._web = web
+
+    @property
+    def signatures(self) -> ObjectReader | None:
+        """Nowhere: a service hands out locks, and of their signatures the one inside counts."""
+        return None
 
     @property
     def url(self) -> str:
@@ -143,7 +149,7 @@ def _path(bundle: FoundBundle) -> str:
 def _pinned(bundle: FoundBundle) -> list[tuple[str, str]]:
     """What names exactly this lock."""
     lock = bundle.lock
-    return [("version", lock.version), ("revision", str(lock.revision))]
+    return [("version", lock.version), ("revision", str(lock.revision)), ("type", lock.type)]
 
 
 def _fields(ask: Ask, channel: str | None, cursor: str | None) -> Fields:

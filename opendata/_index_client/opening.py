@@ -5,9 +5,6 @@ from __future__ import annotations
 from opendata._index_client.ports import FileSource
 from opendata._settings import Settings
 
-REGISTRY_VARIABLE = "OPENDATA_REGISTRY"
-TOKEN_VARIABLE = "OPENDATA_API_KEY"
-
 
 def open_source(
     settings: Settings, base_url: str | None, token: str | None, *, timeout: float, retries: int
@@ -18,13 +15,12 @@ def open_source(
         InvalidInput: for an address that is none, or that would send a token in the clear.
         NotFound: if nothing is named and no store is found.
     """
-    named = base_url or settings.environ.get(REGISTRY_VARIABLE, "").strip() or None
+    named = base_url or settings.registry
     if named is not None and named.lower().startswith(("http://", "https://")):
         from opendata._index_client.http_source import HttpSource
         from opendata._index_client.web import Web
 
-        key = token or settings.environ.get(TOKEN_VARIABLE, "").strip() or None
-        return HttpSource(Web(named, key, timeout=timeout, retries=retries))
+        return HttpSource(Web(named, token or settings.api_key, timeout=timeout, retries=retries))
     from opendata._index_client.store_source import StoreSource
 
     return StoreSource(settings, named)

@@ -54,6 +54,11 @@ class FileSource(Protocol):
     """
 
     @property
+    def signatures(self) -> ObjectReader | None:
+        """Where signatures beside a lock are looked for; None where nobody can."""
+        ...
+
+    @property
     def url(self) -> str:
         """Where it is; carries no secret."""
         ...

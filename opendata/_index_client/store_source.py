@@ -36,6 +36,11 @@ class StoreSource:
         self._cache = settings.cache()
 
     @property
+    def signatures(self) -> ObjectReader | None:
+        """The store: countersignatures lie beside the lock."""
+        return self._reader
+
+    @property
     def url(self) -> str:
         """Where the store is."""
         return self._reader.url

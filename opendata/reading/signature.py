@@ -32,7 +32,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 RELEASE_PREDICATE_V1 = "https://opendata.dev/predicates/release/v1"
 RELEASE_PREDICATE = "https://opendata.dev/predicates/release/v2"
 VERDICT_PREDICATE = "https://opendata.dev/predicates/verdict/v1"
-_CURABLE = frozenset({"unsigned", "untrusted_signature", "key_not_accepted"})
+CURABLE = frozenset({"unsigned", "untrusted_signature", "key_not_accepted"})
 """What a countersignature makes good: the contents are not in doubt, only who vouches for them."""
 
 
@@ -166,7 +166,7 @@ def verify_release(
     try:
         signers.add(_own_signer(manifest, trust))
     except Denied as denied:
-        if denied.code not in _CURABLE:
+        if denied.code not in CURABLE:
             raise
         problem = denied
     unknown: Unavailable | None = None

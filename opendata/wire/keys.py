@@ -213,6 +213,11 @@ def bundle_revision_key(ref: BundleRef, revision: int) -> str:
     return f"{bundle_revision_prefix(ref)}{revision:06d}.json"
 
 
+def bundle_countersignature_key(ref: BundleRef, revision: int, keyid: str) -> str:
+    """The signature of a further key on a frozen lock; put-if-absent."""
+    return f"{bundle_prefix(ref)}signatures/{revision:06d}.{keyid}.json"
+
+
 def bundle_pointer_key(ref: BundleRef) -> str:
     """The one object of a bundle that is overwritten, by compare-and-set."""
     return f"{bundle_prefix(ref)}latest.json"

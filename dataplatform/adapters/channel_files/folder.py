@@ -16,7 +16,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final
 from urllib.parse import quote
 
@@ -29,6 +29,7 @@ from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, 
 from opendata.wire.paths import check_path
 
 CHANGED: Final = "changed"
+_new: Final = tuple.__new__
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
 
@@ -65,7 +66,7 @@ class FolderFiles:
                 # A folder that is gone since it was seen has no files; the channel's own has to be.
                 if not folder or error.errno not in _GONE:
                     raise self._explained(error, folder) from error
-        found.sort(key=attrgetter("path"))
+        found.sort(key=itemgetter(0))
         return found
 
     def stat(self, path: str) -> StoredFile | None:
@@ -141,6 +142,7 @@ class FolderFiles:
 
 def _scan(path: str, folder: str, found: list[StoredFile], waiting: list[str]) -> None:
     prefix = f"{folder}/" if folder else ""
+    add = found.append
     with os.scandir(path) as entries:
         for entry in entries:
             name = entry.name
@@ -148,9 +150,12 @@ def _scan(path: str, folder: str, found: list[StoredFile], waiting: list[str]) -
                 continue
             if entry.is_file(follow_symlinks=False):
                 try:
-                    found.append(_stored(prefix + name, entry.stat(follow_symlinks=False)))
+                    stat = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue  # gone since its folder was read
+                # As `_stored`, written out: an unchanged channel costs these lines.
+                version = "%x-%x" % (stat.st_mtime_ns, stat.st_ino)  # noqa: UP031 - twice as fast
+                add(_new(StoredFile, (prefix + name, stat.st_size, version)))
             elif entry.is_dir(follow_symlinks=False):
                 waiting.append(prefix + name)
 

@@ -86,7 +86,7 @@ def _hashed(
 
 def file_version(time_ns: int, inode: int) -> str:
     """The version of a file in a folder."""
-    return f"{time_ns:x}-{inode:x}"
+    return "%x-%x" % (time_ns, inode)  # noqa: UP031 - twice as fast
 
 
 def _end(process: subprocess.Popen[bytes], *, at_once: bool) -> None:

@@ -1,8 +1,8 @@
 """Runs asked for through the GraphQL of Dagster's web server.
 
 Two requests: one looks where the assets are, one adds the partition and launches the run. The run's
-id is the caller's, so a launch whose answer was lost is settled by looking at the run. Its tags say
-what the sensor's own runs say, so that Dagster takes it for one of these and never begins both.
+tags say what the sensor's own runs say, so that Dagster takes it for one of these and never begins
+both. By them a launch whose answer was lost is settled, too: the run is there, or it is not known.
 """
 
 from __future__ import annotations
@@ -14,9 +14,17 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from urllib3 import PoolManager, Retry, Timeout
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.util import Url, make_headers, parse_url
 
+from dataplatform.bundles.ports import UNSETTLED
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.bundles.run_names import (
     ASKED_BY_TAG,
@@ -33,6 +41,10 @@ ANSWER_MAX_BYTES: Final = 4 << 20
 CONNECT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 15.0
 """Three requests at most, so all is over within half of a claim's lease."""
+AWAY: Final = "control_room_away"
+NEVER_ARRIVED: Final = "control_room_unreachable"
+"""No connection came about, so nothing that was asked for has been done."""
+_NOT_SENT: Final = (NewConnectionError, ConnectTimeoutError, NameResolutionError)
 _AT_WORK: Final = frozenset(
     {"QUEUED", "STARTING", "STARTED", "SUCCESS", "FAILURE", "CANCELING", "CANCELED"}
 )
@@ -59,7 +71,9 @@ mutation Launch($repository: RepositorySelector!, $partitions: String!, $key: St
 }
 """
 _STATUS = """
-query Status($id: ID!) { runOrError(runId: $id) { __typename ... on Run { status } } }
+query Status($tags: [ExecutionTag!]!) {
+  runsOrError(filter: {tags: $tags}, limit: 5) { ... on Runs { results { runId status } } }
+}
 """
 
 
@@ -97,18 +111,20 @@ class DagsterWeb:
             timeout=Timeout(connect=CONNECT_SECONDS, read=answer_seconds),
         )
 
-    def launch(self, request: BundleRequest, run_id: str, channels: Sequence[str]) -> None:
+    def launch(self, request: BundleRequest, channels: Sequence[str]) -> str:
         """See `RunRequests`."""
         wanted = [(BUNDLE_ASSET,), *(channel_asset(channel) for channel in channels)]
         place = self._find(wanted)
         try:
-            answer = self._ask(_LAUNCH, _launch_variables(request, run_id, place))
-        except Unavailable:
-            self._settle(run_id, None)  # it may have been launched all the same
-            return
+            answer = self._ask(_LAUNCH, _launch_variables(request, place))
+        except Unavailable as error:
+            if error.code == NEVER_ARRIVED:
+                raise
+            return self._settle(request, None)  # it may have been launched all the same
         launched = answer.get("launchRun") or {}
         if launched.get("__typename") != "LaunchRunSuccess":
-            self._settle(run_id, _problem_in(answer))
+            return self._settle(request, _problem_in(answer))
+        return str(launched["run"]["runId"])
 
     def _find(self, wanted: Sequence[Sequence[str]]) -> _Place:
         answer = self._ask(_FIND, {"keys": [{"path": list(path)} for path in wanted]})
@@ -130,26 +146,31 @@ class DagsterWeb:
             [node["assetKey"]["path"] for node in here],
         )
 
-    def _settle(self, run_id: str, problem: str | None) -> None:
-        """Nothing, if the run is there and at work, however that came about.
+    def _settle(self, request: BundleRequest, problem: str | None) -> str:
+        """The run of a request that is there and at work, however that came about.
 
         Raises:
             Rejected: if there is no such run, and the control room said why.
-            Unavailable: in all other cases.
+            Unavailable: `launch_unsettled` in all other cases.
         """
-        found = self._ask(_STATUS, {"id": run_id}).get("runOrError") or {}
-        status = found.get("status")
-        if status in _AT_WORK:
-            return
-        if status is None and problem is not None:
+        unsettled = Unavailable(
+            f"whether the control room at {self._shown} launches {request.run_key} is not known",
+            code=UNSETTLED,
+        )
+        try:
+            answer = self._ask(_STATUS, {"tags": _as_tags(_sensor_tags(request))})
+        except (Unavailable, Rejected) as error:
+            raise unsettled from error
+        runs = (answer.get("runsOrError") or {}).get("results")
+        at_work = [one["runId"] for one in runs or () if one["status"] in _AT_WORK]
+        if at_work:
+            return str(at_work[0])
+        if runs == [] and problem is not None:
             raise Rejected(
                 f"the control room at {self._shown} does not launch the run: {problem}",
                 code="not_launched",
             )
-        raise Unavailable(
-            f"whether the control room at {self._shown} launches run {run_id} is not known",
-            code="launch_unsettled",
-        )
+        raise unsettled
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
@@ -165,8 +186,12 @@ class DagsterWeb:
                 data = response.read(ANSWER_MAX_BYTES)
             finally:
                 response.release_conn()
+        except MaxRetryError as error:
+            code = NEVER_ARRIVED if isinstance(error.reason, _NOT_SENT) else AWAY
+            raise self._away(type(error.reason).__name__, code) from error
         except HTTPError as error:
-            raise self._away(type(error).__name__) from error
+            code = NEVER_ARRIVED if isinstance(error, _NOT_SENT) else AWAY
+            raise self._away(type(error).__name__, code) from error
         if response.status in (401, 403):
             raise Rejected(
                 f"the control room at {self._shown} refuses: HTTP {response.status}",
@@ -184,7 +209,7 @@ class DagsterWeb:
         if isinstance(data, dict):
             return data
         errors = answer.get("errors") if isinstance(answer, dict) else None
-        if status < 500 and errors:
+        if errors and "data" in answer:  # it is GraphQL that answers, and has understood too little
             raise Rejected(
                 f"the control room at {self._shown} does not understand: {_first(errors)}",
                 code="control_room_differs",
@@ -192,21 +217,29 @@ class DagsterWeb:
             )
         raise self._away(f"HTTP {status}")
 
-    def _away(self, why: str) -> Unavailable:
+    def _away(self, why: str, code: str = AWAY) -> Unavailable:
         return Unavailable(
             f"the control room at {self._shown} does not answer ({why})",
-            code="control_room_away",
+            code=code,
             hint="start dagster-webserver, or set OPENDATA_DAGSTER to its address",
         )
 
 
-def _launch_variables(request: BundleRequest, run_id: str, place: _Place) -> dict[str, Any]:
+def _sensor_tags(request: BundleRequest) -> dict[str, str]:
+    """By what the sensor's daemon knows a run."""
+    return {"dagster/run_key": request.run_key, "dagster/sensor_name": SENSOR}
+
+
+def _as_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def _launch_variables(request: BundleRequest, place: _Place) -> dict[str, Any]:
     tags = {
         **request_tags(request),
+        **_sensor_tags(request),
         ASKED_BY_TAG: "hook",
         "dagster/partition": request.partition,
-        "dagster/run_key": request.run_key,
-        "dagster/sensor_name": SENSOR,
     }
     selector = {
         **place.repository,
@@ -220,10 +253,7 @@ def _launch_variables(request: BundleRequest, run_id: str, place: _Place) -> dic
         "params": {
             "selector": selector,
             "runConfigData": {},
-            "executionMetadata": {
-                "runId": run_id,
-                "tags": [{"key": key, "value": value} for key, value in tags.items()],
-            },
+            "executionMetadata": {"tags": _as_tags(tags)},
         },
     }
 

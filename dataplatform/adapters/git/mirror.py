@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,7 @@ LEFT_LOCK_SECONDS: Final = 30
 LEFT_PACK_SECONDS: Final = 86_400
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _PAUSE: Final = 0.05
+_SHALLOW: Final = b"shallow roots are not allowed"
 
 
 class Mirror:
@@ -65,12 +66,40 @@ class Mirror:
     def fetch_locked(self, git: Git, *refspecs: str) -> None:
         """As `fetch`, by whoever holds the lock."""
         try:
-            git.run(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
-                "--end-of-options", "origin", *refspecs, remote=True,
+            said = git.run(
+                "fetch", "--no-tags", "--no-write-fetch-head", "--no-progress",
+                "--end-of-options", "origin", *refspecs, remote=True, hears=True,
             )  # fmt: skip
+            if _SHALLOW in said:  # which git takes for a success that brought nothing
+                raise Failure("fetch", 0, said.decode("utf-8", "replace"))
         except Failure as failure:
             raise failure.translated(self.address.shown) from failure
+
+    def run(self, command: str, *arguments: str) -> bytes:
+        """What a command says of what is here.
+
+        Raises:
+            Unavailable: if git cannot read its own mirror, saying how to have a new one.
+        """
+        try:
+            return self.git.run(command, *arguments)
+        except Failure as failure:
+            raise self._broken(failure) from failure
+
+    def tokens(self, command: str, *arguments: str) -> Generator[bytes, None, None]:
+        """The same piece by piece; whoever has read enough closes it."""
+        try:
+            yield from self.git.tokens(command, *arguments)
+        except Failure as failure:
+            raise self._broken(failure) from failure
+
+    def _broken(self, failure: Failure) -> Unavailable:
+        return Unavailable(
+            f"the mirror of {self.address.shown} cannot be read: {failure}",
+            code="mirror_broken",
+            hint=f"rm -rf {self.folder}    # it is fetched again",
+            details={"mirror": self.folder},
+        )
 
     def resolve(self, ref: str) -> str | None:
         """The commit that a ref of the mirror names, or None."""
@@ -124,7 +153,7 @@ class Mirror:
         except Failure as failure:
             if failure.code == 1:
                 return False
-            raise failure.translated(self.address.shown) from failure
+            raise self._broken(failure) from failure
         return True
 
     def _make(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dataplatform.adapters.git.address import without_credentials
-from opendata.wire.errors import Denied, NotFound, OpenDataError, Unavailable
+from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, Unavailable
 
 SECONDS_LOCAL: Final = 120
 SECONDS_REMOTE: Final = 900
@@ -75,12 +75,18 @@ class Failure(Exception):
         return self.said or f"git {self.command} ended with {self.code}"
 
     def translated(self, where: str) -> OpenDataError:
-        """The same as one of our errors: Denied, NotFound, or Unavailable for the rest."""
+        """The same as one of our errors; Unavailable where nothing else is known."""
         reason = " ".join(line.strip() for line in str(self).splitlines() if line.strip())[:600]
         message = f"git {self.command} on {where} failed: {reason}"
         if "dubious ownership" in reason:
             return Denied(
                 message, code="git_denied", hint="git config --global --add safe.directory PATH"
+            )
+        if "shallow roots are not allowed" in reason:
+            return InvalidInput(
+                f"{where} is a shallow clone, which does not know what its commits changed",
+                code="shallow_repository",
+                hint=f"git -C {where} fetch --unshallow",
             )
         if _DENIED.search(reason):
             return Denied(message, code="git_denied", hint=f"try it by hand: git ls-remote {where}")
@@ -102,10 +108,10 @@ class Git:
 
     def run(
         self, command: str, *arguments: str, feed: bytes = b"", remote: bool = False,
-        environ: Mapping[str, str] | None = None, telling: bool = False,
+        environ: Mapping[str, str] | None = None, telling: bool = False, hears: bool = False,
     ) -> bytes:  # fmt: skip
         """What the command wrote; with `telling` also if it failed, as long as it wrote outcomes,
-        which are lines with tabs.
+        which are lines with tabs; with `hears` together with its remarks.
 
         Raises:
             Failure: if it ended with another code than 0, or did not end in time.
@@ -119,7 +125,7 @@ class Git:
                 raise Failure(command, -1, f"no end after {seconds} s") from error
         if process.returncode != 0 and not (telling and b"\t" in written):
             raise Failure(command, process.returncode, _legible(said))
-        return written
+        return written + said if hears else written
 
     def tokens(self, command: str, *arguments: str) -> Generator[bytes, None, None]:
         """What a command with `-z` writes, piece by piece as it comes. Whoever has read enough

@@ -69,7 +69,7 @@ def _lock(reader: ObjectReader, text: str, trust: TrustRoot | None) -> BundleLoc
     else:
         name, _, version = named.partition("@")
         found = find_bundle(reader, name, version or None, revision=number)
-    verify_bundle(found.lock, trust)
+    verify_bundle(found.lock, trust, reader)
     return found.lock
 
 

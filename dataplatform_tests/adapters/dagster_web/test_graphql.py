@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dataplatform.adapters.dagster_web.graphql import DagsterWeb
-from dataplatform.bundles.claims import run_id_of
+from dataplatform.bundles.ports import UNSETTLED
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform_tests.servers.ports import free_ports
 from dataplatform_tests.servers.web import await_hang_up, web_server
@@ -20,7 +20,7 @@ from opendata.wire.errors import InvalidInput, Rejected, Unavailable
 pytestmark = pytest.mark.platform
 
 REQUEST = BundleRequest("bundles/weekly/model-v1.0.0-2025.25.yaml", "a" * 40)
-RUN = run_id_of(REQUEST)
+RUN = "5378acb5-33c2-46db-a505-693a313a5237"
 HERE = {"name": "__repository__", "location": {"name": "opendata"}}
 FOUND = {
     "assetNodes": [
@@ -35,7 +35,7 @@ LAUNCHED = {
 }
 FAILED = {
     "addDynamicPartition": ADDED,
-    "launchRun": {"__typename": "PythonError", "message": "Run already exists\nTraceback"},
+    "launchRun": {"__typename": "PythonError", "message": "The location is away\nTraceback"},
 }
 Answer = tuple[int, Any] | Callable[[BaseHTTPRequestHandler], None]
 
@@ -73,10 +73,10 @@ class Room:
         with web_server(Handler) as address:
             yield address
 
-    def launch(self, channels: tuple[str, ...] = ("images",), user: str = "") -> None:
+    def launch(self, channels: tuple[str, ...] = ("images",), user: str = "") -> str:
         with self.open() as address:
             url = address.replace("http://", f"http://{user}@") if user else address
-            DagsterWeb(url, answer_seconds=0.5).launch(REQUEST, RUN, channels)
+            return DagsterWeb(url, answer_seconds=0.5).launch(REQUEST, channels)
 
 
 def ok(data: Any) -> Answer:
@@ -84,8 +84,7 @@ def ok(data: Any) -> Answer:
 
 
 def status(run: str | None) -> Answer:
-    found = {"__typename": "Run", "status": run} if run else {"__typename": "RunNotFoundError"}
-    return ok({"runOrError": found})
+    return ok({"runsOrError": {"results": [{"runId": RUN, "status": run}] if run else []}})
 
 
 def hang_up(handler: BaseHTTPRequestHandler) -> None:
@@ -93,12 +92,11 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.requirement("B5")
-def test_a_run_is_launched_under_its_id_with_what_the_sensors_own_runs_carry() -> None:
+def test_a_run_is_launched_with_what_the_sensors_own_runs_carry() -> None:
     room = Room(find=ok(FOUND), launch=ok(LAUNCHED))
-    room.launch()
+    assert room.launch() == RUN
     params = room.asked["launch"]["params"]
     tags = {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]}
-    assert params["executionMetadata"]["runId"] == RUN
     assert tags == {
         "opendata/commit": REQUEST.commit,
         "opendata/path": REQUEST.path,
@@ -123,23 +121,31 @@ def test_only_channels_that_the_control_room_knows_are_steps() -> None:
 
 
 @pytest.mark.parametrize("state", ["QUEUED", "STARTED", "SUCCESS", "FAILURE"])
-def test_a_run_that_is_there_already_was_launched(state: str) -> None:
-    Room(find=ok(FOUND), launch=ok(FAILED), status=status(state)).launch()
+def test_a_run_that_is_there_in_spite_of_an_error_was_launched(state: str) -> None:
+    room = Room(find=ok(FOUND), launch=ok(FAILED), status=status(state))
+    assert room.launch() == RUN
+    assert {tag["key"]: tag["value"] for tag in room.asked["status"]["tags"]} == {
+        "dagster/run_key": REQUEST.run_key,
+        "dagster/sensor_name": "spec_bundle_sensor",
+    }
 
 
 def test_a_launch_whose_answer_was_lost_is_settled_by_looking() -> None:
-    Room(find=ok(FOUND), launch=hang_up, status=status("QUEUED")).launch()
-    with pytest.raises(Unavailable, match="is not known"):
-        Room(find=ok(FOUND), launch=hang_up, status=status(None)).launch()
+    assert Room(find=ok(FOUND), launch=hang_up, status=status("QUEUED")).launch() == RUN
+    for answer in (status(None), hang_up, (500, b"oops"), (401, b"{}")):
+        with pytest.raises(Unavailable) as raised:
+            Room(find=ok(FOUND), launch=hang_up, status=answer).launch()
+        assert raised.value.code == UNSETTLED
 
 
 def test_a_run_that_was_created_and_not_submitted_is_not_launched() -> None:
-    with pytest.raises(Unavailable, match="is not known"):
+    with pytest.raises(Unavailable) as raised:
         Room(find=ok(FOUND), launch=ok(FAILED), status=status("NOT_STARTED")).launch()
+    assert raised.value.code == UNSETTLED
 
 
 def test_a_refusal_says_why() -> None:
-    with pytest.raises(Rejected, match=r"does not launch the run: Run already exists$"):
+    with pytest.raises(Rejected, match=r"does not launch the run: The location is away$"):
         Room(find=ok(FOUND), launch=ok(FAILED), status=status(None)).launch()
 
 
@@ -151,7 +157,11 @@ def test_a_refusal_says_why() -> None:
         ((502, {"errors": [{"message": "bad gateway"}]}), Unavailable, "HTTP 502"),
         ((200, b"<html>"), Unavailable, "no JSON"),
         ((200, [1]), Unavailable, "HTTP 200"),
-        ((400, {"errors": [{"message": "Cannot query field"}]}), Rejected, "Cannot query field"),
+        (
+            (500, {"data": None, "errors": [{"message": "Cannot query field"}]}),
+            Rejected,
+            "Cannot query field",
+        ),
         ((401, {}), Rejected, "HTTP 401"),
         ((403, {}), Rejected, "HTTP 403"),
         (hang_up, Unavailable, "ReadTimeoutError"),
@@ -165,7 +175,8 @@ def test_every_other_answer_is_one_of_two(find: Answer, error: type[Exception], 
 def test_nobody_there_is_unavailable_and_no_password_is_told() -> None:
     [port] = free_ports(1)
     with pytest.raises(Unavailable) as raised:
-        DagsterWeb(f"http://user:secret@127.0.0.1:{port}").launch(REQUEST, RUN, ())
+        DagsterWeb(f"http://user:secret@127.0.0.1:{port}").launch(REQUEST, ())
+    assert raised.value.code != UNSETTLED  # nothing was asked of anybody
     assert "secret" not in f"{raised.value} {raised.value.hint}"
 
 

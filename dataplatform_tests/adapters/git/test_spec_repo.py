@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -230,6 +231,37 @@ def test_settings_and_hooks_of_the_machine_change_nothing(
     assert repo.head() == head
     assert repo.changes(first, head, "bundles") == [PathChange(B, "renamed", head, old_path=A)]
     assert not (tmp_path / "hacked").exists()
+
+
+def test_a_shallow_clone_is_refused(hand: GitHand, tmp_path: Path) -> None:
+    """Its oldest commit would seem to have made every file."""
+    hand.commit({A: "1"})
+    hand.commit({B: "1"})
+    clone = tmp_path / "clone"
+    source = f"file://{hand.folder}"
+    subprocess.run(["git", "clone", "-q", "--depth=1", source, str(clone)], check=True)
+    with pytest.raises(InvalidInput) as caught:
+        GitSpecRepo(str(clone), str(tmp_path / "mirrors")).head()
+    assert caught.value.code == "shallow_repository"
+    assert caught.value.hint == f"git -C {clone} fetch --unshallow"
+
+
+def test_a_mirror_that_lost_an_object_says_how_to_have_a_new_one(
+    hand: GitHand, repo: GitSpecRepo, tmp_path: Path
+) -> None:
+    head = hand.commit({A: "1"})
+    repo.head()
+    (mirror,) = (tmp_path / "mirrors").glob("*.git")
+    tree = hand.git("rev-parse", f"{head}^{{tree}}")
+    (mirror / "objects" / tree[:2] / tree[2:]).unlink()
+    with pytest.raises(Unavailable) as caught:
+        repo.changes(None, head, "bundles")
+    assert caught.value.hint is not None
+    assert str(mirror) in caught.value.hint
+    shutil.rmtree(mirror)
+    again = GitSpecRepo(str(hand.folder), str(tmp_path / "mirrors"))
+    assert again.head() == head
+    assert again.read(A, head) == b"1"
 
 
 def test_a_dropped_commit_outlives_a_collection_by_hand(

@@ -38,6 +38,7 @@ from dataplatform.adapters.indexing.spark.rounds import (
 )
 from dataplatform.channels.ports import Described, DescribeTask, StoredFile, Unread
 from dataplatform_tests.servers.control_room import eventually
+from dataplatform_tests.servers.ports import free_ports
 from opendata.wire import errors
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -199,6 +200,19 @@ def test_without_java_its_version_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
         session.require_spark("local[*]")
     assert caught.value.code == "no_java"
     session.require_spark("sc://spark.example")  # a server of Spark Connect has its own
+
+
+@pytest.mark.platform
+@pytest.mark.parametrize(
+    "master", ["sc://127.0.0.1:{}", "spark://127.0.0.1:{}", "sc://", "sc://h:x"]
+)
+def test_a_master_that_nobody_listens_at_is_named_at_once(tmp_path: Path, master: str) -> None:
+    """Spark Connect alone would go on asking for minutes."""
+    master = master.format(free_ports(1)[0])
+    engine = SparkEngine(tmp_path, work=tmp_path / "work", master=master)
+    error = describe_one(engine, {})
+    assert error.code == "spark_start_failed"
+    assert master in error.message
 
 
 def test_settings_of_a_launcher_win_and_connect_gets_only_its_own() -> None:

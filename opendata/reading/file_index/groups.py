@@ -44,6 +44,7 @@ class Groups:
         self._kept_bytes = 0
         self._times: OrderedDict[int, Numbers] = OrderedDict()
         self._checked: set[tuple[int, int]] = set()
+        self._looked_through: set[int] = set()
 
     def rows(self, numbers: Sequence[int], *, keep: bool = True) -> list[pa.Table]:
         """All columns of some row groups, one table each.
@@ -188,11 +189,17 @@ class Groups:
                 )
 
     def _check(self, number: int, table: pa.Table) -> None:
+        """Look through a decoded row group, once: what it holds never changes."""
+        if number in self._looked_through:
+            return
+        with self._telling():
+            table.validate(full=True)  # Parquet's texts may be no text
         for name in COLUMNS:
             if name != TIME and table.column(name).null_count:
                 raise refused(self.what, f"has a file without {name}")
         self._dated(number, table)
         check_paths(table.column("relative_path"), self.what)
+        self._looked_through.add(number)
 
     def _dated(self, number: int, table: pa.Table) -> Numbers:
         """The times, if they rise within the bounds of their row group."""

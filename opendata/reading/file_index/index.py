@@ -17,10 +17,11 @@ from opendata.reading.cache import Cache
 from opendata.reading.file_index.batches import Batch, Run, check_batch_size, cut
 from opendata.reading.file_index.footer import Footer, Numbers, parse_footer
 from opendata.reading.file_index.groups import Groups
+from opendata.reading.file_index.interval import decode_together, span_of
 from opendata.reading.file_index.metadata import metadata_mask
 from opendata.reading.file_index.opened import Opened
 from opendata.reading.file_index.place import Mapped, map_index
-from opendata.reading.file_index.query import Counted, FileQuery, microseconds
+from opendata.reading.file_index.query import Counted, FileQuery
 from opendata.reading.file_index.schema import INDEX_SCHEMA
 from opendata.stores.port import ObjectReader
 from opendata.wire.errors import InvalidInput
@@ -64,15 +65,7 @@ class FileIndex:
 
     def span(self, query: FileQuery) -> tuple[int, int]:
         """First row of the interval and the first after it; what metadata asks is not looked at."""
-        if query.is_open:
-            return 0, len(self)
-        start = 0 if query.start is None else self._row_at(microseconds(query.start), "left")
-        stop = (
-            self.footer.dated_rows
-            if query.end is None
-            else self._row_at(microseconds(query.end), "right")
-        )
-        return start, max(start, stop)
+        return span_of(self._groups, query)
 
     def page(self, query: FileQuery, *, offset: int, limit: int) -> pa.Table:
         """At most `limit` files after the first `offset` ones, in order of time.
@@ -82,6 +75,7 @@ class FileIndex:
             Corrupt: if the index is not what it says, or has unsafe paths.
         """
         _check_number(offset, "offset")
+        decode_together(self._groups, query, limit)
         start, stop = self.span(query)
         if not query.metadata:
             return self.part(query, row=start + offset, limit=limit).table
@@ -102,6 +96,7 @@ class FileIndex:
             InvalidInput, Corrupt: as :meth:`page`.
         """
         _check_number(limit, "limit")
+        decode_together(self._groups, query, limit)
         start, stop = self.span(query)
         start = max(start, row)
         if query.metadata:
@@ -212,18 +207,6 @@ class FileIndex:
 
     def _first(self, number: int) -> int:
         return int(self.footer.first_rows[number])
-
-    def _row_at(self, at: int, side: str) -> int:
-        """How many dated rows lie before an instant; with "right", before or at it."""
-        footer = self.footer
-        number = int(np.searchsorted(footer.highs, at, side=side))  # type: ignore[call-overload]
-        if number == len(footer.highs):
-            return footer.dated_rows
-        low = int(footer.lows[number])
-        if at < low or (at == low and side == "left"):
-            return self._first(number)
-        times = self._groups.times(number)
-        return self._first(number) + int(np.searchsorted(times, at, side=side))  # type: ignore[call-overload]
 
     def _matching(self, query: FileQuery, start: int, stop: int) -> Iterator[tuple[int, Numbers]]:
         """Of each row group its rows in the interval that have the metadata asked for."""

@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from opendata.reading.limits import refused
 from opendata.wire.paths import NAME_MAX_BYTES, path_fault
 
-_SLASH, _BACKSLASH, _DOT, _COLON = b"/\\.:"
+_SLASH, _DOT = b"/."
+_TWO_SLASHES: Final = np.uint16(0x2F2F)
+_DOT_TO_SLASH: Final = np.uint16(0x0100)
+Bytes = npt.NDArray[np.uint8]
 _FIRST_PRINTABLE: Final = 0x20
 _LAST_PLAIN: Final = 0x7E
 
@@ -36,17 +40,22 @@ def _is_plain(chunk: pa.StringArray) -> bool:
     """Whether no byte of any path could make it unsafe; where that is not plain, False."""
     _, places, data = chunk.buffers()
     ends = np.frombuffer(places, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-    lengths = np.diff(ends)
+    lengths = ends[1:] - ends[:-1]
     if data is None or lengths.min() < 1 or lengths.max() > NAME_MAX_BYTES:
         return False
     text = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
     if text.min() < _FIRST_PRINTABLE or text.max() > _LAST_PLAIN:
         return False
-    starts = ends[:-1] - ends[0]
-    slash = text == _SLASH
-    begins = np.empty_like(slash)  # where a name begins: after a slash, or with its path
-    begins[1:] = slash[:-1]
-    begins[starts] = True
-    ends_path = slash[ends[1:] - ends[0] - 1].any()
-    odd = (slash | (text == _DOT)) & begins  # an empty name, or one that begins with a dot
-    return not (ends_path or odd.any() or (text == _BACKSLASH).any() or (text == _COLON).any())
+    raw = text.tobytes()
+    if b"\\" in raw or b":" in raw:
+        return False
+    firsts, lasts = text[ends[:-1] - ends[0]], text[ends[1:] - ends[0] - 1]
+    if (firsts == _SLASH).any() or (firsts == _DOT).any() or (lasts == _SLASH).any():
+        return False
+    return not (_has_odd_name(text) or _has_odd_name(text[1:]))
+
+
+def _has_odd_name(text: Bytes) -> bool:
+    """Whether, of every second pair of bytes, one is `//` or `/.`, which differ in one bit."""
+    pairs = np.ascontiguousarray(text[: len(text) // 2 * 2]).view("<u2")
+    return bool(((pairs | _DOT_TO_SLASH) == _TWO_SLASHES).any())

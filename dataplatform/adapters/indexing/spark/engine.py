@@ -191,9 +191,15 @@ def _ended(process: LaunchedProcess) -> Unavailable:
 
 
 def _with_log(error: OpenDataError, process: LaunchedProcess) -> OpenDataError:
-    if isinstance(error, Unavailable):
-        error.details |= {"log": str(process.log)}
-    return error
+    """What failed in Spark itself, with the place where it says more."""
+    if not isinstance(error, Unavailable):
+        return error
+    return Unavailable(
+        error.message,
+        hint=f"{error.hint}; its log: {process.log}",
+        code=error.code,
+        details={**error.details, "log": str(process.log)},
+    )
 
 
 def _setting(value: object) -> str:

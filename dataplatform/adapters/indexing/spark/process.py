@@ -130,7 +130,7 @@ def _broken(error: Exception) -> Unavailable:
     return Unavailable(
         f"Spark could not describe the files: {told[:300] or type(error).__name__}",
         code="spark_failed",
-        hint="its log says more; what was described until now is kept",
+        hint="what was described until now is kept",
     )
 
 

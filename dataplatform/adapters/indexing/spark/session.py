@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -17,6 +18,8 @@ from typing import Any, Final
 from opendata.wire.errors import Unavailable
 
 CONNECT: Final = "sc://"
+_PORTS: Final = {"sc": 15002, "spark": 7077}
+_REACH_SECONDS: Final = 10.0
 DEFAULT_MASTER: Final = "local[*]"
 _JAVA_MIN: Final = 17
 _SETTINGS: Final = {
@@ -67,6 +70,7 @@ def open_session(master: str, config: Mapping[str, str]) -> Any:
         Unavailable: if it cannot be had, with Spark's own reason.
     """
     require_spark(master)
+    _require_reachable(master)
     os.environ["PYSPARK_PYTHON"] = os.environ.get("PYSPARK_PYTHON") or sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     from pyspark.errors import PySparkException
@@ -79,11 +83,18 @@ def open_session(master: str, config: Mapping[str, str]) -> Any:
     try:
         return builder.getOrCreate()
     except (PySparkException, OSError, RuntimeError, ValueError) as error:
-        raise Unavailable(
-            f"Spark does not start at {master}: {str(error).strip().splitlines()[0][:300]}",
-            code="spark_start_failed",
-            hint="OPENDATA_SPARK_MASTER says where Spark runs; its log says more",
-        ) from error
+        raise _not_started(master, _first_line(error)) from error
+    except Exception as error:
+        if type(error).__module__.startswith("py4j"):  # what Java itself says
+            raise _not_started(master, _first_line(error)) from error
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    """What Spark says went wrong, without Java's stack."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if "Exception: " in line), lines[0] if lines else "")
+    return told.removeprefix(": ")[:300] or type(error).__name__
 
 
 def settings_for(master: str, config: Mapping[str, str]) -> dict[str, str]:
@@ -94,6 +105,34 @@ def settings_for(master: str, config: Mapping[str, str]) -> dict[str, str]:
     if master.startswith("local"):
         settings |= _LOOPBACK
     return settings | dict(config)
+
+
+def _require_reachable(master: str) -> None:
+    """See that somebody listens at a master's address: Spark itself would ask for ten minutes.
+
+    Raises:
+        Unavailable: if nobody does at any of its addresses.
+    """
+    scheme, separator, rest = master.partition("://")
+    if not separator or scheme not in _PORTS:
+        return
+    problem = "it names no host"
+    for address in rest.partition("/")[0].split(","):  # spark:// may name several masters
+        host, _, port = address.partition(":")
+        try:
+            with socket.create_connection((host, int(port or _PORTS[scheme])), _REACH_SECONDS):
+                return
+        except (OSError, ValueError, OverflowError) as error:
+            problem = str(error)
+    raise _not_started(master, problem)
+
+
+def _not_started(master: str, why: str) -> Unavailable:
+    return Unavailable(
+        f"Spark does not start at {master}: {why}",
+        code="spark_start_failed",
+        hint="OPENDATA_SPARK_MASTER says where Spark runs",
+    )
 
 
 def _java() -> str | None:
