@@ -72,7 +72,7 @@ demo: $(VENV)/.platform ## Produce, check, freeze and publish real data sets, th
 # The API ends with it, whichever way; without a store yet it says so and the control room goes on.
 .PHONY: dev
 dev: $(VENV)/.platform ## Start the control room (dagster dev) and the API on this folder
-	@$(BIN)/od serve & api=$$!; trap 'kill $$api 2>/dev/null; wait $$api' EXIT; \
+	@$(BIN)/od serve & api=$$!; trap 'kill $$api 2>/dev/null && wait $$api || true' EXIT; \
 		DAGSTER_HOME="$(CURDIR)" DAGSTER_DISABLE_TELEMETRY=1 \
 		PYTHONWARNINGS='ignore:Function `dev_command`' $(BIN)/dagster dev
 

@@ -114,7 +114,7 @@ async def _measure(port: int, pid: int, requests: Sequence[bytes]) -> dict[str, 
         "cpu_us_per_request": used / len(seconds) * 1e6,
         "p50_ms": statistics.median(seconds) * 1e3,
         "p99_ms": seconds[int(len(seconds) * 0.99)] * 1e3,
-        "answer_bytes": received / len(seconds),
+        "answer_kilobytes": received / len(seconds) / 1000,
     }
 
 

@@ -24,9 +24,11 @@ PAGE: Final = 1_000
 PAGES: Final = 20
 GROUP_ROWS: Final = 10_240
 LINKS: Final = 10_000
+SIGNED: Final = "urls_per_cpu_second"
 STREAM_ROWS: Final = 2_000_000
 FILES: Final = "/api/v1/bundles/bench/files?version=v1.0.0"
-RATE: Final = "requests_per_second"
+CPU: Final = "cpu_us_per_request"
+"""Of the server alone: requests per second are the client's limit as well."""
 
 
 def _prepare(folder: Path, scale: float) -> None:
@@ -184,7 +186,7 @@ def _stream(kind: str) -> Contender:
                 return {
                     "rows_per_second": rows / took,
                     "rows_per_cpu_second": rows / used,
-                    "bytes_per_second": received / took,
+                    "megabytes_per_second": received / took / 1e6,
                     "server_peak_bytes": _peak_bytes(pid),
                 }
 
@@ -234,10 +236,11 @@ def _links(folder: Path) -> Action:
     def action() -> dict[str, float]:
         import time
 
-        began = time.perf_counter()
+        began = time.process_time()
         signed = files.links(paths, 3600)
+        used = time.process_time() - began
         assert len({url for url in signed if "X-Amz-Signature" in url}) == LINKS
-        return {"urls_per_second": LINKS / (time.perf_counter() - began)}
+        return {SIGNED: LINKS / used}
 
     return action
 
@@ -263,12 +266,18 @@ def _boto3(folder: Path) -> Action:
     def action() -> dict[str, float]:
         import time
 
-        began = time.perf_counter()
+        began = time.process_time()
         signed = [sign(key) for key in keys]
+        used = time.process_time() - began
         assert len(set(signed)) == LINKS
-        return {"urls_per_second": LINKS / (time.perf_counter() - began)}
+        return {SIGNED: LINKS / used}
 
     return action
+
+
+def _cheaper(what: str, ours: str, times: int) -> Goal:
+    text = f"{what}: the server's processor time per request"
+    return Goal(text, CPU, ours, "FastAPI, rows ready", at_most=round(1 / times, 4))
 
 
 _ARROW: Final = "application/vnd.apache.arrow.stream"
@@ -288,12 +297,10 @@ CASES: tuple[Case, ...] = (
             "FastAPI, from Arrow": _fastapi("arrow"),
         },
         goals=(
-            Goal("Arrow page, requests/s", RATE, "od, Arrow", "FastAPI, rows ready", at_least=25),
-            Goal("JSON page, requests/s", RATE, "od, JSON", "FastAPI, rows ready", at_least=6),
-            Goal(
-                "kept page, requests/s", RATE, "od, kept", "FastAPI, rows ready", at_least=50
-            ),
-            Goal("ETag, requests/s", RATE, "od, ETag", "FastAPI, rows ready", at_least=50),
+            _cheaper("Arrow page", "od, Arrow", 25),
+            _cheaper("JSON page", "od, JSON", 6),
+            _cheaper("kept page", "od, kept", 50),
+            _cheaper("ETag", "od, ETag", 50),
         ),
         versions=("starlette", "uvicorn", "msgspec", "pyarrow"),
     ),
@@ -313,7 +320,7 @@ CASES: tuple[Case, ...] = (
         title="10,000 presigned addresses",
         prepare=_nothing,
         contenders={"od": _links, "boto3": _boto3},
-        goals=(Goal("addresses/s", "urls_per_second", "od", "boto3", at_least=20),),
+        goals=(Goal("addresses per second of a core", SIGNED, "od", "boto3", at_least=20),),
         versions=("obstore", "boto3"),
     ),
 )

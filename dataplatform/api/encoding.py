@@ -79,11 +79,23 @@ def arrow_page(
     table: pa.Table, facts: Mapping[str, str], compression: Compression = "none"
 ) -> Bytes:
     """One Arrow IPC stream; `facts` stand in the schema's metadata."""
-    sink = pa.BufferOutputStream()
     schema = table.schema.with_metadata(dict(facts))
-    with pa.ipc.new_stream(sink, schema, options=_options(compression)) as writer:
-        writer.write_table(table)
-    return _view(sink.getvalue())
+    [batch] = table.combine_chunks().to_batches() or [_empty(table.schema)]
+    if compression != "none":
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, schema, options=_options(compression)) as writer:
+            writer.write_batch(batch)
+        return _view(sink.getvalue())
+    # Its size is known, so it is written once and into one piece.
+    size = schema.serialize().size + pa.ipc.get_record_batch_size(batch) + len(_END_OF_STREAM)
+    page = pa.allocate_buffer(size)
+    with pa.ipc.new_stream(pa.FixedSizeBufferWriter(page), schema) as writer:
+        writer.write_batch(batch)
+    return _view(page)
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.nulls(0, one.type) for one in schema], schema=schema)
 
 
 def arrow_stream(

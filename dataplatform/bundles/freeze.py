@@ -18,9 +18,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from dataplatform.bundles.changed import describe_changes
-from dataplatform.bundles.revisions import Revision, newest_revision
+from dataplatform.bundles.revisions import Revision, newest_revision, read_revision
 from dataplatform.releases.objects import JSON
 from opendata.reading.bundle_signature import bundle_statement
+from opendata.reading.file_index.bundles import read_bundle_pointer
 from opendata.stores.port import AlreadyExists, ObjectStore
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock, LockedChannel, locked_content
@@ -94,6 +95,8 @@ def freeze_bundle(
             is_same = _content_hash(draft) == head.lock.integrity.content_hash
             if is_same and not _founds_it_better(head.lock, draft, signer, now):
                 return Frozen(head, changed=False)
+            if not is_same and (shown := _shown_instead(store, head, draft)) is not None:
+                return Frozen(shown, changed=False)
             require_open(head.lock, draft, now)
             _require_commit(head.lock, draft)
         sealed = Revision.of(_sealed(draft, head, observation, now, signer))
@@ -108,6 +111,18 @@ def freeze_bundle(
         code="numbers_taken",
         hint="run the same command again",
     )
+
+
+def _shown_instead(store: ObjectStore, head: Revision, draft: BundleLock) -> Revision | None:
+    """The revision that readers have, if it says what the draft does and the newest one, which
+    says something else, was never pointed at."""
+    pointer = read_bundle_pointer(store, draft.ref)
+    if pointer is None or pointer.revision >= head.number:
+        return None
+    key = keys.bundle_revision_key(draft.ref, pointer.revision)
+    shown = read_revision(store, draft.ref, key)
+    is_same = shown.lock.integrity.content_hash == _content_hash(draft)
+    return shown if is_same else None
 
 
 def require_open(head: BundleLock, draft: BundleLock, now: datetime) -> None:

@@ -118,26 +118,31 @@ def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBund
         ports.store,
         _draft(ports, plan, gathered),
         observation=DEFAULT_OBSERVATION if observation is None else observation,
-        order=Order(overtaken, lambda old, new: _same_files(ports, old, new)),
+        order=Order(
+            # The pointer knows of commits that froze nothing, since they changed nothing.
+            lambda commit: overtaken(commit) or _is_overtaken(ports, asked, overtaken),
+            lambda old, new: _same_files(ports, old, new),
+        ),
         now=ports.now(),
         signer=ports.signer,
     )
     publish_revision(
         ports,
         frozen.revision,
-        asked_at=None if frozen.superseded else asked.source.commit,
+        asked_at=(frozen.revision.lock.spec if frozen.superseded else asked.source).commit,
         is_newer=asked.repo.is_ancestor,
     )
     how.tell("committing")
     lock, commits = show_bundle(ports, asked.ref)
+    superseded = frozen.superseded or lock.revision != frozen.revision.number
     return IndexedBundle(
         lock,
-        frozen.changed,
+        frozen.changed and not superseded,
         gathered.indexed,
         commits,
         tuple(one.note for one in plan.resolution.resolved if one.note),
         plan.compatibility,
-        frozen.superseded,
+        superseded,
     )
 
 

@@ -21,7 +21,7 @@ from dataplatform.releases.update import update_object
 from opendata.stores.parallel import in_parallel
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock, BundlePointer
-from opendata.wire.codec import read_wire, replace
+from opendata.wire.codec import read_wire
 from opendata.wire.errors import Corrupt
 from opendata.wire.times import format_instant
 
@@ -36,7 +36,8 @@ def publish_revision(
     asked_at: str | None,
     is_newer: Callable[[str, str], bool],
 ) -> BundlePointer:
-    """Make a frozen revision the current one, unless a higher one is.
+    """Make a frozen revision the current one, unless a higher one is, or a newer commit of the spec
+    has asked for what readers have already.
 
     Args:
         asked_at: The commit at which the spec asked for what this revision says; the pointer
@@ -68,7 +69,9 @@ def _moved(
     present: BundlePointer | None,
 ) -> BundlePointer:
     """What the pointer has to say after this publish; the present one where that says it all."""
-    if present is not None and present.revision > revision.number:
+    seen = present.spec_commit if present is not None else None
+    is_older = bool(asked_at and seen and asked_at != seen and is_newer(asked_at, seen))
+    if present is not None and (present.revision > revision.number or is_older):
         return present
     fresh = BundlePointer(
         revision=revision.number,
@@ -79,11 +82,7 @@ def _moved(
     )
     if present is None or present.revision < revision.number:
         return fresh
-    seen = present.spec_commit
-    is_known = asked_at is None or asked_at == seen
-    if is_known or (seen is not None and is_newer(asked_at or "", seen)):
-        return present
-    return replace(fresh, spec_commit=asked_at)
+    return present if asked_at in (None, seen) else fresh
 
 
 def _require_indexes(ports: BundlePorts, lock: BundleLock) -> None:

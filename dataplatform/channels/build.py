@@ -8,6 +8,7 @@ looks again and keeps what the other has read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,7 +36,7 @@ from dataplatform.channels.segments import Segments, drop_segments
 from dataplatform.channels.spec import ChannelSpec
 from opendata.wire.bundle import SpecSource
 from opendata.wire.channel import ChannelIndex
-from opendata.wire.errors import Conflict, Rejected
+from opendata.wire.errors import Conflict, OpenDataError, Rejected
 
 RACE_ATTEMPTS: Final = 5
 SHOWN_MAX: Final = 20
@@ -109,7 +110,7 @@ def _index(
     source: SpecSource | None,
     progress: Progress,
 ) -> IndexedChannel:
-    spec, current = looked.spec, looked.current
+    spec = looked.spec
     engine = engine_for(ports, spec.engine, len(found.unread))
     segments = Segments(
         ports,
@@ -122,23 +123,45 @@ def _index(
     described, unread = _describe(ports, engine, looked, found, segments, progress)
     try:
         left_out = _left_out(spec, [*found.misfits, *unread])
-    except Rejected:
-        segments.flush()
+        draft = _draft(looked, found, described, engine, source)
+        index = publish_index(ports, draft, looked.current)
+    except OpenDataError:
+        # What was read is worth keeping, whatever it is that went wrong; that goes first.
+        with suppress(OpenDataError):
+            segments.flush()
         raise
+    drop_segments(ports.store, [*looked.known.segment_keys, *segments.written])
+    return _done(index, looked, found, described, left_out)
+
+
+def _draft(
+    looked: Look,
+    found: Comparison,
+    described: Sequence[Described],
+    engine: IndexEngine,
+    source: SpecSource | None,
+) -> IndexDraft:
     state = _state(looked, found, described)
-    draft = IndexDraft(
-        channel=spec.channel,
-        version=spec.version,
-        storage_path=spec.storage_path,
+    return IndexDraft(
+        channel=looked.spec.channel,
+        version=looked.spec.version,
+        storage_path=looked.spec.storage_path,
         engine=engine.name,
         rows=index_rows(state),
         state=state,
         listing_sha256=looked.listing_sha256,
         source=source,
     )
-    index = publish_index(ports, draft, current)
-    drop_segments(ports.store, [*looked.known.segment_keys, *segments.written])
-    before = current.index.index_sha256 if current else None
+
+
+def _done(
+    index: ChannelIndex,
+    looked: Look,
+    found: Comparison,
+    described: Sequence[Described],
+    left_out: tuple[Unread, ...],
+) -> IndexedChannel:
+    before = looked.current.index.index_sha256 if looked.current else None
     read = sum(one.file.path not in found.digests for one in described)
     return IndexedChannel(
         index,

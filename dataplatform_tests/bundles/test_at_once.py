@@ -6,10 +6,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from dataplatform.bundles.publish import publish_revision
+from dataplatform.bundles.revisions import read_revision
 from dataplatform_tests.bundles.bench import ASKED, PATH, Bench, bundle_text
 from dataplatform_tests.fakes.index_repo import FakeIndexRepo
 from dataplatform_tests.fakes.stores import FaultyStore, Pause
@@ -116,6 +119,34 @@ def test_a_newer_commit_that_finds_an_older_one_frozen_corrects_it(bench: Bench)
     check_chain(bench, 2)
 
 
+@pytest.mark.parametrize("held_at", ["put_new", "list"], ids=["when freezing", "before it"])
+def test_a_newer_commit_that_asks_for_what_is_there_already_keeps_it(
+    bench: Bench, held_at: str
+) -> None:
+    """It freezes nothing, and yet what came between is not what readers get."""
+    first = bench.ask()
+    bench.index(commit=first)
+    between = bench.commit({PATH: bundle_text(ASKED.replace("2025-06-01", "2025-05-31"))})
+    newest = bench.commit({PATH: bundle_text() + "# as it was\n"})
+    pause = Pause(held_at, "bundles/*")
+    slow = bench.with_store(FaultyStore(bench.store, [pause]))
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(lambda: slow.index(commit=between))
+        pause.await_call()
+        kept = bench.index(commit=newest)
+        pause.release()
+        result = late.result()
+    assert (kept.changed, result.changed, result.superseded) == (False, False, True)
+    pointer = read_bundle_pointer(bench.store, REF)
+    assert pointer is not None
+    assert (pointer.revision, pointer.spec_commit) == (1, newest)
+    assert find_bundle(bench.store, "model").lock == kept.lock == result.lock
+    # Asked for once more, even when no correction is allowed any more, nothing has changed.
+    bench.pass_time(timedelta(days=30))
+    again = bench.index(commit=newest)
+    assert (again.changed, again.lock) == (False, kept.lock)
+
+
 def test_a_pointer_that_lags_is_never_moved_back(bench: Bench) -> None:
     """Whoever froze revision 1 and slept wakes up after revision 2 was published."""
     bench.ask()
@@ -134,6 +165,20 @@ def test_a_pointer_that_lags_is_never_moved_back(bench: Bench) -> None:
     assert bench.indexes is not None
     assert b"total_files: 13" in document
     assert bench.indexes.read(PATH) == document
+
+
+def test_a_lower_revision_is_never_pointed_at_whichever_commit_asks(bench: Bench) -> None:
+    """After a force-push commits tell nothing about each other; revisions still do."""
+    bench.ask()
+    first = bench.index()
+    bench.pictures("images", 1, first=12)
+    bench.index()
+    low = read_revision(bench.store, REF, keys.bundle_revision_key(REF, first.lock.revision))
+    before = read_bundle_pointer(bench.store, REF)
+    pointer = publish_revision(
+        bench.ports, low, asked_at="f" * 40, is_newer=lambda one, other: False
+    )
+    assert pointer == before == read_bundle_pointer(bench.store, REF)
 
 
 def test_an_older_document_is_never_the_last_one_committed(bench: Bench) -> None:

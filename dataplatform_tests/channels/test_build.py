@@ -485,3 +485,13 @@ def test_sidecars_are_no_files_and_their_change_makes_the_row_anew(lake: Lake) -
     third = lake.index(spec=spec)
     assert [row["metadata"] for row in lake.rows(third.index)] == ["{}", "{}", "{}"]
     assert not lake.index(spec=spec).changed
+
+
+def test_what_was_read_is_kept_where_ids_collide(lake: Lake) -> None:
+    lake.place.put(f"{HOUR}/img_001.png", b"twin")
+    with pytest.raises(Rejected):
+        lake.index()
+    done = lake.index(spec=lake.spec_with(pattern={"file_id": "{path}"}))
+    assert lake.place.hashed == []
+    assert (done.described, done.index.total_files) == (0, 4)
+    assert lake.leftovers() == []

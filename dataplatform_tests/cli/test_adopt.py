@@ -13,6 +13,8 @@ from PIL.ExifTags import Base
 
 from dataplatform_tests.adapters.metadata_readers.images import image
 from dataplatform_tests.cli.shell import Answer, od
+from dataplatform_tests.servers.seaweed import SeaweedServer
+from opendata.stores import open_store
 
 
 def photographs(lake: Path) -> None:
@@ -197,3 +199,32 @@ def test_without_a_tree_for_specs_one_is_asked_for(project: Path) -> None:
 
 def test_a_place_that_is_not_there_is_told(project: Path) -> None:
     assert od("bundle", "adopt", "nowhere", "--into", "specs").code == 4
+
+
+@pytest.mark.requirement("B45")
+def test_a_plan_says_that_it_will_be_spark_and_why(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans(project / "lake")
+    monkeypatch.setenv("OPENDATA_SPARK_FILES", "8")
+    answer = adopt("--dry-run")
+    assert "lake will be indexed on spark: 8 files to read; from 8 on it is Spark" in answer.err
+
+
+@pytest.mark.real
+@pytest.mark.requirement("S0-91")
+def test_a_lake_in_a_bucket_is_adopted_like_a_folder(
+    project: Path, seaweed: SeaweedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans(project / "lake")
+    for name, value in seaweed.environ().items():
+        monkeypatch.setenv(name, value)
+    address = f"{seaweed.create_bucket('lake-to-adopt')}/scans/v2.0.0/"
+    bucket = open_store(address, environ=seaweed.environ())
+    for path in all_files(project / "lake"):
+        bucket.put(path, (project / "lake" / path).read_bytes())
+    answer = od("bundle", "adopt", address, "--into", "specs", "--json")
+    assert answer.code == 0, answer.err
+    (indexed,) = answer.json["indexed"]
+    assert (indexed["channel"], indexed["version"], indexed["total_files"]) == ("scans", "2.0.0", 8)
+    assert answer.json["channels"][0]["storage_path"] == address

@@ -9,6 +9,7 @@ from dataplatform.cli import commands as platform_commands
 from dataplatform_tests.cli.shell import od
 from opendata.cli import commands
 from opendata.cli.app import installed_version
+from opendata.cli.bundle import SUBCOMMANDS
 
 
 @pytest.mark.requirement("S1-9")
@@ -23,7 +24,15 @@ def test_help_lists_every_command_with_one_line_and_the_exit_codes() -> None:
 
 def test_the_sdk_and_the_platform_name_the_same_commands() -> None:
     listed = {name for name, entry in commands.all_commands() if entry.target is None}
-    assert listed == set(platform_commands) - {"doctor"}
+    below = {f"bundle {name}" for name, entry in SUBCOMMANDS.items() if entry.target is None}
+    assert listed | below == set(platform_commands) - {"doctor"}
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_every_command_of_bundles_loads_and_explains_itself(name: str) -> None:
+    answer = od("bundle", name, "--help")
+    assert answer.code == 0
+    assert answer.out.startswith(f"Usage: od bundle {name}")
 
 
 @pytest.mark.parametrize("name", [name for name, _ in commands.all_commands()])

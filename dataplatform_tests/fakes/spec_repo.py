@@ -174,13 +174,26 @@ class FakeSpecRepo:
         return commit in set(self._ancestors(self.tip))
 
     def _touched_between(self, since: str, until: str) -> set[str]:
+        line = self._line(until)
+        if since in line:  # else the main branch was merged into somebody's own
+            commits = [(one, self._commits[one].parents[:1]) for one in line[: line.index(since)]]
+        else:
+            between = set(self._ancestors(until)) - set(self._ancestors(since))
+            commits = [(one, self._commits[one].parents) for one in between]
         touched = set()
-        for one in set(self._ancestors(until)) - set(self._ancestors(since)):
+        for one, parents in commits:
             tree = self._commits[one].tree
-            before = [self._commits[parent].tree for parent in self._commits[one].parents] or [{}]
+            before = [self._commits[parent].tree for parent in parents] or [{}]
             paths = {*tree, *(path for each in before for path in each)}
             touched |= {p for p in paths if all(each.get(p) != tree.get(p) for each in before)}
         return touched
+
+    def _line(self, commit: str) -> list[str]:
+        """A commit and its first parents, newest first."""
+        line = [commit]
+        while parents := self._commits[line[-1]].parents:
+            line.append(parents[0])
+        return line
 
 
 def _below(path: str, prefix: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -78,9 +78,14 @@ async def _refuse(send: Send, status: int) -> None:
 
 
 @contextmanager
-def serving(store: ObjectStore, faults: Faults | None = None, **options: Any) -> Iterator[str]:
+def serving(
+    store: ObjectStore,
+    faults: Faults | None = None,
+    environ: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Iterator[str]:
     """The address of an API over the store; it has ended when the block has."""
-    ports = ports_over(store, lambda place: open_channel_files(place, {}, root="/"))
+    ports = ports_over(store, lambda place: open_channel_files(place, environ or {}, root="/"))
 
     @dataclass
     class Site:

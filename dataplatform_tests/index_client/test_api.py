@@ -72,6 +72,7 @@ def test_streams_are_the_same(api: DataIndexClient, client: DataIndexClient) -> 
         here = list(client.stream_data(NAME, VERSION, 40, **question))
         assert [one.to_dicts() for one in there] == [one.to_dicts() for one in here]
         assert [one.channel for one in there] == [one.channel for one in here]
+        assert [one.cursor for one in there] == [one.cursor for one in here]
 
 
 @pytest.mark.parametrize("cuts", [[900], [20_000], [30_000, 100, 60_000], [0, 0]])

@@ -149,7 +149,7 @@ def _path(bundle: FoundBundle) -> str:
 def _pinned(bundle: FoundBundle) -> list[tuple[str, str]]:
     """What names exactly this lock."""
     lock = bundle.lock
-    return [("version", lock.version), ("revision", str(lock.revision))]
+    return [("version", lock.version), ("revision", str(lock.revision)), ("type", lock.type)]
 
 
 def _fields(ask: Ask, channel: str | None, cursor: str | None) -> Fields:

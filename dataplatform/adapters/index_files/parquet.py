@@ -26,14 +26,17 @@ from opendata.wire.errors import Corrupt
 INDEX_ROW_GROUP_ROWS: Final = 16_384
 STATE_ROW_GROUP_ROWS: Final = 1 << 17
 HASH_BYTES: Final = 1 << 20
-_INDEX_OPTIONS: Final[dict[str, Any]] = {
+INDEX_OPTIONS: Final[dict[str, Any]] = {
     "compression": "zstd",
     "compression_level": 1,
     "write_page_index": True,
-    "write_statistics": ["relative_path", "timestamp", "size_bytes"],
+    "write_statistics": ["timestamp"],
     "use_dictionary": ["metadata"],
     "data_page_version": "2.0",
 }
+"""Chosen by measurement (`benchmarks/file_queries.py`): a query decodes one row group or two, and
+each row group costs every reader's first query its part of the footer, the more the more columns
+tell their bounds. Only time is asked for by them."""
 _STATE_OPTIONS: Final[dict[str, Any]] = {
     "compression": "lz4",
     "write_statistics": False,
@@ -50,7 +53,7 @@ class ParquetIndexWriter:
     def write(self, rows: pa.Table) -> contextlib.AbstractContextManager[WrittenFile]:
         """The file of an index's rows, which are in order."""
         table = rows.cast(INDEX_SCHEMA) if rows.schema != INDEX_SCHEMA else rows
-        return self._written(table, INDEX_ROW_GROUP_ROWS, _INDEX_OPTIONS)
+        return self._written(table, INDEX_ROW_GROUP_ROWS, INDEX_OPTIONS)
 
     def write_state(self, state: pa.Table) -> contextlib.AbstractContextManager[WrittenFile]:
         """The file of a state."""

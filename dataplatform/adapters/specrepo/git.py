@@ -9,7 +9,7 @@ branch has a commit that no earlier state of it had.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -100,22 +100,26 @@ class GitSpecRepo:
     def changes(self, since: str | None, until: str, prefix: str) -> Sequence[PathChange]:
         """What differs below `prefix`, and what was touched between and is as before.
 
-        Four processes, however many commits and files: which paths any commit of the range
-        touched, how the two trees differ, and one walk for the commits of all of them.
+        A handful of processes, however many commits and files: how the two trees differ, and one
+        walk for what was touched between and by which commit.
         """
         self._mirror.require(until)
         if since is None:
-            present = set(self.paths(prefix, until))
-            kinds: dict[str, ChangeKind] = dict.fromkeys(present, "added")
-            return self._dated(kinds, {}, present, until, prefix)
+            all_of_it: dict[str, ChangeKind] = dict.fromkeys(self.paths(prefix, until), "added")
+            return _told(all_of_it, {}, self._walk(all_of_it, until, prefix))
         self._mirror.require(since)
         kinds, old_paths = self._differences(since, until, prefix)
-        between = self._touched_between(since, until, prefix) - kinds.keys()
+        if self._is_straight(since, until):
+            commits = self._walk(None, f"{since}..{until}", prefix)
+            touched = set(commits)
+        else:
+            commits, touched = {}, self._touched_between(since, until, prefix)
+        between = touched - kinds.keys() - set(old_paths.values())
         present = set(self.paths(prefix, until)) if between else set()
-        for path in between - set(old_paths.values()):
-            kinds[path] = "modified" if path in present else "deleted"
+        kinds |= {path: "modified" if path in present else "deleted" for path in between}
         there = {path for path, kind in kinds.items() if kind != "deleted"}
-        return self._dated(kinds, old_paths, there, until, prefix)
+        commits = commits or self._walk(there, until, prefix)
+        return _told(kinds, old_paths, {path: commits[path] for path in there})
 
     def touched(self, path: str, until: str) -> str | None:
         """The last commit up to `until`, along first parents, that changed a path's bytes."""
@@ -159,16 +163,6 @@ class GitSpecRepo:
             return None  # no tag leads here, which describe calls a failure
         return told.decode("utf-8", "replace").strip()
 
-    def _dated(
-        self, kinds: dict[str, ChangeKind], old_paths: dict[str, str], present: set[str],
-        until: str, prefix: str,
-    ) -> Sequence[PathChange]:  # fmt: skip
-        commits = self._walk(present, until, prefix)
-        return [
-            PathChange(path, kind, commits.get(path), old_paths.get(path))
-            for path, kind in sorted(kinds.items())
-        ]
-
     def _differences(
         self, since: str, until: str, prefix: str
     ) -> tuple[dict[str, ChangeKind], dict[str, str]]:
@@ -182,30 +176,38 @@ class GitSpecRepo:
                 old_paths[entry.path] = entry.old_path
         return kinds, old_paths
 
+    def _is_straight(self, since: str, until: str) -> bool:
+        """Whether one commit leads to the other along first parents. It does not where somebody
+        merged the main branch into their own and pushed that: then `since` is a second parent."""
+        told = self._mirror.run("rev-list", "--first-parent", f"{since}..{until}")
+        oldest = told.decode().strip().rpartition("\n")[2]
+        return not oldest or self._mirror.resolve(f"{oldest}^1") == since
+
     def _touched_between(self, since: str, until: str, prefix: str) -> set[str]:
-        # Side branches whole (`--full-history`): what one of them changed and the next merge took
-        # back was a state of somebody's push.
+        """What any commit of the range touched, whole side branches included."""
         entries = self._entries(
             "log", *_RAW, "--full-history", "-c", "--no-renames", "--format=%H",
             f"{since}..{until}", *_below(prefix),
         )  # fmt: skip
         return {entry.path for entry in entries if entry.differs}
 
-    def _walk(self, wanted: Collection[str], until: str, prefix: str) -> dict[str, str]:
-        """For each path the last commit that changed it; one walk, which ends with the last one."""
+    def _walk(self, wanted: Collection[str] | None, commits: str, prefix: str) -> dict[str, str]:
+        """For each path the last of these commits that changed it. One walk along first parents,
+        which ends with the last path that is wanted; None wants all."""
         found: dict[str, str] = {}
-        commit, missing = "", set(wanted)
+        commit, missing = "", None if wanted is None else set(wanted)
         arguments = (*_RAW, "--first-parent", "-m", "--no-renames", "--format=%H")
-        tokens = self._mirror.tokens("log", *arguments, until, *_below(prefix))
+        tokens = self._mirror.tokens("log", *arguments, commits, *_below(prefix))
         with closing(tokens):
-            for told in read_raw(tokens) if missing else ():
+            for told in read_raw(tokens) if missing != set() else ():
                 if isinstance(told, str):
                     commit = told
-                elif told.differs and told.path in missing:
-                    found[told.path] = commit
-                    missing.discard(told.path)
-                    if not missing:
-                        break
+                elif told.differs and (missing is None or told.path in missing):
+                    found.setdefault(told.path, commit)
+                    if missing is not None:
+                        missing.discard(told.path)
+                        if not missing:
+                            break
         return found
 
     def _entries(self, command: str, *arguments: str) -> Iterator[RawEntry]:
@@ -213,6 +215,15 @@ class GitSpecRepo:
             for told in read_raw(tokens):
                 if isinstance(told, RawEntry):
                     yield told
+
+
+def _told(
+    kinds: Mapping[str, ChangeKind], old_paths: Mapping[str, str], commits: Mapping[str, str]
+) -> Sequence[PathChange]:
+    return [
+        PathChange(path, kind, commits.get(path), old_paths.get(path))
+        for path, kind in sorted(kinds.items())
+    ]
 
 
 def _below(prefix: str) -> tuple[str, ...]:

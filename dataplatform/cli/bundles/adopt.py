@@ -68,7 +68,7 @@ def adopt(out: Output, lake: str, into: str | None, dry_run: bool, yes: bool, **
     surveyed = _survey(ports, storage_path, request)
     adoption = plan_adoption(surveyed, _bundle_name(asked["bundle_name"], storage_path))
     if not dry_run or out.mode is Mode.HUMAN:
-        _show_plan(out, adoption, tree)
+        _show_plan(out, adoption, tree, settings.spark_files)
     require_matching(adoption)
     missing = require_free(adoption, tree.read, ports)
     if dry_run:
@@ -156,9 +156,14 @@ def _confirm(out: Output, question: str, yes: bool) -> None:
 # --- what is shown -------------------------------------------------------------------------------
 
 
-def _show_plan(out: Output, adoption: Adoption, tree: SpecTree) -> None:
+def _show_plan(out: Output, adoption: Adoption, tree: SpecTree, spark_files: int | None) -> None:
+    from dataplatform.channels.choose import choose_engine
+
     for one in adoption.channels:
         _show_channel(out, one.surveyed)
+        choice = choose_engine(one.spec.engine, one.surveyed.matched, spark_files)
+        if choice.engine != "local":
+            out.note(f"{one.spec.channel} will be indexed on {choice.engine}: {choice.reason}")
     if len(adoption.channels) > 1:
         out.note("if these are parts of one channel, such as cameras, add --channel NAME")
     out.line(f"into {tree.root}/: {', '.join(file.path for file in adoption.files)}")

@@ -179,8 +179,21 @@ class SpecRepoConformance:
         world.hand.commit({B: "1"})
         merge = world.hand.merge(side)
         world.repo.head()
-        changes = told(world.repo.changes(first, merge, "bundles"))
-        assert (A, "modified", first) in changes
+        assert told(world.repo.changes(first, merge, "bundles")) == [
+            (B, "added", world.repo.touched(B, merge))
+        ]
+
+    def test_a_main_branch_that_was_merged_into_somebodys_own_shows_only_theirs(
+        self, world: World
+    ) -> None:
+        """As `git pull` does it before a push: what was seen is a second parent then."""
+        first = world.hand.commit({A: "1"})
+        own = world.hand.commit({C: "c"}, parents=[first])
+        seen = world.hand.commit({A: "2", B: "1"})
+        world.hand.reset(own)
+        merge = world.hand.merge(seen)
+        world.repo.head()
+        assert told(world.repo.changes(seen, merge, "bundles")) == [(C, "added", own)]
 
     def test_a_conflict_resolved_by_hand_is_the_merges(self, world: World) -> None:
         first = world.hand.commit({A: "1"})

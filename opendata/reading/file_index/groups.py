@@ -192,6 +192,8 @@ class Groups:
         """Look through a decoded row group, once: what it holds never changes."""
         if number in self._looked_through:
             return
+        with self._telling():
+            table.validate(full=True)  # Parquet's texts may be no text
         for name in COLUMNS:
             if name != TIME and table.column(name).null_count:
                 raise refused(self.what, f"has a file without {name}")
