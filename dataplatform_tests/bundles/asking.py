@@ -1,4 +1,4 @@
-"""What every `RunRequests` promises, as one function: for the fake and for the real control room."""
+"""What every `RunRequests` promises, as one function: for the fake and the real one alike."""
 
 from __future__ import annotations
 
