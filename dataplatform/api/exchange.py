@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from dataplatform.api.endpoint import Bytes, Reply, Streamed
+from dataplatform.api.endpoint import Bytes, Headers, Reply, Streamed
 from dataplatform.api.failures import OVERLOADED, body_too_large
 from opendata.wire.errors import InvalidInput, Unavailable
 
@@ -83,9 +83,14 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -
             return b"".join(pieces)
 
 
+def named_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Headers as the server takes them."""
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
 def raw_headers(reply: Reply) -> list[tuple[bytes, bytes]]:
     """A reply's headers as the server takes them, with its length."""
-    named = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+    named = named_headers(reply.headers)
     if reply.status != 304:
         named.append((b"content-length", str(len(reply.body)).encode()))
     return named
@@ -110,7 +115,7 @@ async def send_streamed(
         HungUp: if the client went away.
         OpenDataError: what making a piece raised.
     """
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+    headers = named_headers(answer.headers)
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.create_task(_until_gone(receive))
     piece: Bytes | object = first

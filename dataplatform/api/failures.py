@@ -21,6 +21,11 @@ OVERLOADED: Final = "overloaded"
 RETRY_SECONDS: Final = 2
 
 _STATUS_OF_CODE: Final = {UNAUTHENTICATED: 401, METHOD: 405, TOO_LARGE: 413, NOT_JSON: 415}
+OF_THE_CLIENT: Final = frozenset(
+    {"bundle_not_granted", "wrong_host", "hooks_off", "bad_signature", "late_delivery"}
+)
+"""What the client is denied. Any other denial is the service's own: its store or its repository
+refuses it, and no client's token mends that."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -37,6 +42,8 @@ class Failure(msgspec.Struct, frozen=True):
 
 def status_of(error: OpenDataError) -> int:
     """The HTTP status of an error."""
+    if isinstance(error, Denied) and error.code not in {*OF_THE_CLIENT, UNAUTHENTICATED}:
+        return Unavailable.http_status
     return _STATUS_OF_CODE.get(error.code, error.http_status)
 
 
@@ -48,7 +55,7 @@ def failure_reply(error: OpenDataError, request_id: str) -> Reply:
         headers["www-authenticate"] = 'Bearer realm="opendata"'
     if status == 405:
         headers["allow"] = ", ".join(error.details.get("allowed", ()))
-    if isinstance(error, Unavailable):
+    if status == Unavailable.http_status:
         headers["retry-after"] = str(RETRY_SECONDS)
     told = error.to_json() | {"request_id": request_id}
     return Reply(msgspec.json.encode(told, enc_hook=str), status, headers)

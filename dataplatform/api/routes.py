@@ -17,6 +17,7 @@ from dataplatform.api.exchange import (
     Send,
     Workers,
     first_piece,
+    named_headers,
     raw_headers,
     read_body,
     send_streamed,
@@ -38,6 +39,9 @@ class _Served:
         call = await self._decode(scope, receive)
         answer = await self._workers.run(lambda: self._endpoint.handle(call))
         if isinstance(answer, Streamed):
+            if scope["method"] == "HEAD":  # nothing is made that nobody gets
+                await send_whole(send, 200, named_headers(answer.headers), b"")
+                return
             first = await first_piece(answer, self._workers)
             await send_streamed(answer, self._workers, first, receive, send)
             return

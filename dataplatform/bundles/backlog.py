@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from dataplatform.bundles.changes import Found, find_requests
-from dataplatform.bundles.claims import LEASE, sensors_turn
+from dataplatform.bundles.claims import LEASE, HasRun, sensors_turn
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.ports import SpecRepo
 from opendata.stores.port import ObjectStore
@@ -68,7 +68,13 @@ class Look:
 
 
 def look_at(
-    repo: SpecRepo, store: ObjectStore, cursor: Cursor, now: datetime, *, at_once: int = AT_ONCE
+    repo: SpecRepo,
+    store: ObjectStore,
+    cursor: Cursor,
+    now: datetime,
+    *,
+    at_once: int = AT_ONCE,
+    has_run: HasRun = lambda run_id: True,
 ) -> Look:
     """Look for requests, claim them and say which to ask for.
 
@@ -86,7 +92,7 @@ def look_at(
     now_asked = pending[:at_once]
     gone = found.deleted if len(now_asked) == len(pending) else ()
     turns = {
-        one: sensors_turn(store, one, now, LEASE)
+        one: sensors_turn(store, one, now, LEASE, has_run)
         for one in [*_still_waiting(cursor, now_asked, gone), *now_asked]
     }
     waiting = tuple((one.path, one.commit) for one, turn in turns.items() if turn == "wait")

@@ -13,6 +13,7 @@ again and again until its cursor has moved on; Dagster knows the run by its key 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -127,15 +128,22 @@ def _change(store: ObjectStore, held: Held, to: Claim) -> Held | None:
 
 
 Turn = Literal["ask", "wait", "leave"]
+HasRun = Callable[[str], bool]
+"""Whether the control room has a run of this id."""
 
 
 def sensors_turn(
-    store: ObjectStore, request: BundleRequest, now: datetime, lease: timedelta = LEASE
+    store: ObjectStore,
+    request: BundleRequest,
+    now: datetime,
+    lease: timedelta = LEASE,
+    has_run: HasRun = lambda run_id: True,
 ) -> Turn:
     """What the sensor does about a request that it has found.
 
     `ask`: request the run, again if need be. `wait`: a hook is about to launch it, so look again
-    before the cursor moves on. `leave`: a hook has launched it.
+    before the cursor moves on. `leave`: a hook has launched it, and the run is there; a control
+    room that was set up anew, over a store that has seen others, has it not.
 
     Raises:
         OpenDataError: as `claim_request`.
@@ -144,7 +152,7 @@ def sensors_turn(
     if held.claim.by == "sensor":
         return "ask"
     if held.claim.run_id is not None:
-        return "leave"
+        return "leave" if has_run(held.claim.run_id) else "ask"
     if not held.is_over(now, lease):
         return "wait"
     # Lost against the hook, which has just launched it, or against another sensor.

@@ -66,7 +66,13 @@ def _tick(
     context: dg.SensorEvaluationContext, ports: BundlePorts, channels: frozenset[str]
 ) -> dg.SensorResult:
     repo, before = ports.open_spec_repo(), read_cursor(context.cursor)
-    look = look_at(repo, ports.store, before, ports.now())
+    look = look_at(
+        repo,
+        ports.store,
+        before,
+        ports.now(),
+        has_run=lambda run_id: context.instance.get_run_by_id(run_id) is not None,
+    )
     _tell(context, repo, look)
     partitions = [one.partition for one in look.ask]
     return dg.SensorResult(

@@ -14,6 +14,7 @@ from dataplatform.api.failures import status_of
 from dataplatform.api.server import listen
 from dataplatform.api.tokens import TokenCheck, TokenList, add_token
 from dataplatform_tests.api.site import CHANNEL, FILES, NAME, Site
+from dataplatform_tests.fakes.stores import Fault, FaultyStore
 from dataplatform_tests.reading.file_index.lake import pictures
 from opendata.wire import errors
 from opendata.wire.errors import Denied, InvalidInput, Unavailable
@@ -151,11 +152,22 @@ def test_a_fault_of_the_service_gets_out_in_the_log_alone(
 
 @pytest.mark.parametrize(
     "kind",
-    [errors.InvalidInput, errors.Denied, errors.NotFound, errors.Conflict, errors.Rejected,
-     errors.Corrupt, errors.Unavailable],
+    [errors.InvalidInput, errors.NotFound, errors.Conflict, errors.Rejected, errors.Corrupt,
+     errors.Unavailable],
 )  # fmt: skip
 def test_every_error_has_the_status_of_its_category(kind: type[errors.OpenDataError]) -> None:
     assert status_of(kind("what")) == kind.http_status
+
+
+def test_what_the_service_itself_is_denied_is_no_fault_of_the_client(site: Site) -> None:
+    refusing = FaultyStore(
+        site.store, [Fault("get", times=9, error=lambda: Denied("the bucket refuses the key"))]
+    )
+    with Site(refusing).serving() as client:
+        answer = client.get(FILES)
+    assert (answer.status_code, answer.json()["category"]) == (503, "denied")
+    assert answer.headers["retry-after"]
+    assert status_of(Denied("that bundle", code="bundle_not_granted")) == 403
 
 
 def test_an_address_that_is_none_is_told_in_the_same_words(site: Site, tmp_path: Path) -> None:

@@ -78,6 +78,13 @@ def test_a_wrong_question_is_told_before_anything_is_sent(site: Site) -> None:
         assert client.get(STREAM, params={"batch_size": 0}).status_code == 400
 
 
+def test_asking_for_the_head_makes_nothing(site: Site) -> None:
+    with site.serving() as client:
+        answer = client.head(STREAM)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["x-bundle-revision"] == "1" and "content-length" not in answer.headers
+
+
 # --- readers that are slow, or go away -------------------------------------------------
 
 

@@ -71,6 +71,14 @@ def test_the_sensor_leaves_what_a_hook_has_launched_however_long_ago(store: Memo
     assert sensors_turn(store, REQUEST, NOW + timedelta(days=300)) == "leave"
 
 
+def test_a_control_room_that_was_set_up_anew_asks_for_runs_that_it_does_not_have(
+    store: MemoryStore,
+) -> None:
+    note_run(store, claim_request(store, REQUEST, "hook", NOW), "of another room")
+    assert sensors_turn(store, REQUEST, NOW, has_run=lambda run_id: False) == "ask"
+    assert sensors_turn(store, REQUEST, NOW, has_run=lambda run_id: True) == "leave"
+
+
 def test_the_sensor_waits_for_a_hook_and_takes_over_when_its_lease_is_over(
     store: MemoryStore,
 ) -> None:

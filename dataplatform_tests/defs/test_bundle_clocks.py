@@ -75,7 +75,8 @@ def test_a_look_before_anything_is_published_finds_nothing(site: BundleSite) -> 
     site.begin()
     first = run(site, "bundle_watch")
     assert first.succeeded, first.failures
-    assert told(first) == {}
+    assert told(first).get("bundles", 0) == 0
+    assert told(first).get("findings", 0) == 0
     assert run(site, "bundle_retention").succeeded
 
 

@@ -11,7 +11,9 @@ import dagster as dg
 import pytest
 import yaml
 
+from dataplatform.bundles.claims import claim_request, note_run
 from dataplatform.bundles.outcomes import read_outcomes
+from dataplatform.bundles.requests import BundleRequest
 from dataplatform.definitions import build_defs
 from dataplatform.defs.asked import AskedBundles, bundles_asked_of
 from dataplatform.defs.materialize import follow_commits
@@ -174,6 +176,18 @@ def test_a_published_data_set_stands_as_a_channel(site: BundleSite) -> None:
     assert upstream.asset_key == dg.AssetKey(["ns", "prices"])
     [entry] = site.lock("other").channels
     assert entry.release == "ns/prices@1.0.0"
+
+
+def test_a_new_instance_over_an_old_store_shows_what_hooks_have_asked_for(
+    site: BundleSite,
+) -> None:
+    commit = site.begin()
+    request = BundleRequest(PATH, commit)
+    held = claim_request(site.store, request, "hook", datetime.now(UTC))
+    assert note_run(site.store, held, "a run of an instance that is gone")
+    [run] = site.follow()
+    assert run.succeeded, run.failures
+    assert site.instance.get_dynamic_partitions("bundles") == [PARTITION]
 
 
 # --- failures ------------------------------------------------------------------------------------

@@ -29,8 +29,11 @@ class FakeRun:
 
 @dataclass
 class FakeControlRoom:
-    """`away`: it does not answer. `deaf`: the answers are lost. `half`: it dies between creating
-    and submitting. `refuses`: it says no."""
+    """`known` are the channels that have a step there; None for any.
+
+    `away`: it does not answer. `deaf`: the answers are lost. `half`: it dies between creating and
+    submitting. `refuses`: it says no.
+    """
 
     runs: list[FakeRun] = field(default_factory=list)
     partitions: set[str] = field(default_factory=set)
@@ -38,6 +41,7 @@ class FakeControlRoom:
     deaf: bool = False
     half: bool = False
     refuses: str | None = None
+    known: frozenset[str] | None = None
     _numbers: count[int] = field(default_factory=count)
 
     def launch(self, request: BundleRequest, channels: Sequence[str]) -> str:
@@ -46,7 +50,8 @@ class FakeControlRoom:
         if self.refuses is not None:
             raise Rejected(self.refuses, code="not_launched")
         self.partitions.add(request.partition)
-        run = FakeRun(self._next(), request.run_key, "hook", tuple(channels), not self.half)
+        steps = tuple(one for one in channels if self.known is None or one in self.known)
+        run = FakeRun(self._next(), request.run_key, "hook", steps, not self.half)
         self.runs.append(run)
         if self.deaf or self.half:
             raise Unavailable("whether the run is launched is not known", code=UNSETTLED)

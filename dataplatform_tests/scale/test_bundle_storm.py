@@ -21,6 +21,7 @@ import yaml
 from dataplatform.adapters.dagster_web.graphql import DagsterWeb
 from dataplatform.bundles.ingress import accept
 from dataplatform.bundles.requests import BundleRequest
+from dataplatform_tests.bundles.asking import SeenRun, check_run_requests
 from dataplatform_tests.defs.bundle_site import CHANNEL, BundleSite
 from dataplatform_tests.scale.parts import Parts, kill, parts_of
 from dataplatform_tests.servers.control_room import eventually
@@ -116,16 +117,24 @@ def _check_the_hook(storm: Storm, url: str) -> None:
     commit = storm.push([0], "the first")
     path = storm.events[0][1]
     assert storm.deliver(url, commit, path) == "launched"
-    request = BundleRequest(path, commit)
-    [run] = storm.instance.get_runs()
-    assert run.status is dg.DagsterRunStatus.QUEUED
-    assert {key.to_user_string() for key in run.asset_selection or ()} == {
-        "bundle_index",
-        f"channel_index/{CHANNEL}",
-    }
     assert storm.deliver(url, commit, path) == "known"
     assert storm.instance.get_runs_count() == 1
-    assert storm.instance.get_dynamic_partitions("bundles") == [request.partition]
+    beside = BundleRequest("bundles/weekly/beside-v1.0.0.yaml", commit)  # there is no such file
+    check_run_requests(
+        DagsterWeb(url),
+        beside,
+        CHANNEL,
+        lambda: [_seen(run) for run in storm.instance.get_runs()],
+        lambda: storm.instance.get_dynamic_partitions("bundles"),
+    )
+    [made] = storm.instance.get_runs(dg.RunsFilter(tags={RUN_KEY: beside.run_key}))
+    storm.instance.delete_run(made.run_id)
+
+
+def _seen(run: dg.DagsterRun) -> SeenRun:
+    keys = {key.path[1] for key in run.asset_selection or () if key.path[0] == "channel_index"}
+    queued = run.status is dg.DagsterRunStatus.QUEUED
+    return SeenRun(run.run_id, run.tags[RUN_KEY], frozenset(keys), under_way=queued)
 
 
 def _rage(storm: Storm, url: str, bundles: int) -> set[str]:
