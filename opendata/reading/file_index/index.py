@@ -42,7 +42,7 @@ class FileIndex:
         self._mapped = mapped
         data = mapped.data
         footer = parse_footer(lambda at, length: data[at : at + length], len(data), key)
-        self._groups = Groups(data, footer, key)
+        self._groups = Groups(mapped.buffer, footer, key)
         self.key = key
 
     def __len__(self) -> int:
