@@ -36,8 +36,8 @@ WORST_SHARE = 0.75
 class ShakyStore(WatchedStore):
     """A store of whose calls a share fails; `faults` counts what was done to them.
 
-    Calls on keys that match `worst` fail more often than not. Of answers to ranges the share `short`
-    arrives short, a quarter of the others' where nothing is said.
+    Calls on keys that match `worst` fail more often than not. Of answers to ranges the share
+    `short` arrives short, a quarter of the others' where nothing is said.
     """
 
     def __init__(
