@@ -30,6 +30,7 @@ from dataplatform.bundles.freeze import (
     freeze_bundle,
 )
 from dataplatform.bundles.gather import Gathered, How, check_only, gather_channels, has_moved
+from dataplatform.bundles.outcomes import PUBLISHED
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.precedence import Precedence
 from dataplatform.bundles.publish import publish_revision
@@ -42,7 +43,7 @@ from dataplatform.channels.catalogue import Channels, read_channels
 from dataplatform.channels.progress import NO_PROGRESS, Progress
 from opendata.reading.file_index.bundles import read_bundle_pointer
 from opendata.wire.bundle import BundleLock, LeftOut, LockedChannel
-from opendata.wire.errors import Conflict
+from opendata.wire.errors import Conflict, OpenDataError
 
 RACE_TRIES: Final = 5
 
@@ -111,7 +112,7 @@ def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBund
     """
     order = Precedence(asked.repo)
     if _is_overtaken(ports, asked, order):
-        lock, commits = show_bundle(ports, asked.ref)
+        lock, commits = _show(ports, asked)
         return IndexedBundle(lock, False, (), commits, superseded=True)
     plan = plan_bundle(ports, asked)
     require_compatible(plan.compatibility)
@@ -119,7 +120,7 @@ def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBund
     check_only(how.only, plan.resolution.resolved)
     indexed, frozen = _lock(ports, plan, order, how)
     how.tell("committing")
-    lock, commits = show_bundle(ports, asked.ref)
+    lock, commits = _show(ports, asked)
     superseded = frozen.superseded or lock.revision != frozen.revision.number
     return IndexedBundle(
         lock,
@@ -196,6 +197,15 @@ def _lock(
         if not (is_lower and order.is_newer(pointer.spec_commit, own.commit) and left):
             break
     return tuple(indexed), frozen
+
+
+def _show(ports: BundlePorts, asked: AskedBundle) -> tuple[BundleLock, Mapping[str, str]]:
+    """As `show_bundle`; an error says of itself that the lock is published all the same."""
+    try:
+        return show_bundle(ports, asked.ref)
+    except OpenDataError as error:
+        error.details = {**error.details, PUBLISHED: True}
+        raise
 
 
 def _freeze(
