@@ -1,4 +1,4 @@
-"""Where a request's parts are read: the bundle's file at its commit, channels where the branch is."""
+"""A request's bundle is read at its commit, the channels where the branch stands by now."""
 
 from __future__ import annotations
 
