@@ -75,7 +75,7 @@ def create_app(platform: Served, options: ServiceOptions | None = None) -> Starl
     """The service over a platform's bundles."""
     options = options or ServiceOptions()
     ports = platform.bundles
-    library = Library(ports.store, options.cache)
+    library = Library(ports.store, options.cache, trust=ports.trust)
     endpoints = _endpoints(ports, library, options)
     workers = Workers(options.threads, options.waiting)
     log = AccessLog(options.log, ports.now)

@@ -79,6 +79,16 @@ def test_a_token_for_some_bundles_does_not_open_the_others(
         assert client.get("/api/v1/channels", headers=whole).status_code == 200
 
 
+def test_a_token_is_told_no_name_that_it_does_not_open(site: Site) -> None:
+    listed, secret = add_token(TokenList(), "some", now=NOW, bundles=["*_mode", "foundational_*"])
+    with site.serving(tokens=TokenCheck(listed)) as client:
+        for near in ("other_mode", "foundational_modl"):
+            answer = client.get(f"/api/v1/bundles/{near}", headers=bearer(secret))
+            assert (answer.status_code, answer.json()["code"]) == (404, "unknown_bundle")
+            assert "other_model" not in answer.text
+            assert "/api/v1/bundles" in answer.json()["hint"]
+
+
 def test_without_tokens_only_this_machine_is_answered(site: Site) -> None:
     with site.serving() as client:
         for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[::2]:1"):
