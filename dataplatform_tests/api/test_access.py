@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from dataplatform.api.access import is_loopback
 from dataplatform.api.failures import status_of
-from dataplatform.api.server import listen
+from dataplatform.api.server import STALLED_SECONDS, listen
 from dataplatform.api.tokens import TokenCheck, TokenList, add_token
 from dataplatform_tests.api.site import CHANNEL, FILES, NAME, Site
 from dataplatform_tests.fakes.stores import Fault, FaultyStore
@@ -103,6 +104,16 @@ def test_without_tokens_only_this_machine_is_answered(site: Site) -> None:
 )  # fmt: skip
 def test_loopback_is_known(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has it")
+def test_a_reader_that_takes_nothing_is_let_go_of() -> None:
+    with listen("127.0.0.1", 0, has_tokens=False) as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+            with accepted:
+                held = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert held == STALLED_SECONDS * 1000
 
 
 def test_a_service_without_tokens_listens_on_loopback_alone() -> None:
