@@ -108,9 +108,12 @@ def test_loopback_is_known(host: str, expected: bool) -> None:
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has it")
 def test_a_reader_that_takes_nothing_is_let_go_of() -> None:
-    with listen("127.0.0.1", 0, has_tokens=False) as listening:
-        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
-            held = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    with (
+        listen("127.0.0.1", 0, has_tokens=False) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        held = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
     assert held == STALLED_SECONDS * 1000
 
 
