@@ -1,4 +1,4 @@
-"""The services are handed what bundles need, each its own part: repositories, alerts, the webhook."""
+"""The services are handed what bundles need, each its own part: repositories, alerts, webhook."""
 
 from __future__ import annotations
 
