@@ -124,3 +124,18 @@ def test_old_partitions_go_and_what_they_published_stays(site: BundleSite) -> No
     assert site.instance.get_dynamic_partitions("bundles") == ["weekly/model-v1.0.0-2025.27"]
     assert site.lock(version="v1.0.0-2025.25").total_files == 3
     assert PARTITION not in site.instance.get_dynamic_partitions("bundles")
+
+
+def test_every_night_documents_and_pushes_that_are_missing_are_made_again(site: BundleSite) -> None:
+    site.begin()
+    site.follow()
+    document = "bundles/weekly/model-v1.0.0-2025.25.yaml"
+    before = site.store.get(document).data
+    site.store.delete(document)
+    assert run(site, "repair").succeeded
+    assert site.store.get(document).data == before
+    pointer = "bundles/weekly/model-v1.0.0-2025.25/latest.json"
+    site.store.put(pointer, b"{")
+    broken = run(site, "repair")
+    assert not broken.succeeded
+    assert pointer in str(broken.failures)

@@ -50,7 +50,8 @@ def status(out: Output, bundle: str | None, kind: str | None, known: tuple[str, 
     about = alerts.open if bundle is None else [one for each in found for one in each.alerts]
     keys = {one.key for one in about}
     unsent = [one for one in alerts.outbox if bundle is None or one.key in keys]
-    passed = not about and not unreadable and all(one.passed for one in (*found, *without))
+    passed = not about and not unreadable and all(one.passed for one in found)
+    passed = passed and all(one.passed for one in without)
 
     def show() -> None:
         for one in found:
