@@ -174,7 +174,7 @@ def _source(repo: SpecRepo, commit: str, path: str) -> SpecSource:
 
 
 def _pinned(ports: BundlePorts, one: Resolved, index: ChannelIndex) -> LockedChannel:
-    total = count_in_range(ports.store, index, one.asked.data_range)
+    total = count_in_range(ports.store, index, one.asked.data_range, ports.cache)
     return LockedChannel(
         channel=one.channel,
         version=str(one.version),
