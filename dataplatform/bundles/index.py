@@ -43,7 +43,7 @@ from dataplatform.channels.catalogue import Channels, read_channels
 from dataplatform.channels.progress import NO_PROGRESS, Progress
 from opendata.reading.file_index.bundles import read_bundle_pointer
 from opendata.wire.bundle import BundleLock, LeftOut, LockedChannel
-from opendata.wire.errors import Conflict, OpenDataError
+from opendata.wire.errors import Conflict, Corrupt, NotFound, OpenDataError
 
 RACE_TRIES: Final = 5
 
@@ -238,4 +238,10 @@ def _same_files(ports: BundlePorts, old: LockedChannel, new: LockedChannel) -> b
     # Seldom needed, and what compares rows takes a tenth of a second to load.
     from dataplatform.bundles.compare import have_same_files
 
-    return have_same_files(ports.store, old, new)
+    pinned = ports.store.stat(old.index)
+    if pinned is None or pinned.size != old.index_bytes:
+        return False  # an index that is lost gives readers nothing: the new one takes its place
+    try:
+        return have_same_files(ports.store, old, new)
+    except (NotFound, Corrupt):
+        return False  # as is one that is damaged

@@ -89,6 +89,28 @@ def record_outcome(
     update_object(store, OUTCOMES_KEY, join)
 
 
+def note_shown(store: ObjectStore, path: str, now: datetime) -> None:
+    """Whoever was not told of a published lock has been now: that request has ended well.
+
+    Raises:
+        Conflict: if others kept recording.
+        Denied, Unavailable: as the store answers.
+    """
+    known = read_outcomes(store).get(path)
+    if known is None or not known.is_published:
+        return
+
+    def settled(data: bytes | None) -> bytes:
+        paths = dict(_read(data).paths) if data else {}
+        if paths.get(path) == known:
+            paths[path] = RequestOutcome(
+                path=path, commit=known.commit, outcome="indexed", at=format_instant(now)
+            )
+        return _document(paths)
+
+    update_object(store, OUTCOMES_KEY, settled)
+
+
 def _document(paths: Mapping[str, RequestOutcome]) -> bytes:
     return canonical_json({"paths": {path: one.to_json() for path, one in paths.items()}})
 

@@ -228,6 +228,17 @@ def test_what_comes_in_beyond_the_range_changes_no_bundle(bench: Bench) -> None:
 
 
 @pytest.mark.requirement("B5")
+def test_a_pinned_index_that_is_lost_is_followed_by_the_channel_s_new_one(bench: Bench) -> None:
+    """What the lock pins gives readers nothing any more, so keeping it would help nobody."""
+    bench.ask(bundle_text(ASKED.replace("}}", ", end_time: 2025-06-01}}")))
+    pinned = bench.index().lock.channels[0]
+    bench.store.delete(pinned.index)
+    bench.pictures("images", 1, day=2)  # beyond the range
+    done = bench.index()
+    assert (done.lock.revision, done.lock.total_files) == (2, 30)
+    assert done.lock.channels[0].index != pinned.index
+
+
 def test_an_older_commit_that_arrives_late_changes_nothing(bench: Bench) -> None:
     older = bench.ask()
     newer = bench.commit({PATH: bundle_text(ASKED.replace("<2", "<1.3"))})

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dataplatform.bundles.outcomes import read_outcomes
 from dataplatform_tests.cli.shell import Answer, od
-from opendata.stores import FolderStore
 
 pytestmark = [pytest.mark.platform, pytest.mark.requirement("S0-1", "S0-14", "S0-80", "S0-82")]
 SCRIPT = Path(__file__).parents[2] / "scripts" / "generate_data_index.py"
@@ -83,19 +81,6 @@ def test_a_file_of_a_working_tree_is_indexed_at_its_commit(hub: Path, project: P
         {"channel": "images", "version": "1.2.0", "changed": False, "described": 0, "reused": 4,
          "removed": 0, "unread": []}
     ]  # fmt: skip
-
-
-def test_how_it_ended_is_recorded_for_whoever_watches(hub: Path, project: Path) -> None:
-    """A run that failed is repaired by hand: nobody is to be told of it any more then."""
-    store = FolderStore(str(project / ".opendata/store"))
-    os.rename(project / "lake", project / "away")
-    assert od("bundle", "index", f"DataSpecHub/{BUNDLE}").code == 6
-    failed = read_outcomes(store)[BUNDLE]
-    assert (failed.outcome, failed.code) == ("failed", "unresolvable")
-    assert failed.commit == git(hub, "rev-parse", "HEAD")
-    os.rename(project / "away", project / "lake")
-    said(od("bundle", "index", f"DataSpecHub/{BUNDLE}"), 0)
-    assert read_outcomes(store)[BUNDLE].outcome == "indexed"
 
 
 def test_what_is_not_committed_is_indexed_and_the_lock_says_so(hub: Path, project: Path) -> None:

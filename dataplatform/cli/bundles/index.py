@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from opendata.cli.output import Output, with_output
-from opendata.wire.errors import OpenDataError
 from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
@@ -88,27 +87,7 @@ def _indexed(
     from dataplatform.cli.bundles.telling import TellingProgress
 
     how = How(force, only, TellingProgress(tell), tell)
-    try:
-        done = index_asked(ports, asked, how)
-    except OpenDataError as error:
-        _record(out, ports, asked, error=error)
-        raise
-    _record(out, ports, asked, changed=done.changed)
-    return done
-
-
-def _record(out: Output, ports: Any, asked: Any, **ended: Any) -> None:
-    """Record how a request ended, for whoever watches; that must not hide how it did."""
-    from dataplatform.bundles.outcomes import record_outcome
-    from dataplatform.bundles.requests import printable
-
-    source = asked.source
-    if source.commit is None:
-        return
-    try:
-        record_outcome(ports.store, printable(source.file), source.commit, ports.now(), **ended)
-    except OpenDataError as error:
-        out.warn(f"how it ended could not be recorded: {error.message}")
+    return index_asked(ports, asked, how)
 
 
 def _warn(out: Output, done: IndexedBundle) -> None:
