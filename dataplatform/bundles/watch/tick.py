@@ -26,6 +26,7 @@ from dataplatform.bundles.watch.places import Places
 from dataplatform.bundles.watch.scrub import Scrubbed, scrub
 from dataplatform.bundles.watch.storage import StorageHealth, storage_health
 from dataplatform.bundles.watch.sync import SyncStatus, remember_look, sync_status
+from dataplatform.bundles.watch.unpinned import forget_unpinned
 from dataplatform.bundles.watch.watched import Watched, watched_bundles
 from dataplatform.releases.update import update_object
 from opendata.stores.port import ObjectReader
@@ -170,6 +171,7 @@ class _Looking:
 
     def _storage(self) -> None:
         tick = self.tick
+        forget_unpinned(self._ports, tick.watched.locks)
         tick.storage = storage_health(
             self._ports, tick.watched.locks, now=self._now, settings=tick.monitoring.storage
         )
