@@ -36,7 +36,7 @@ class StoreSource:
         self._cache = settings.cache()
 
     @property
-    def signatures(self) -> ObjectReader | None:
+    def signatures(self) -> ObjectReader:
         """The store: countersignatures lie beside the lock."""
         return self._reader
 
