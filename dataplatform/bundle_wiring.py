@@ -13,6 +13,7 @@ from dataplatform.bundles.ports import BundlePorts
 from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
 from dataplatform.ports import IndexRepo, SpecRepo
 from dataplatform.settings import Settings
+from opendata.reading.cache import open_cache
 from opendata.reading.trust import TrustRoot
 from opendata.stores import ObjectStore, open_store
 from opendata.wire.errors import Denied, InvalidInput, NotFound
@@ -39,6 +40,7 @@ def bundle_ports(settings: Settings, store: ObjectStore | None = None) -> Bundle
         base_url=settings.api_url,
         signer=signer,
         trust=trust,
+        cache=open_cache(settings.environ),
     )
 
 

@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 
 from dataplatform.api.access import LOOPBACK_NAMES, Access
 from dataplatform.api.access_log import AccessLog
+from dataplatform.api.at_once import AtOnce
 from dataplatform.api.bundles import bundle_endpoints
 from dataplatform.api.channels import channel_endpoints
 from dataplatform.api.download import Downloads, OpenFiles, download_endpoints
@@ -88,6 +89,7 @@ def create_app(platform: Served, options: ServiceOptions | None = None) -> Starl
         log=log,
         pages=KeptPages(options.kept_bytes),
         library=library,
+        at_once=AtOnce(endpoints),
         public=frozenset(one.path for one in endpoints if one.public),
     )
     app = Starlette(

@@ -24,6 +24,7 @@ PACKED_FROM_BYTES: Final = 1 << 10
 PIECE_BYTES: Final = 1 << 20
 _END_OF_STREAM: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _GZIP_LEVEL: Final = 1
+_PLAIN: Final = pa.ipc.IpcWriteOptions()
 
 
 def choose_format(asked: str | None, accept: str, offered: tuple[Format, ...]) -> Format:
@@ -89,7 +90,8 @@ def arrow_page(
     # Its size is known, so it is written once and into one piece.
     size = schema.serialize().size + pa.ipc.get_record_batch_size(batch) + len(_END_OF_STREAM)
     page = pa.allocate_buffer(size)
-    with pa.ipc.new_stream(pa.FixedSizeBufferWriter(page), schema) as writer:
+    # With options of its own it asks the environment for none.
+    with pa.ipc.new_stream(pa.FixedSizeBufferWriter(page), schema, options=_PLAIN) as writer:
         writer.write_batch(batch)
     return _view(page)
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from dataplatform.api.endpoint import Binding, Bytes
+from dataplatform.api.endpoint import Binding, Bytes, Reply
 
 KEPT_BYTES: Final = 64 << 20
 PAGE_BYTES_MAX: Final = 4 << 20
@@ -29,6 +29,12 @@ class KeptPage:
     headers: list[tuple[bytes, bytes]]
     etag: bytes
     binding: Binding
+
+
+def kept_page(reply: Reply, headers: list[tuple[bytes, bytes]]) -> KeptPage:
+    """What is kept of a reply that has a binding, with its headers as they go out."""
+    assert reply.binding is not None
+    return KeptPage(reply.body, headers, reply.headers["etag"].encode(), reply.binding)
 
 
 class KeptPages:

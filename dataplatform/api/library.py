@@ -57,7 +57,11 @@ class _Recent(Generic[K, V]):
 
     def peek(self, key: K) -> V | None:
         """What is there; waits for nothing."""
-        return self._values.get(key)
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+            return value
 
     def get(self, key: K, is_good: Callable[[V], bool], make: Callable[[], V]) -> V:
         """What is there and good, or what is made now."""
@@ -118,10 +122,10 @@ class Library:
         """
         return self._locks.get(selector, self._is_good, lambda: self._find(selector)).found
 
-    def known(self, selector: Selector) -> str | None:
-        """The digest of the lock that is meant now, if that is known without looking."""
+    def known(self, selector: Selector) -> FoundBundle | None:
+        """The lock that is meant now, if that is known without looking."""
         known = self._locks.peek(selector)
-        return known.found.lock_sha256 if known is not None and self._is_good(known) else None
+        return known.found if known is not None and self._is_good(known) else None
 
     def index(self, channel: LockedChannel) -> FileIndex:
         """The index that a lock pins.
@@ -133,6 +137,12 @@ class Library:
         return self._indexes.get(
             digest, self._is_untouched, lambda: self._open(channel, digest)
         ).index
+
+    def known_index(self, channel: LockedChannel) -> FileIndex | None:
+        """The index that a lock pins, if it is open and nobody has to look at its file."""
+        opened = self._indexes.peek(parse_digest(channel.checksum))
+        fresh = opened is not None and self._clock() < opened.good_until
+        return opened.index if opened is not None and fresh else None
 
     def _open(self, channel: LockedChannel, digest: str) -> _Opened:
         index = open_index(self.reader, self._cache, channel.index, digest, channel.index_bytes)

@@ -173,7 +173,7 @@ def _told(
                 tags={DATA_VERSION_TAG: one.index.index_sha256},
             )
         )
-    metadata = bundle_metadata(ports.store, done, repo, seconds=seconds)
+    metadata = bundle_metadata(ports, done, repo, seconds=seconds)
     if done.superseded:
         context.log.info("a newer commit has been indexed already: %s", done.lock.spec.commit)
     if _is_shown(context, done.lock):

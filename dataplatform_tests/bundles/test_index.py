@@ -274,9 +274,9 @@ def test_repositories_that_do_not_go_together_end_it_before_anything_is_read(
 
 def test_a_lone_file_is_known_by_its_bytes_and_else_names_no_commit(bench: Bench) -> None:
     commit = bench.ask()
-    bench.commit({"README.md": "later"})
+    later = bench.commit({"README.md": "later"})
     known = ask_for_file(bench.specs, bundle_text().encode(), "bundle_spec.yaml")
-    assert (known.source.commit, known.commit, known.source.file) == (commit, commit, PATH)
+    assert (known.source.commit, known.commit, known.source.file) == (commit, later, PATH)
     text = bundle_text("  - {channel: images, version: '1'}\n").encode()
     unknown = ask_for_file(bench.specs, text, "bundle_spec.yaml")
     assert (unknown.source.commit, unknown.commit) == (None, bench.specs.head())

@@ -107,6 +107,60 @@ def test_what_has_no_mirror_is_said_with_what_to_do(lake: Path) -> None:
 
 
 @pytest.mark.platform
+def test_a_file_that_was_restored_by_hand_is_sound_and_nothing_is_left_to_say(lake: Path) -> None:
+    (lake.parent / "mirror" / BAD).unlink()
+    sound = (lake / BAD).read_bytes()
+    (lake / BAD).write_bytes(sound[::-1])
+    assert od("bundle", "verify", "model").code == 6
+    (lake / BAD).write_bytes(sound)
+    planned = od("bundle", "repair", "model")
+    assert (planned.code, f"unless it is sound by now: images: {BAD}" in planned.out) == (6, True)
+    done = od("bundle", "repair", "model", "--apply")
+    assert (done.code, "cannot be repaired" in done.out) == (0, False), done
+    assert "✓ 1 file was sound after all" in done.out
+
+
+@pytest.mark.platform
+def test_a_repair_without_a_spec_repository_names_the_setting(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lake / LOST).unlink()
+    monkeypatch.delenv("OPENDATA_SPEC_REPO")
+    answer = od("bundle", "repair", "model", "--apply")
+    assert answer.code == 6
+    assert "its mirrors are not known: no spec repository is set" in answer.out
+    assert "hint: export OPENDATA_SPEC_REPO=" in answer.out
+
+
+@pytest.mark.platform
+def test_documents_and_a_push_that_failed_are_made_again(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = GitHand(lake.parent / "DataIndexHub.git")
+    bare.commit({"README.md": "indexes"}, at=datetime.now(UTC))
+    monkeypatch.setenv("OPENDATA_INDEX_REPO", str(bare.folder))
+    (lake.parent / "store" / PATH).unlink()
+    planned = od("bundle", "repair", "model")
+    assert (planned.code, f"make again: {PATH}: is missing" in planned.out) == (0, True)
+    assert not (lake.parent / "store" / PATH).exists()
+    (lake.parent / "store" / "bundles" / "index.json").write_text("{")
+    found = od("repair", "--dry-run", "--json").json
+    assert found["bundles"] == 1
+    assert [one["object"] for one in found["findings"]] == [
+        "bundles/index.json", PATH, f"{PATH} in {bare.folder}"
+    ]  # fmt: skip
+    repaired = od("repair")
+    assert (repaired.code, f"repaired: {PATH} in {bare.folder}" in repaired.out) == (0, True)
+    assert "✓ nothing to repair in 0 data sets and 1 bundle" in od("repair").out
+    (lake.parent / "store" / PATH).unlink()
+    assert f"✓ {PATH} is made again" in od("bundle", "repair", "model", "--apply").out
+    assert "nothing to repair" in od("bundle", "repair", "model").out
+    monkeypatch.setenv("OPENDATA_INDEX_REPO", str(lake.parent / "nowhere.git"))
+    away = od("repair")
+    assert (away.code, "nowhere.git" in away.out) == (6, True)
+
+
+@pytest.mark.platform
 @pytest.mark.requirement("S0-76", "S0-77")
 def test_alerts_are_shown_and_acknowledged_and_targets_that_cannot_be_told_are_named(
     lake: Path, monkeypatch: pytest.MonkeyPatch

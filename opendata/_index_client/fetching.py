@@ -148,8 +148,15 @@ class Fetcher:
         """Every file, whom to ask for it, and where it goes.
 
         Raises:
-            InvalidInput: if two of them would be one on some disks.
+            InvalidInput: if two of them would be one on some disks, or one is no file of a client.
         """
+        for file in files:
+            if not isinstance(file, FileRecord):
+                raise InvalidInput(
+                    f"{file!r} is no file of a bundle",
+                    code="invalid_file",
+                    hint="give what list_files or stream_data gave, such as files[0]",
+                )
         targets = target_paths(files, folder)
         of_place: dict[Place, list[FileRecord]] = {}
         for file in files:

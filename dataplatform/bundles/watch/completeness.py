@@ -32,7 +32,7 @@ from dataplatform.channels.ports import StoredFile
 from opendata.reading.file_index.index import FileIndex, open_index
 from opendata.reading.file_index.query import FileQuery
 from opendata.wire.bundle import BundleLock, LockedChannel
-from opendata.wire.errors import OpenDataError
+from opendata.wire.errors import Corrupt, NotFound, OpenDataError
 
 BATCH_ROWS: Final = 1 << 16
 
@@ -90,14 +90,34 @@ def measure_channel(
 
 
 def open_locked(ports: BundlePorts, locked: LockedChannel) -> FileIndex:
-    """The index that a bundle pins.
+    """The index that a bundle pins: by its digest from the cache, if it lies in the store still.
 
     Raises:
         Corrupt: if its bytes are not the ones that were locked.
         NotFound, Denied, Unavailable: as the store answers.
     """
     digest = locked.checksum.removeprefix("sha256:")
-    return open_index(ports.store, None, locked.index, digest, locked.index_bytes)
+    if ports.cache is not None:
+        _require_stored(ports, locked)
+    return open_index(ports.store, ports.cache, locked.index, digest, locked.index_bytes)
+
+
+def _require_stored(ports: BundlePorts, locked: LockedChannel) -> None:
+    """A kept copy must not hide from whoever watches that readers have none."""
+    stat = ports.store.stat(locked.index)
+    if stat is None:
+        raise NotFound(
+            f"the index {locked.index} is gone from the store",
+            code="lost_index",
+            hint="restore it from a copy of the store; its name is its sha256",
+        )
+    if stat.size != locked.index_bytes:
+        raise Corrupt(
+            f"{locked.index} is corrupt: it has {stat.size} bytes, expected {locked.index_bytes}",
+            code="size_mismatch",
+            hint="od bundle verify names every damaged object of a bundle",
+            details={"object": locked.index},
+        )
 
 
 def _place(index: FileIndex, locked: LockedChannel, places: Places) -> Place:

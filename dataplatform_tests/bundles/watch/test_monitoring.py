@@ -92,7 +92,7 @@ def test_a_mistake_is_told_at_its_line_and_column(text: str, finding: str) -> No
 
 
 def test_the_pace_of_looks_follows_the_shortest_span() -> None:
-    assert parse_monitoring(MONITORING, PATH).pace == timedelta(minutes=5)
+    assert parse_monitoring(MONITORING, PATH).pace == timedelta(minutes=10)
     text = "escalation_policies: {p: [{notify: [a]}, {after: 2m, notify: [b]}]}\n"
     assert parse_monitoring(text + "alerts: {escalation_policy: p}", PATH).pace == timedelta(
         minutes=2

@@ -109,9 +109,46 @@ def test_a_file_that_was_restored_by_hand_only_needs_to_be_hashed(site: Site) ->
     site.flip_bit(path)
     verify_bundle(site.ports, lock, now=site.now)
     site.flip_bit(path)
+    (cannot,) = plan(site, lock).cannot
+    assert (cannot.what, cannot.unless_sound) == (path, True)
     mended = mend(site, lock)
-    assert mended.verified == [path]
+    assert (mended.verified, mended.cannot, mended.failed) == ([path], [], [])
     assert read_damage(site.store, "images", "1.2.0") == {}
+
+
+def test_damage_that_hashing_confirms_is_still_told_after_the_repair(site: Site) -> None:
+    lock = site.publish(4, site.spec(mirrors=[]))
+    site.flip_bit(site.paths()[3])
+    verify_bundle(site.ports, lock, now=site.now)
+    mended = mend(site, lock)
+    assert mended.verified == []
+    assert [one.what for one in mended.cannot] == [site.paths()[3]]
+
+
+def test_without_a_spec_repository_that_is_what_is_said(site: Site) -> None:
+    lock = site.publish(hours=6)  # four hours were delivered
+    site.lose(site.paths()[:1])
+    site.deliver(hours=1, first=4)
+    site.has_repo = False
+    found = plan_repair(site.ports, lock, now=site.now)
+    assert {one.why for one in found.cannot} == {
+        "its mirrors are not known: no spec repository is set",
+    }
+    assert all("OPENDATA_SPEC_REPO" in one.hint for one in found.cannot)
+
+
+def test_a_lost_file_that_no_mirror_has_never_leaves_the_index_by_listing_anew(site: Site) -> None:
+    lock = site.publish(6, site.spec(mirrors=[]))
+    lost = site.paths()[0]
+    site.lose([lost])
+    site.deliver(hours=2, first=4)
+    found = plan(site, lock)
+    assert kinds(found) == ["relist"]
+    mended = apply_repair(site.ports, found, now=site.now)
+    assert mended.relisted == []
+    index = read_channel_pointer(site.store, "images", parse_version("1.2.0"))
+    assert index is not None
+    assert index.total_files == 24
 
 
 def test_a_file_that_was_only_touched_is_hashed_and_found_sound(site: Site) -> None:
