@@ -38,6 +38,7 @@ from dataplatform.bundles.published import PublishedReleases
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.bundles.resolve import Resolution, resolve_bundle
 from dataplatform.bundles.totals import require_declared
+from dataplatform.bundles.watch.accepted import accepted_damage
 from dataplatform.channels.build import IndexedChannel
 from dataplatform.channels.catalogue import Channels, read_channels
 from dataplatform.channels.progress import NO_PROGRESS, Progress
@@ -127,7 +128,10 @@ def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBund
         frozen.changed and not superseded,
         indexed,
         commits,
-        tuple(one.note for one in plan.resolution.resolved if one.note),
+        (
+            *(one.note for one in plan.resolution.resolved if one.note),
+            *accepted_damage(ports, lock.channels),
+        ),
         plan.compatibility,
         superseded,
     )

@@ -284,7 +284,7 @@ def test_an_alias_is_locked_under_the_channel_s_own_name(bench: Bench) -> None:
     assert done.notes == ("pictures is another name of images, which was locked",)
 
 
-@pytest.mark.requirement("S0-57", "S0-58")
+@pytest.mark.requirement("S0-52", "S0-57", "S0-58", "S0-59", "S0-88")
 def test_repositories_that_do_not_go_together_end_it_before_anything_is_read(
     bench: Bench,
 ) -> None:
