@@ -7,7 +7,7 @@ indexing writes and watching reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -61,8 +61,13 @@ def record_outcome(
     *,
     changed: bool = False,
     error: BaseException | None = None,
+    is_newer: Callable[[str, str], bool] = lambda one, other: False,
 ) -> None:
     """Record how a run ended: with `error`, or with a lock that is new (`changed`) or not.
+
+    Args:
+        is_newer: Whether its second commit counts, and not its first one (`precedence`): what a
+            newer commit came to is not forgotten for an older one that ends after it.
 
     Raises:
         Conflict: if others kept recording.
@@ -84,6 +89,9 @@ def record_outcome(
 
     def join(data: bytes | None) -> bytes:
         paths = dict(_read(data).paths) if data else {}
+        known = paths.get(path)
+        if data and known is not None and is_newer(commit, known.commit):
+            return data
         return _document({**paths, path: outcome})
 
     update_object(store, OUTCOMES_KEY, join)

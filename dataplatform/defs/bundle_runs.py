@@ -12,6 +12,7 @@ import dagster as dg
 from dataplatform.bundles.changes import canonical_request
 from dataplatform.bundles.outcomes import record_outcome
 from dataplatform.bundles.ports import BundlePorts
+from dataplatform.bundles.precedence import Precedence
 from dataplatform.bundles.requests import BundleRequest, printable
 from dataplatform.bundles.run_names import COMMIT_TAG, PATH_TAG, path_of_partition
 from dataplatform.ports import SpecRepo
@@ -63,6 +64,7 @@ def record_end(
             ports.now(),
             changed=changed,
             error=error,
+            is_newer=Precedence(ports.open_spec_repo()).is_newer,
         )
     except OpenDataError as second:
         context.log.warning("how the request ended could not be recorded: %s", second.message)

@@ -206,6 +206,18 @@ def test_a_broken_spec_fails_its_run_with_the_place(site: BundleSite) -> None:
     assert read_outcomes(site.store)[OTHER].outcome == "failed"
 
 
+def test_an_older_run_that_is_executed_again_hides_no_failure_of_the_newer_one(
+    site: BundleSite,
+) -> None:
+    site.begin()
+    [first] = site.follow()
+    newer = site.specs.push({PATH: "meta: {bundle_name: model}\nchannels: []\n"})
+    site.follow()
+    assert site.execute(site.request(first)).succeeded
+    ended = read_outcomes(site.store)[PATH]
+    assert (ended.commit, ended.outcome) == (newer, "failed")
+
+
 def test_what_cannot_be_resolved_says_why_requirement_by_requirement(site: BundleSite) -> None:
     site.begin()
     asked = ({"channel": CHANNEL, "version": ">=2"}, {"channel": "image_orignal", "version": "*"})
