@@ -49,7 +49,7 @@ PAGE_FILES_MAX: Final = 10_000
 BATCH_FILES: Final = 1_000
 BATCH_FILES_MAX: Final = 100_000
 AT_ONCE_MAX: Final = {"arrow": PAGE_FILES_MAX, "json": PAGE_FILES}
-"""How many files are shown without a thread: what keeps others waiting for a millisecond at most."""
+"""How many files are shown without a thread: what keeps others waiting a millisecond at most."""
 CURSOR_FACT: Final = "opendata.next_cursor"
 
 _Compression = Annotated[
