@@ -123,8 +123,8 @@ def _decoded(column: pa.Array) -> list[str | None]:
 
 
 def _checked_objects(column: pa.Array) -> pa.Array:
-    """The column, in which every metadata is one JSON value on one line: what is put in unread could
-    break all the rest.
+    """The column, if every metadata is one JSON value, each on one line: what is put in unread
+    could break all the rest.
 
     All are read together. There are as many values as rows, and each is as long as its row's text:
     else one row's text could begin what another one's ends.
