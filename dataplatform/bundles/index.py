@@ -30,6 +30,7 @@ from dataplatform.bundles.freeze import (
     freeze_bundle,
 )
 from dataplatform.bundles.gather import Gathered, How, check_only, gather_channels, has_moved
+from dataplatform.bundles.outcomes import PUBLISHED
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.precedence import Precedence
 from dataplatform.bundles.publish import publish_revision
@@ -37,12 +38,13 @@ from dataplatform.bundles.published import PublishedReleases
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.bundles.resolve import Resolution, resolve_bundle
 from dataplatform.bundles.totals import require_declared
+from dataplatform.bundles.watch.accepted import accepted_damage
 from dataplatform.channels.build import IndexedChannel
 from dataplatform.channels.catalogue import Channels, read_channels
 from dataplatform.channels.progress import NO_PROGRESS, Progress
 from opendata.reading.file_index.bundles import read_bundle_pointer
 from opendata.wire.bundle import BundleLock, LeftOut, LockedChannel
-from opendata.wire.errors import Conflict
+from opendata.wire.errors import Conflict, Corrupt, NotFound, OpenDataError
 
 RACE_TRIES: Final = 5
 
@@ -111,7 +113,7 @@ def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBund
     """
     order = Precedence(asked.repo)
     if _is_overtaken(ports, asked, order):
-        lock, commits = show_bundle(ports, asked.ref)
+        lock, commits = _show(ports, asked)
         return IndexedBundle(lock, False, (), commits, superseded=True)
     plan = plan_bundle(ports, asked)
     require_compatible(plan.compatibility)
@@ -119,14 +121,17 @@ def index_asked(ports: BundlePorts, asked: AskedBundle, how: How) -> IndexedBund
     check_only(how.only, plan.resolution.resolved)
     indexed, frozen = _lock(ports, plan, order, how)
     how.tell("committing")
-    lock, commits = show_bundle(ports, asked.ref)
+    lock, commits = _show(ports, asked)
     superseded = frozen.superseded or lock.revision != frozen.revision.number
     return IndexedBundle(
         lock,
         frozen.changed and not superseded,
         indexed,
         commits,
-        tuple(one.note for one in plan.resolution.resolved if one.note),
+        (
+            *(one.note for one in plan.resolution.resolved if one.note),
+            *accepted_damage(ports, lock.channels),
+        ),
         plan.compatibility,
         superseded,
     )
@@ -198,6 +203,15 @@ def _lock(
     return tuple(indexed), frozen
 
 
+def _show(ports: BundlePorts, asked: AskedBundle) -> tuple[BundleLock, Mapping[str, str]]:
+    """As `show_bundle`; an error says of itself that the lock is published all the same."""
+    try:
+        return show_bundle(ports, asked.ref)
+    except OpenDataError as error:
+        error.details = {**error.details, PUBLISHED: True}
+        raise
+
+
 def _freeze(
     ports: BundlePorts, plan: Plan, gathered: Gathered, order: Precedence, *, accepts_older: bool
 ) -> Frozen:
@@ -228,4 +242,10 @@ def _same_files(ports: BundlePorts, old: LockedChannel, new: LockedChannel) -> b
     # Seldom needed, and what compares rows takes a tenth of a second to load.
     from dataplatform.bundles.compare import have_same_files
 
-    return have_same_files(ports.store, old, new)
+    pinned = ports.store.stat(old.index)
+    if pinned is None or pinned.size != old.index_bytes:
+        return False  # an index that is lost gives readers nothing: the new one takes its place
+    try:
+        return have_same_files(ports.store, old, new)
+    except (NotFound, Corrupt):
+        return False  # as is one that is damaged

@@ -194,6 +194,7 @@ def test_a_mistake_is_told_at_its_place(hub: Path, project: Path) -> None:
     said(answer, 2, f"{BUNDLE}:3:6: unknown key `chanel`", "did you mean `channel`?")
 
 
+@pytest.mark.requirement("S0-13", "S0-15", "S0-78", "S0-79")
 def test_documents_go_to_a_bare_index_repository(
     hub: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,7 @@ def test_old_partitions_go_and_what_they_published_stays(site: BundleSite) -> No
     kept = set(site.instance.get_dynamic_partitions("bundles"))
     dry = run(site, "bundle_retention", newest=1, days=0, apply=False)
     assert (told(dry)["old"], told(dry)["dropped"]) == (2, 0)
+    assert (told(dry)["old_claims"], told(dry)["abandoned_segments"]) == (2, 0)
     assert set(site.instance.get_dynamic_partitions("bundles")) == kept
     assert told(run(site, "bundle_retention"))["dropped"] == 0  # the rules of every night
     assert told(run(site, "bundle_retention", newest=1, days=0))["dropped"] == 2

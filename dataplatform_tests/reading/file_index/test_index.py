@@ -130,6 +130,12 @@ def test_it_answers_as_a_look_at_every_row_does(
     while row is not None:
         part = index.part(query, row=row, limit=size)
         turned += ids(part.table)
+        at_once = index.part_at_once(query, row=row, limit=size)
+        assert (at_once is None) == bool(asked)  # all is decoded by now
+        assert at_once is None or (ids(at_once.table), at_once.next_row) == (
+            ids(part.table),
+            part.next_row,
+        )
         assert part.next_row is None or len(part.table) == size
         row = part.next_row
     assert turned == expected
@@ -205,6 +211,22 @@ def test_a_page_of_a_kept_row_group_is_decoded_once(
     index.page(FileQuery(), offset=0, limit=3)
     monkeypatch.setattr(index._groups, "_decode", lambda *_, **__: pytest.fail("decoded again"))
     assert ids(index.page(FileQuery(), offset=3, limit=2)) == ["img_000003", "img_000004"]
+
+
+@pytest.mark.parametrize("start", [None, "2025-06-01T00:05:00Z"])
+def test_what_would_have_to_be_decoded_is_not_answered_at_once(
+    monkeypatch: pytest.MonkeyPatch, start: str | None
+) -> None:
+    query = file_query(start)
+    # An index of its own: those that are open are known to the process by what they hold.
+    rows = pictures(101 if start else 102)
+    index = stored_index(MemoryStore(), parquet_of(rows))
+    with monkeypatch.context() as patched:
+        patched.setattr(index._groups, "_decode", lambda *_, **__: pytest.fail("decoded"))
+        assert index.part_at_once(query, limit=3) is None
+    index.part(query, limit=3)
+    assert index.part_at_once(query, limit=3) is not None
+    assert index.part_at_once(query, row=40, limit=3) is None  # of another row group
 
 
 def test_a_file_that_was_changed_since_is_verified_again(tmp_path: Path) -> None:
