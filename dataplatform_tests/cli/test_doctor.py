@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform_tests.adapters.git.hands import GitHand
 from dataplatform_tests.cli.shell import Answer, od
 
 pytestmark = pytest.mark.platform
@@ -110,3 +111,19 @@ def _file_read(path: Path, days_ago: float) -> Path:
     read_at = time.time() - days_ago * 86_400
     os.utime(path, (read_at, read_at - 86_400))
     return path
+
+
+def test_the_repositories_of_bundles_are_asked_where_they_are_set(
+    rates: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = GitHand(project / "specs.git")
+    specs.commit({"bundles/weekly/model-v1.0.0-2025.25.yaml": "x: 1\n", "README.md": "specs\n"})
+    monkeypatch.setenv("OPENDATA_SPEC_REPO", str(specs.folder))
+    monkeypatch.setenv("OPENDATA_INDEX_REPO", str(project / "nowhere.git"))
+    monkeypatch.setenv("OPENDATA_ALERTS", f"file:{project}/no-addresses")
+    answer = od("doctor", "--json")
+    told = {finding["what"]: finding for finding in answer.json}
+    assert told["specs"]["state"] == "good"
+    assert "1 bundle" in told["specs"]["message"]
+    assert {told[what]["state"] for what in ("indexes", "alerts")} == {"bad"}
+    assert told["indexes"]["fix"].startswith("git ls-remote")
