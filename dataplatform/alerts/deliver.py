@@ -7,9 +7,10 @@ who is killed between the two repeats that one message, after the claim has run 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from dataplatform.alerts.finding import Observation
@@ -19,6 +20,7 @@ from dataplatform.alerts.outbox import claim, delivered, failed, prune
 from dataplatform.alerts.policy import Policy
 from dataplatform.alerts.ports import Notifier
 from dataplatform.alerts.state import Alert, AlertState, Message, read_state
+from dataplatform.ports import Clock
 from opendata.stores.port import AlreadyExists, ObjectReader, ObjectStore, PreconditionFailed
 from opendata.wire import keys
 from opendata.wire.errors import Conflict, Corrupt, NotFound, OpenDataError
@@ -74,22 +76,35 @@ def acknowledge(store: ObjectStore, key: str, *, by: str, now: datetime) -> Aler
     return state.alerts[key]
 
 
-def deliver(store: ObjectStore, notifier: Notifier, now: datetime) -> Delivery:
-    """Send what is due, one message after the other, each recorded before and after."""
+def deliver(store: ObjectStore, notifier: Notifier, clock: Clock) -> Delivery:
+    """Send what is due, one message after the other, each recorded before and after, each once.
+
+    Args:
+        clock: Asked for each message: services may be slow, and a claim counts from when it is
+            made.
+    """
     sent: list[Message] = []
     refused: list[Message] = []
     while True:
-        state, message = _change(store, lambda state: claim(with_time(state, now)))
+        tried = {one.id for one in (*sent, *refused)}
+        now = clock()
+        state, message = _change(store, partial(_claimed, now, tried))
         if message is None:
             return Delivery(tuple(sent), tuple(refused), state)
         try:
             notifier.send(message)
         except OpenDataError as error:
-            _settle(store, message, now, error.message)
+            _settle(store, message, clock(), error.message)
             refused.append(message)
         else:
-            _settle(store, message, now, None)
+            _settle(store, message, clock(), None)
             sent.append(message)
+
+
+def _claimed(
+    now: datetime, tried: Collection[str], state: AlertState
+) -> tuple[AlertState, Message | None]:
+    return claim(with_time(state, now), tried)
 
 
 def _settle(store: ObjectStore, message: Message, now: datetime, error: str | None) -> None:

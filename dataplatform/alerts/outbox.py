@@ -9,7 +9,7 @@ told that an alert was over is not told that it was raised once more, but that i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -70,10 +70,15 @@ def _is_untaken(message: Message) -> bool:
     return message.claimed_until is None
 
 
-def claim(state: AlertState) -> tuple[AlertState, Message | None]:
-    """The next message that is due and that nobody is at, now claimed; None if there is none."""
+def claim(state: AlertState, tried: Collection[str] = ()) -> tuple[AlertState, Message | None]:
+    """The next message that is due and that nobody is at, now claimed; None if there is none.
+
+    Those that were `tried` already, by their ids, are left for another time.
+    """
     for at, one in enumerate(state.outbox):
         if one.due > state.elapsed or (one.claimed_until or 0) > state.elapsed:
+            continue
+        if one.id in tried:
             continue
         claimed = replace(one, attempts=one.attempts + 1, claimed_until=state.elapsed + LEASE)
         outbox = (*state.outbox[:at], claimed, *state.outbox[at + 1 :])

@@ -83,7 +83,8 @@ def bundle_asset(platform: Platform, asked: AskedBundles, retries: Retries) -> d
             if BUNDLE_KEY in context.selected_asset_keys:
                 began = time.monotonic()
                 done = _index(ports, request, context, config)
-                record_end(ports, request, context, changed=done.changed)
+                if not done.superseded:  # what the newer commit came to is what watching is about
+                    record_end(ports, request, context, changed=done.changed)
                 events = _told(ports, done, repo, context, time.monotonic() - began)
                 lock = done.lock
             else:

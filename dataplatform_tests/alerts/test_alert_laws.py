@@ -71,7 +71,7 @@ class Alerting(RuleBasedStateMachine):
         update_alerts(self.store, seen, POLICY, self.now)
         self.notifier.dies = SimulatedCrash() if dies else None
         try:
-            deliver(self.store, self.notifier, self.now)
+            deliver(self.store, self.notifier, lambda: self.now)
         except SimulatedCrash:
             self.crashes += 1
 
@@ -125,7 +125,7 @@ class Alerting(RuleBasedStateMachine):
             self.now += timedelta(microseconds=LONGEST_PAUSE)
             seen = Observation([finding(*one) for one in self.found.items()], ("check/",))
             update_alerts(self.store, seen, POLICY, self.now)
-            deliver(self.store, self.notifier, self.now)
+            deliver(self.store, self.notifier, lambda: self.now)
         assert read_alerts(self.store).outbox == ()
 
 

@@ -16,10 +16,11 @@ from dataplatform.alerts.deliver import (
 from dataplatform.alerts.finding import Finding, Observation, Severity
 from dataplatform.alerts.machine import LONGEST_GAP
 from dataplatform.alerts.policy import Policy, Step, steps_in_order
+from dataplatform.alerts.state import Message
 from dataplatform_tests.fakes.notifier import FakeNotifier
 from dataplatform_tests.fakes.stores import CrashingStore, SimulatedCrash
 from opendata.stores.memory import MemoryStore
-from opendata.wire.errors import NotFound
+from opendata.wire.errors import NotFound, Unavailable
 
 START = datetime(2026, 1, 31, 6, tzinfo=UTC)
 OPS, PHONE = "slack://data-ops", "pagerduty://data-critical"
@@ -58,7 +59,7 @@ class Watching:
         self.now += after
         seen = Observation(findings, (covers or "completeness/",))
         update_alerts(self.store, seen, self.policy, self.now)
-        deliver(self.store, self.notifier, self.now)
+        deliver(self.store, self.notifier, lambda: self.now)
 
 
 @pytest.mark.requirement("S0-76", "S0-87")
@@ -264,11 +265,44 @@ def test_two_who_look_at_once_send_a_message_once() -> None:
             if not self.received:
                 self.received.append(message)  # type: ignore[arg-type]
                 update_alerts(watch.store, seen, POLICY, watch.now)
-                deliver(watch.store, watch.notifier, watch.now)
+                deliver(watch.store, watch.notifier, lambda: watch.now)
 
     other = Other()
-    deliver(watch.store, other, watch.now)
+    deliver(watch.store, other, lambda: watch.now)
     assert (len(other.received), len(watch.notifier.received)) == (1, 0)
+
+
+def test_what_a_slow_sender_is_at_is_sent_by_nobody_else() -> None:
+    """Its claims count from when they are made, however long its other messages took."""
+    watch = Watching(Policy(steps=(Step(timedelta(), (OPS, PHONE, "mail://ada")),)))
+    update_alerts(watch.store, Observation([missing()], ("completeness/",)), watch.policy, START)
+
+    class Slow(FakeNotifier):
+        def send(self, message: Message) -> None:
+            watch.now += timedelta(seconds=100)
+            if self.received:
+                deliver(watch.store, watch.notifier, lambda: watch.now)
+            super().send(message)
+
+    slow = Slow()
+    done = deliver(watch.store, slow, lambda: watch.now)
+    # While it sends the second one, the other takes the third.
+    heard = [one.target for one in (*slow.received, *watch.notifier.received)]
+    assert sorted(heard) == sorted([OPS, PHONE, "mail://ada"])
+    assert done.state.outbox == ()
+
+
+def test_a_message_that_is_refused_is_tried_once_a_look_however_long_that_takes() -> None:
+    watch = Watching(Policy(steps=(Step(timedelta(), (OPS, PHONE)),)))
+    update_alerts(watch.store, Observation([missing()], ("completeness/",)), watch.policy, START)
+
+    class Dead(FakeNotifier):
+        def send(self, message: Message) -> None:
+            watch.now += timedelta(minutes=2)
+            raise Unavailable("it does not answer")
+
+    done = deliver(watch.store, Dead(), lambda: watch.now)
+    assert [one.target for one in done.failed] == [OPS, PHONE]
 
 
 @pytest.mark.requirement("S0-77")

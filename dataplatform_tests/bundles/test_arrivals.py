@@ -64,3 +64,43 @@ def test_the_newest_commit_wins_whatever_comes_when(
         hashes = [one.integrity.content_hash for one in frozen]
         # No revision says what the one before it says.
         assert all(one != other for one, other in pairwise(hashes))
+
+
+@st.composite
+def rewritten(draw: st.DrawFn) -> tuple[list[tuple[int, int | None]], list[int]]:
+    """A history of commits, each with its content and, after a force-push, the earlier one that the
+    branch was set back to before it; and in which order all of them are asked for."""
+    count = draw(st.integers(2, 5))
+    commits: list[tuple[int, int | None]] = []
+    for number in range(count):
+        back = st.none() | st.integers(0, number - 1) if number else st.none()
+        commits.append((draw(st.sampled_from(range(len(DAYS)))), draw(back)))
+    return commits, list(draw(st.permutations(range(count))))
+
+
+@settings(max_examples=40)
+@given(rewritten(), st.booleans())
+def test_after_force_pushes_the_branch_wins_whatever_comes_when(
+    history: tuple[Sequence[tuple[int, int | None]], Sequence[int]], is_set_back: bool
+) -> None:
+    commits, arrivals = history
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder))
+        bench.pictures("images", 2)
+        bench.commit(bench.channel_spec("images"))
+        made: list[str] = []
+        for number, (content, back) in enumerate(commits):
+            if back is not None:
+                bench.specs.reset(made[back])
+            made.append(bench.commit({PATH: spec(content, number)}))
+        if is_set_back:
+            bench.specs.reset(made[0])
+        for number in arrivals:
+            bench.index(commit=made[number])
+        wanted = 0 if is_set_back else len(made) - 1
+        pointer = read_bundle_pointer(bench.store, REF)
+        assert pointer is not None
+        assert pointer.spec_commit == made[wanted]
+        day = DAYS[commits[wanted][0]]
+        shown = find_bundle(bench.store, "model").lock
+        assert shown.channels[0].data_range.start_time == f"{day}T00:00:00Z"

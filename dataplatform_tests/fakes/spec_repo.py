@@ -89,7 +89,8 @@ class FakeSpecRepo:
         return self._seen
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        return older in self._commits and older in set(self._ancestors(newer))
+        both = older in self._commits and newer in self._commits
+        return both and older in set(self._ancestors(newer))
 
     def changes(self, since: str | None, until: str, prefix: str) -> Sequence[PathChange]:
         after = self._require(until).tree

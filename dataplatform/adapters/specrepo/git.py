@@ -95,7 +95,10 @@ class GitSpecRepo:
         """Whether one commit leads to the other; False for a commit that is gone."""
         if not (self._mirror.has(older) and is_commit(newer)):
             return False
-        return self._mirror.is_ancestor(older, self._mirror.require(newer))
+        try:
+            return self._mirror.is_ancestor(older, self._mirror.require(newer))
+        except NotFound:
+            return False  # a force-push dropped it, and this mirror is younger than that
 
     def changes(self, since: str | None, until: str, prefix: str) -> Sequence[PathChange]:
         """What differs below `prefix`, and what was touched between and is as before.

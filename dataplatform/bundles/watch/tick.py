@@ -26,6 +26,7 @@ from dataplatform.bundles.watch.places import Places
 from dataplatform.bundles.watch.scrub import Scrubbed, scrub
 from dataplatform.bundles.watch.storage import StorageHealth, storage_health
 from dataplatform.bundles.watch.sync import SyncStatus, remember_look, sync_status
+from dataplatform.bundles.watch.unpinned import forget_unpinned
 from dataplatform.bundles.watch.watched import Watched, watched_bundles
 from dataplatform.releases.update import update_object
 from opendata.stores.port import ObjectReader
@@ -166,6 +167,7 @@ class _Looking:
 
     def _storage(self) -> None:
         tick = self.tick
+        forget_unpinned(self._ports, tick.watched.locks)
         tick.storage = storage_health(
             self._ports, tick.watched.locks, now=self._now, settings=tick.monitoring.storage
         )
@@ -187,15 +189,20 @@ class _Looking:
         self._unknown |= {f"{words.COMPLETENESS}{one.bundle}/" for one in tick.watched.unreadable}
         self._covers.append(words.COMPLETENESS)
 
+    def _by_now(self) -> datetime:
+        """The time at which this look has come to its end: it may have taken long, and others have
+        looked meanwhile, whose time must not be counted twice."""
+        return max(self._now, self._ports.now())
+
     def _tell(self, settings: Monitoring) -> None:
         tick, store = self.tick, self._ports.store
         policy = settings.policy()
         targets = (*policy.targets, *(one for found in tick.findings for one in found.notify))
         tick.findings += words.of_targets(self._notifier.problems(targets))
         seen = Observation(tick.findings, tuple(self._covers), frozenset(self._unknown))
-        update_alerts(store, seen, policy, self._now)
+        update_alerts(store, seen, policy, self._by_now())
         _remember(self._ports, self._checked)
-        tick.delivery = deliver(store, self._notifier, self._now)
+        tick.delivery = deliver(store, self._notifier, self._by_now)
         tick.alerts = tick.delivery.state
 
 

@@ -109,6 +109,7 @@ class SpecRepoConformance:
             world.repo.paths("", "0" * 40)
         assert caught.value.code == "no_commit"
         assert not world.repo.is_ancestor("0" * 40, first)
+        assert not world.repo.is_ancestor(first, "0" * 40)
 
     def test_everything_is_a_change_of_a_first_look(self, world: World) -> None:
         first = world.hand.commit({A: "1", B: "1", "README.md": "x"})

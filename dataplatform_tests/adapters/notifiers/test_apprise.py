@@ -61,7 +61,7 @@ class Desk:
         self.now += after
         seen = Observation(findings, ("storage/",))
         update_alerts(self.store, seen, self.policy, self.now)
-        deliver(self.store, self.notifier, self.now)
+        deliver(self.store, self.notifier, lambda: self.now)
 
 
 @pytest.mark.requirement("S0-76", "S0-87")

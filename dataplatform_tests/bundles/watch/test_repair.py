@@ -14,10 +14,12 @@ from dataplatform.bundles.watch.mend import Mended, apply_repair
 from dataplatform.bundles.watch.monitoring import StorageSettings
 from dataplatform.bundles.watch.repair import Plan, plan_repair
 from dataplatform.bundles.watch.status import bundle_status
+from dataplatform.bundles.watch.unpinned import forget_unpinned
 from dataplatform.bundles.watch.verify import verify_bundle
 from dataplatform_tests.bundles.watch.site import Site
 from opendata.reading.file_index.channels import read_channel_pointer
 from opendata.wire.bundle import BundleLock
+from opendata.wire.codec import replace
 from opendata.wire.version import parse_version
 
 
@@ -86,6 +88,33 @@ def test_a_file_that_was_delivered_anew_is_not_overwritten_for_an_older_bundle(s
     assert mended.fetched == [lost]
     assert (site.lake / anew).read_bytes() == b"recorded once more"
     assert is_healthy(site, newer)
+
+
+def test_damage_of_files_that_no_bundle_pins_any_more_is_forgotten(site: Site) -> None:
+    """Somebody delivers a damaged file anew, and the bundle is locked over it: nobody will ever
+    hash the bytes again that were expected before."""
+    lock = site.publish(hours=4)
+    bad, other = site.paths()[3], site.paths()[5]
+    for path in (bad, other):
+        site.flip_bit(path)
+    verify_bundle(site.ports, lock, now=site.now)
+    assert len(read_damage(site.store, "images", "1.2.0")) == 2
+    forget_unpinned(site.ports, [lock])
+    assert len(read_damage(site.store, "images", "1.2.0")) == 2
+    (site.lake / bad).write_bytes(b"recorded once more")
+    newer = site.publish(hours=4)
+    assert forget_unpinned(site.ports, [newer]) == (bad,)
+    assert [one.path for one in read_damage(site.store, "images", "1.2.0").values()] == [other]
+
+
+def test_damage_is_kept_where_an_index_cannot_be_read(site: Site) -> None:
+    lock = site.publish(hours=4)
+    site.flip_bit(site.paths()[3])
+    verify_bundle(site.ports, lock, now=site.now)
+    site.store.delete(lock.channels[0].index)
+    unread = replace(lock, channels=(replace(lock.channels[0], checksum="sha256:" + "0" * 64),))
+    assert forget_unpinned(site.ports, [unread]) == ()
+    assert len(read_damage(site.store, "images", "1.2.0")) == 1
 
 
 def test_a_mirror_with_other_bytes_replaces_nothing(site: Site) -> None:

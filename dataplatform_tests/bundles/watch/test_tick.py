@@ -15,6 +15,7 @@ from dataplatform.bundles.watch.mend import apply_repair
 from dataplatform.bundles.watch.monitoring import MONITORING_PATH
 from dataplatform.bundles.watch.repair import plan_repair
 from dataplatform.bundles.watch.status import bundle_status
+from dataplatform.bundles.watch.tick import watch_tick
 from dataplatform_tests.bundles.watch.site import MONITORING, OPS, PHONE, Site
 from dataplatform_tests.bundles.watch.test_sync import PATH, SPEC, indexed_at_commit
 from dataplatform_tests.fakes.notifier import FakeNotifier
@@ -289,6 +290,16 @@ def test_a_store_without_bundles_is_looked_at_and_nothing_is_wrong(tmp_path: Pat
     tick = site.look()
     assert (tick.findings, tick.completeness) == ([], ())
     assert tick.to_json()["passed"] is True
+
+
+def test_a_long_look_that_another_one_overtook_makes_no_time_pass_twice(site: Site) -> None:
+    published(site)
+    site.look()
+    began = site.now
+    site.look(after=timedelta(minutes=15))
+    watch_tick(site.ports, site.notifier, began)  # it has taken a quarter of an hour
+    tick = site.look(after=timedelta(minutes=15))
+    assert tick.alerts.elapsed == timedelta(minutes=30) / timedelta(microseconds=1)
 
 
 @pytest.mark.requirement("S0-58")
