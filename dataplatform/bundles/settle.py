@@ -19,6 +19,7 @@ from dataplatform.bundles.catalogue import (
 )
 from dataplatform.bundles.derive import derive_bundle, show_bundle
 from dataplatform.bundles.document import render_document
+from dataplatform.bundles.outcomes import note_shown
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.ports import IndexRepo
 from dataplatform.releases.findings import Finding
@@ -86,8 +87,12 @@ def settle(ports: BundlePorts, findings: Sequence[Finding]) -> list[Finding]:
     if any(one.object == keys.BUNDLE_CATALOGUE for one in wrong):
         left += _settle_catalogue(ports)
     for name in dict.fromkeys(one.dataset for one in copies) if not left else ():
-        make = show_bundle if name in pushed else derive_bundle
-        make(ports, parse_bundle_ref(name))
+        ref = parse_bundle_ref(name)
+        if name in pushed:
+            lock, _ = show_bundle(ports, ref)
+            note_shown(ports.store, lock.spec.file, ports.now())
+        else:
+            derive_bundle(ports, ref)
     return left
 
 

@@ -12,7 +12,7 @@ from dataplatform.bundles.index import IndexedBundle
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.volume import volume_text
 from dataplatform.channels.build import IndexedChannel
-from dataplatform.defs.tables import columns_of, table
+from dataplatform.defs.tables import table
 from dataplatform.ports import SpecRepo
 from opendata.reading.file_index.index import open_index
 from opendata.reading.file_index.query import FileQuery
@@ -67,7 +67,7 @@ def channel_metadata(
         unread = ({"file": one.file.path, "reason": one.reason} for one in done.unread[:20])
         metadata["unread"] = table(unread, ("file", "reason"))
     if index.samples:
-        metadata["preview"] = table(index.samples, columns_of(index.samples))
+        metadata["preview"] = table(index.samples, ("file_id", *_FILE_COLUMNS))
     return metadata
 
 

@@ -88,6 +88,7 @@ def bundle_asset(platform: Platform, asked: AskedBundles, retries: Retries) -> d
                 lock = done.lock
             else:
                 lock = read_bundle(ports.store, request.ref).lock
+        with in_dagsters_words(context, retries):  # how the request ended is recorded by now
             verdicts = list(look_at_bundle(ports, repo, lock, checks))
         yield from events
         yield from (verdict.result() for verdict in verdicts)

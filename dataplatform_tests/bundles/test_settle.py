@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform.bundles.outcomes import PUBLISHED, read_outcomes, record_outcome
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.settle import find_unsettled, settle
 from dataplatform_tests.bundles.bench import PATH, Bench, bundle_text
@@ -64,6 +65,19 @@ def test_a_push_that_failed_is_found_and_made_again(bench: Bench) -> None:
     assert bench.indexes.branches.keys() == lost.branches.keys()
     assert bench.indexes.read(PATH) == lost.read(PATH)
     assert find_unsettled(bench.ports) == []
+
+
+def test_a_request_whose_push_was_made_again_has_ended_well(bench: Bench) -> None:
+    commit = bench.specs.head()
+    refused = Unavailable("memory:DataIndexHub does not answer", details={PUBLISHED: True})
+    record_outcome(bench.store, PATH, commit, bench.clock(), error=refused)
+    broken = Unavailable("the files do not answer")
+    record_outcome(bench.store, OTHER, commit, bench.clock(), error=broken)
+    bench.indexes = FakeIndexRepo()
+    settle(bench.ports, find_unsettled(bench.ports))
+    ended = read_outcomes(bench.store)
+    assert (ended[PATH].outcome, ended[PATH].commit) == ("indexed", commit)
+    assert ended[OTHER].outcome == "failed"  # that one was about something else
 
 
 def test_lost_and_old_documents_are_made_again(bench: Bench) -> None:

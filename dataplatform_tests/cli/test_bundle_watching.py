@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataplatform.adapters.signing.ed25519 import create_key
 from dataplatform.alerts.deliver import update_alerts
 from dataplatform.alerts.finding import Finding, Observation, Severity
 from dataplatform.alerts.policy import Policy, Step
@@ -20,7 +21,7 @@ from dataplatform_tests.adapters.git.hands import GitHand
 from dataplatform_tests.bundles.watch.site import MONITORING, OPS, PHONE
 from dataplatform_tests.cli.shell import od
 from opendata.stores import open_store
-from opendata.wire.errors import InvalidInput
+from opendata.wire.errors import Denied, InvalidInput
 
 PATH = "bundles/weekly/model-v1.0.0-2025.25.yaml"
 BUNDLE = """\
@@ -258,3 +259,16 @@ def is_shard(key: str, project: Path) -> bool:
     """Whether an object is one of the release's shards."""
     manifest = project / ".opendata/store/datasets/me/rates/releases/1.0.0.json"
     return key in {one["path"] for one in json.loads(manifest.read_text())["files"]}
+
+
+@pytest.mark.platform
+def test_nobody_is_told_that_what_a_stranger_locked_is_sound(
+    lake: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = project / "trust.json"
+    trusted.write_text(create_key(project / "somebody.pem").trust_file())
+    assert od("bundle", "verify", "model").code == 0
+    monkeypatch.setenv("OPENDATA_TRUST", str(trusted))
+    for words in (("verify",), ("repair",), ("repair", "--apply")):
+        done = od("bundle", words[0], "model", *words[1:])
+        assert done.code == Denied.exit_code, done

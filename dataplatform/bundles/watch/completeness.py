@@ -134,6 +134,19 @@ def rows_of(index: FileIndex, query: FileQuery | None = None) -> Iterator[pa.Tab
         yield pa.Table.from_batches([batch])
 
 
+def locked_damage(
+    index: FileIndex, locked: LockedChannel, damage: Mapping[str, DamagedFile]
+) -> dict[str, DamagedFile]:
+    """The known damage, by identity, to files that a locked channel has in its range."""
+    paths, found = frozenset(one.path for one in damage.values()), set[str]()
+    for rows in rows_of(index, FileQuery().within(locked.data_range)):
+        pairs = zip(
+            listed_texts(rows["relative_path"]), listed_texts(rows["checksum"]), strict=True
+        )
+        found.update(identity(*pair) for pair in pairs if pair[0] in paths)
+    return {name: one for name, one in damage.items() if name in found}
+
+
 @dataclass
 class _Tally:
     """What was counted so far, by span, of a grid."""

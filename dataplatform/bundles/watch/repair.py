@@ -20,6 +20,7 @@ from dataplatform.bundles.watch.measured import SHOWN_MAX, ChannelCompleteness
 from dataplatform.bundles.watch.mirrors import mirrored
 from dataplatform.bundles.watch.monitoring import Monitoring
 from dataplatform.bundles.watch.places import Place, Places
+from dataplatform.bundles.watch.replaced import replaced_since
 from dataplatform.bundles.watch.scrub import wanted_of
 from dataplatform.bundles.watch.verify import channels_of
 from dataplatform.channels.columns import listed_texts
@@ -170,7 +171,7 @@ class _Planning:
                 hint = "od verify names what is damaged; restore it from a copy of the store"
                 self._give_up(one.path, "it is an object of a release", hint)
             return
-        self._refetch(broken, spec, self._rehash(spec))
+        self._refetch(self._ours(broken), spec, self._rehash(spec))
         self._relist(spec)
 
     def _spec(self) -> ChannelSpec | None:
@@ -184,6 +185,14 @@ class _Planning:
         """The files that are lost or damaged, as the index says that they should be."""
         paths = {one.path for one in self._measured.lost} | set(self._measured.damaged)
         return list(self._rows(paths)) if paths else []
+
+    def _ours(self, broken: Sequence[Wanted]) -> list[Wanted]:
+        """Those in whose place nothing newer lies."""
+        replaced = replaced_since(self._ports, self._locked, broken)
+        hint = "give the bundle a new version: it is locked with what the channel has now"
+        for path in sorted(replaced):
+            self._give_up(path, "the channel has newer bytes under this name", hint)
+        return [one for one in broken if one.path not in replaced]
 
     def _rows(self, paths: set[str]) -> Iterator[Wanted]:
         for rows in rows_of(open_locked(self._ports, self._locked)):

@@ -47,10 +47,10 @@ def repair(out: Output, bundle: str, kind: str | None, channel: str | None, appl
     from dataplatform.bundles.settle import find_unsettled, settle
     from dataplatform.bundles.watch.mend import Mended, apply_repair
     from dataplatform.bundles.watch.repair import plan_repair
-    from dataplatform.cli.bundles.watching import find_lock, open_site
+    from dataplatform.cli.bundles.watching import find_trusted_lock, open_site
 
     site = open_site()
-    lock = find_lock(site.ports, bundle, kind)
+    lock = find_trusted_lock(site, bundle, kind)
     now = site.ports.now()
     with out.steps() as step:
         step("measuring")

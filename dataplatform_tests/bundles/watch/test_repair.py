@@ -72,6 +72,22 @@ def test_lost_and_damaged_files_are_fetched_from_the_mirror_and_all_is_well_agai
     assert measured.ratio == 1.0
 
 
+def test_a_file_that_was_delivered_anew_is_not_overwritten_for_an_older_bundle(site: Site) -> None:
+    """The older bundle has lost it; the newer one, and the channel, have it as it is now."""
+    old = site.publish(hours=4)
+    anew, lost = site.paths()[3], site.paths()[5]
+    (site.lake / anew).write_bytes(b"recorded once more")
+    newer = site.publish(hours=4, version="v1.0.0-2025.26")
+    site.lose([lost])
+    found = plan(site, old)
+    assert [one.what for one in found.cannot] == [anew]
+    assert "newer bytes" in found.cannot[0].why
+    mended = apply_repair(site.ports, found, now=site.now)
+    assert mended.fetched == [lost]
+    assert (site.lake / anew).read_bytes() == b"recorded once more"
+    assert is_healthy(site, newer)
+
+
 def test_a_mirror_with_other_bytes_replaces_nothing(site: Site) -> None:
     lock = site.publish(hours=4)
     bad = site.paths()[0]

@@ -69,6 +69,18 @@ class Groups:
                 self._keep({number: tables[number] for number in missing})
         return [tables[number] for number in numbers]
 
+    def kept(self, numbers: Sequence[int]) -> list[pa.Table] | None:
+        """The same if all of them are decoded already, else None."""
+        with self._lock:
+            tables = [self._kept[number] for number in numbers if number in self._kept]
+            for number in numbers if len(tables) == len(numbers) else ():
+                self._kept.move_to_end(number)
+        return tables if len(tables) == len(numbers) else None
+
+    def has_times(self, number: int) -> bool:
+        """Whether `times` decodes nothing now."""
+        return number in self._times or number in self._kept
+
     def columns(self, number: int, names: Sequence[str], *, codes: bool = False) -> pa.Table:
         """Some columns of a row group; with `codes` the metadata as a dictionary, if it is one.
 
