@@ -25,22 +25,13 @@ from dataplatform.channels.columns import (
     whole_numbers,
 )
 from dataplatform.channels.ports import Described
+from opendata.reading.file_index.schema import INDEX_SCHEMA as INDEX_SCHEMA
 from opendata.wire.channel import INDEX_COLUMNS
 from opendata.wire.digest import prefixed
 from opendata.wire.errors import Rejected
 from opendata.wire.times import format_instant
 
-TIMESTAMP: Final = pa.timestamp("us", "UTC")
-INDEX_SCHEMA: Final = pa.schema(
-    [
-        pa.field("file_id", pa.string(), nullable=False),
-        pa.field("relative_path", pa.string(), nullable=False),
-        pa.field("timestamp", TIMESTAMP),
-        pa.field("size_bytes", pa.int64(), nullable=False),
-        pa.field("checksum", pa.string(), nullable=False),
-        pa.field("metadata", pa.string(), nullable=False),
-    ]
-)
+TIMESTAMP: Final = INDEX_SCHEMA.field("timestamp").type
 STATE_SCHEMA: Final = pa.schema(
     [
         *INDEX_SCHEMA,

@@ -1,15 +1,17 @@
-"""What `od doctor` asks of the platform: can releases be signed, can the producers run, and do the
-repositories of bundles answer."""
+"""What `od doctor` asks of the platform: can releases be signed, can the producers run.
+
+What bundles need is asked in `doctor_bundles`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from dataplatform.cli.check import check_producer
+from dataplatform.cli.doctor_bundles import bundle_checks
 from dataplatform.cli.place import find_settings, unsigned_hint
 from dataplatform.settings import Settings
 from opendata.wire.errors import OpenDataError
-from opendata.wire.words import counted
 
 Line = tuple[str, str, str, str | None]
 
@@ -23,12 +25,7 @@ def checks() -> Iterator[Line]:
         return
     yield _signing(settings)
     yield _producers(settings)
-    if settings.spec_repo is not None:
-        yield _asked("specs", settings, _specs)
-    if settings.index_repo is not None:
-        yield _asked("indexes", settings, _indexes)
-    if settings.environ.get("OPENDATA_ALERTS"):
-        yield _asked("alerts", settings, _alerts)
+    yield from bundle_checks(settings)
     if settings.mirror:
         yield (
             "mirror",
@@ -36,38 +33,6 @@ def checks() -> Iterator[Line]:
             f"sources are answered by {settings.mirror}",
             "unset OPENDATA_MIRROR",
         )
-
-
-def _asked(what: str, settings: Settings, look: Callable[[Settings], str]) -> Line:
-    try:
-        return what, "good", look(settings), None
-    except OpenDataError as error:
-        return what, "bad", error.message, error.hint
-
-
-def _specs(settings: Settings) -> str:
-    from dataplatform.bundle_wiring import open_spec_repo
-    from dataplatform.bundles.requests import BUNDLES_FOLDER, is_bundle_file
-
-    repo = open_spec_repo(settings, str(settings.spec_repo))
-    head = repo.head()
-    bundles = sum(map(is_bundle_file, repo.paths(BUNDLES_FOLDER, head)))
-    return f"{repo.url} at {head[:12]}: {counted(bundles, 'bundle')}"
-
-
-def _indexes(settings: Settings) -> str:
-    from dataplatform.bundle_wiring import bundle_ports
-
-    repo = bundle_ports(settings).open_index_repo()
-    assert repo is not None  # it is set
-    version = repo.version()
-    return f"{repo.url} can be read" + (f", version {version}" if version else "")
-
-
-def _alerts(settings: Settings) -> str:
-    from dataplatform.adapters.notifiers.addresses import read_addresses
-
-    return counted(len(read_addresses(settings.environ.get("OPENDATA_ALERTS"))), "address")
 
 
 def _signing(settings: Settings) -> Line:

@@ -52,7 +52,8 @@ _MARKS: Final = {State.GOOD: ("✓", "green"), State.NOTE: ("–", "yellow"), St
 @click.command()
 @with_output
 def doctor(out: Output) -> int:
-    """Check Python, store, cache, keys and producers; ends with 6 if something is in the way."""
+    """Check Python, store, cache, keys and producers, and what bundles need where they are set up:
+    repositories, Spark, the API's tokens and secret. Ends with 6 if something is in the way."""
     findings = list(_findings())
     bad = [finding for finding in findings if finding.state is State.BAD]
     out.result(
