@@ -16,6 +16,7 @@ from opendata.wire.errors import InvalidInput
 
 PATH_MAX_BYTES: Final = 1024
 """An object's key has at most so many."""
+FILE_AND_FOLDER: Final = "one is a file where the other needs a folder"
 NAME_MAX_BYTES: Final = 255
 """A name in a folder has at most so many."""
 _PLAIN: Final = re.compile(r"\w[\w.\-=]*+(?:/\w[\w.\-=]*+)*+", re.ASCII)
@@ -86,13 +87,17 @@ def check_paths(paths: Sequence[str]) -> None:
         if path_fault(path):
             check_path(path)
     if twins := find_twins(paths):
-        one, other, why = twins
-        raise InvalidInput(
-            f"{one!r} and {other!r} cannot lie beside each other everywhere: {why}",
-            code="unsafe_path",
-            hint="rename one of them, or move it out of the channel's place",
-            details={"paths": [one, other]},
-        )
+        raise unsafe_pair(*twins)
+
+
+def unsafe_pair(one: str, other: str, why: str) -> InvalidInput:
+    """What is said of two paths that would be one file somewhere."""
+    return InvalidInput(
+        f"{one!r} and {other!r} cannot lie beside each other everywhere: {why}",
+        code="unsafe_path",
+        hint="rename one of them, or move it out of the channel's place",
+        details={"paths": [one, other]},
+    )
 
 
 def _are_plain(paths: Sequence[str]) -> bool:
@@ -117,13 +122,13 @@ def find_twins(paths: Iterable[str]) -> tuple[str, str, str] | None:
     for path in paths:
         folded = fold(path)
         if folded in seen:
-            return seen[folded], path, _difference(seen[folded], path)
+            return seen[folded], path, difference(seen[folded], path)
         seen[folded] = path
     folders = {folded.rpartition("/")[0] for folded in seen}
     while folders:
         for folder in sorted(folders & seen.keys()):
             below = next(path for folded, path in seen.items() if folded.startswith(f"{folder}/"))
-            return seen[folder], below, "one is a file where the other needs a folder"
+            return seen[folder], below, FILE_AND_FOLDER
         folders = {folder.rpartition("/")[0] for folder in folders} - {""}
     return None
 
@@ -136,7 +141,8 @@ def fold(path: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
-def _difference(one: str, other: str) -> str:
+def difference(one: str, other: str) -> str:
+    """Why two paths are one on some file system, whose folded forms are equal."""
     if one == other:
         return "they are the same"
     if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
