@@ -5,9 +5,11 @@ Lakes are hostile and change; limits are so small that every step on disk spills
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +49,8 @@ PATTERNS = st.sampled_from(
         {"sidecar": "/a/b.json", "file_id": "{path}"},
         {"sidecar": "{name}"},
         {"file_id": "{path}"},
-        {"path": "**/{name}.{kind}", "unmatched": "ignore"},
-        {"path": "**/{name}.{kind}", "file_id": "{name}"},
+        {"path": "**/{n}.{kind}", "unmatched": "ignore"},
+        {"path": "**/{n}.{kind}", "file_id": "{n}"},
         {"path": "%Y/%m/%d/%H/{n}.jpg"},
     ]
 )
@@ -120,24 +122,16 @@ def test_a_lake_becomes_the_same_in_memory_and_on_disk(
                     elif path in {one.path for one in lake.place.listing()}:
                         lake.place.remove(path)
             spec = held.spec_with(pattern=pattern, on_unread=on_unread)
-            planned = [
-                told(lambda lake=lake: plan_index(lake.ports, spec, force=force))
-                for lake in (held, spilled)
-            ]
-            assert planned[0] == planned[1]
-            done = [
-                told(lambda lake=lake: published(lake, spec=spec, force=force))
-                for lake in (held, spilled)
-            ]
-            assert done[0] == done[1]
+            asked = partial(plan_index, spec=spec, force=force)
+            assert told(partial(asked, held.ports)) == told(partial(asked, spilled.ports))
+            done = partial(published, spec=spec, force=force)
+            assert told(partial(done, held)) == told(partial(done, spilled))
             assert sorted(held.place.hashed) == sorted(spilled.place.hashed)
             assert len(held.leftovers()) == 0 or len(spilled.leftovers()) > 0
             assert list(Path(folder, "spilled", "spilled").glob("channel-*")) == []
 
 
 def test_a_channel_is_compared_on_disk_from_a_number_of_files_on(tmp_path: Path) -> None:
-    import dataclasses
-
     opened: list[int] = []
     lake = Lake(tmp_path)
     scratch = lake.ports.scratch

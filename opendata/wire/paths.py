@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from opendata.wire.errors import InvalidInput
@@ -126,11 +127,25 @@ def find_twins(paths: Iterable[str]) -> tuple[str, str, str] | None:
         seen[folded] = path
     folders = {folded.rpartition("/")[0] for folded in seen}
     while folders:
-        for folder in sorted(folders & seen.keys()):
-            below = next(path for folded, path in seen.items() if folded.startswith(f"{folder}/"))
-            return seen[folder], below, FILE_AND_FOLDER
+        if not folders.isdisjoint(seen):
+            return *_first_nested(seen), FILE_AND_FOLDER
         folders = {folder.rpartition("/")[0] for folder in folders} - {""}
     return None
+
+
+def _first_nested(seen: Mapping[str, str]) -> tuple[str, str]:
+    """Of the paths by their folded forms, the first that another one needs as a folder."""
+    ordered = sorted((nesting_key(folded), path) for folded, path in seen.items())
+    return next(
+        (path, below)
+        for (one, path), (other, below) in pairwise(ordered)
+        if other.startswith(one + "\0")
+    )
+
+
+def nesting_key(folded: str) -> str:
+    """What folded paths are ordered by so that a folder's files come right behind its name."""
+    return folded.replace("/", "\0")
 
 
 def fold(path: str) -> str:

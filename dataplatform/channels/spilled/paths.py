@@ -16,6 +16,7 @@ from opendata.wire.paths import (
     check_path,
     difference,
     fold,
+    nesting_key,
     path_fault,
     unsafe_pair,
 )
@@ -55,7 +56,7 @@ def _folded(listing: Spool) -> Iterator[tuple[str, str]]:
     for (path,) in rows_of(listing.batches(), ("path",)):
         if path_fault(path):
             check_path(path)
-        yield fold(path).replace("/", "\0"), path
+        yield nesting_key(fold(path)), path
 
 
 def check_spilled_ids(scratch: RowScratch, state: Spool) -> None:
