@@ -79,6 +79,8 @@ def look(ports: ChannelPorts, spec: ChannelSpec, *, force: bool = False) -> Iter
     held: list[StoredFile] = []
     for piece in pieces:
         held += piece
+        if not piece:  # the listing begins again
+            held.clear()
         if ports.scratch is not None and len(held) > ports.held_files:
             break
     with ExitStack() as stack:

@@ -123,7 +123,8 @@ class ChannelFiles(Protocol):
 
     def pieces(self) -> Iterator[Sequence[StoredFile]]:
         """The same files in any order, in pieces of some ten thousand, so that whoever has no room
-        for a whole listing needs none."""
+        for a whole listing needs none. An empty piece says that the listing had to begin again:
+        what was told before is told once more."""
         ...
 
     def stat(self, path: str) -> StoredFile | None:

@@ -72,6 +72,7 @@ class UnreadFiles:
             details={
                 "channel": spec.channel,
                 "version": str(spec.version),
+                "count": count,
                 "unread": [
                     {"path": one.file.path, "code": one.code, "reason": one.reason}
                     for one in blocking

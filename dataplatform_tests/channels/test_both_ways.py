@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dataplatform.channels.look import plan_index
+from dataplatform.channels.ports import StoredFile
 from dataplatform_tests.channels.lake import Lake
 from opendata.wire.errors import OpenDataError
 
@@ -178,3 +179,19 @@ def test_an_interrupted_indexing_goes_on_from_each_of_its_parts(
     assert sorted(lake.place.hashed) == ["1.txt", "4.txt", "5.txt", "6.txt"]
     assert (done.described, done.index.total_files) == (4, 7)
     assert lake.leftovers() == []
+
+
+@pytest.mark.parametrize("held_files", [-1, 0, 2, 3, 5, 100])
+def test_a_listing_that_begins_again_tells_each_file_once(tmp_path: Path, held_files: int) -> None:
+    lake = Lake(tmp_path)
+    lake.ports = dataclasses.replace(lake.ports, held_files=held_files)
+    for at in range(6):
+        lake.place.put(f"{at}.txt", b"%d" % at)
+
+    def pieces() -> Iterator[list[StoredFile]]:
+        found = [*lake.place.listing()]
+        yield from (found[4:], [], found[:3], [], found[:2], found[2:])
+
+    lake.place.pieces = pieces  # type: ignore[method-assign]
+    assert lake.index().index.total_files == 6
+    assert not lake.index().changed

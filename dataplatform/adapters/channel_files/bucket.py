@@ -11,7 +11,6 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -60,15 +59,20 @@ class BucketFiles:
 
     def listing(self) -> Sequence[StoredFile]:
         """All files, in byte order of their paths."""
-        return sorted(chain.from_iterable(self.pieces()), key=itemgetter(0))
+        found: list[StoredFile] = []
+        for piece in self.pieces():
+            found.extend(piece)
+            if not piece:
+                found.clear()
+        return sorted(found, key=itemgetter(0))
 
     def pieces(self) -> Iterator[Sequence[StoredFile]]:
         """All files, as the server tells them.
 
-        A listing that breaks off goes on behind the last key that was told; where a server tells
-        keys in no order (directory buckets), nothing says what was not told yet, and it fails.
+        A listing that breaks off goes on behind the last key that was told. Where a server tells
+        keys in another order (by folders, or in none), it begins again.
         """
-        under_way = Request(Patience(), self._contact)
+        listing = under_way = Request(Patience(), self._contact)
         last, is_ordered = "", True
         while True:
             try:
@@ -77,10 +81,14 @@ class BucketFiles:
                     is_ordered = is_ordered and paths == sorted(paths)
                     last = paths[-1]
                     under_way = Request(Patience(), self._contact)
-                    yield [_listed(one) for one in page if not _is_hidden(one["path"])]
+                    if piece := [_listed(one) for one in page if not _is_hidden(one["path"])]:
+                        yield piece
                 return
             except FOREIGN_ERRORS as error:
-                self._rest(under_way, error, is_ordered)
+                self._rest(under_way if is_ordered else listing, error)
+                if not is_ordered:
+                    last, is_ordered = "", True
+                    yield []
 
     def stat(self, path: str) -> StoredFile | None:
         """One file as it is now, or None."""
@@ -129,8 +137,8 @@ class BucketFiles:
 
     # --- how -------------------------------------------------------------------
 
-    def _rest(self, under_way: Request, error: BaseException, may_go_on: bool) -> None:
-        """Rest before the listing goes on, as stores do; or say why it does not."""
+    def _rest(self, under_way: Request, error: BaseException) -> None:
+        """Rest before the server is asked again, as stores do; or say why it does not."""
         if isinstance(error, GenericError) and "invalid path" in str(error).lower():
             raise InvalidInput(
                 f"a key in {self._place.url} cannot be the path of a file: {error}",
@@ -140,7 +148,7 @@ class BucketFiles:
         explained = explain(error, self._place, "list the files")
         if isinstance(explained, NotFound) and code_of(error):
             explained.hint = "check `storage_path` in the channel's spec, and the endpoint"
-        if not may_go_on or not isinstance(explained, Unavailable):
+        if not isinstance(explained, Unavailable):
             raise explained from error
         under_way.rest_or_give_up(explained)
 
