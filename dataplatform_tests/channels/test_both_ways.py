@@ -39,7 +39,9 @@ NAMES = st.sampled_from(
         "z\n",
     ]
 )
-FOLDERS = st.sampled_from(["", "2025/06/01/12/", "2025/06/01/13/", "a/", "a/b/", "b.jpg/", "é/"])
+FOLDERS = st.sampled_from(
+    ["", "0/", "2025/06/01/12/", "2025/06/01/13/", "a/", "a/b/", "b.jpg/", "é/"]
+)
 ENDINGS = st.sampled_from([".jpg", ".jpg", ".png", ".json", ""])
 PATHS = st.builds(lambda *parts: "".join(parts), FOLDERS, NAMES, ENDINGS)
 CONTENTS = st.sampled_from([b"", b"1", b"22", b'{"weather":"sunny"}', b"not json"])
@@ -104,9 +106,10 @@ def published(lake: Lake, **options: Any) -> Any:
     return index, done.changed, done.described, done.reused, done.removed, done.unread
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 @example([({"a/a.jpg": b"1", "a.jpg": b"1", "a": b"1", "a-b": b"1"}, {}, "fail", False)])
+@example([({"0/a.jpg": b"1", "2025/06/01/12/b.jpg": b"2", "a.jpg": b"3"}, {}, "fail", False)])
 @example([({"a\ud800": b"1"}, {}, "fail", False)])
 @example([({"x/A.jpg": b"1", "x/a.jpg": b"1", "a/é": b"1", "a/e\u0301": b"1"}, {}, "fail", False)])
 def test_a_lake_becomes_the_same_in_memory_and_on_disk(

@@ -71,14 +71,15 @@ def test_rows_are_in_order_of_time_then_path_and_undated_ones_last(
     tmp_path: Path, way: str
 ) -> None:
     lake = Lake(tmp_path, is_spilled=way == "spilled")
-    for path in ("z.txt", "2025/06/02/00/a.jpg", "2025/06/01/23/z.jpg", "2025/06/01/23/a.jpg", "b"):
+    days = ("2025/06/02/00/a.jpg", "2025/06/01/23/z.jpg", "2025/06/01/23/a.jpg")
+    for path in ("z.txt", *days, "0.txt"):
         lake.place.put(path, b"x")
     index = lake.index().index
     assert [row["relative_path"] for row in lake.rows(index)] == [
         "2025/06/01/23/a.jpg",
         "2025/06/01/23/z.jpg",
         "2025/06/02/00/a.jpg",
-        "b",
+        "0.txt",
         "z.txt",
     ]
     assert index.undated == 2

@@ -83,7 +83,8 @@ class ParquetIndexWriter:
 
         def batches() -> Iterator[pa.RecordBatch]:
             with _told_corrupt(what), pq.ParquetFile(file.path) as opened:
-                yield from opened.iter_batches(STATE_BATCH_ROWS)
+                for group in range(opened.num_row_groups):  # one after the other is let go
+                    yield from opened.iter_batches(STATE_BATCH_ROWS, row_groups=[group])
 
         told = (schema.metadata or {}).get(DESCRIBED_BY, b"")
         return StoredState(told.decode("utf-8", "replace"), batches)
