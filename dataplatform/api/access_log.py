@@ -1,4 +1,4 @@
-"""The access log: one JSON line per request, gathered for a moment and written together.
+"""The access log: one JSON line per request, gathered for a moment, encoded and written together.
 
 Here belongs what of a request is told. Headers are not, so that no token gets there; what a client
 wrote is cut and escaped.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, TextIO
+from datetime import datetime
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -44,8 +45,8 @@ class AccessLog:
     def __init__(self, stream: TextIO | None, now: Clock) -> None:
         self._stream = stream
         self._now = now
-        self._encode: Callable[[Line], bytes] = msgspec.json.Encoder().encode
-        self._lines: list[bytes] = []
+        self._encode: Callable[[list[Line]], bytes] = msgspec.json.Encoder().encode_lines
+        self._told: list[tuple[Any, ...]] = []
 
     def write(
         self,
@@ -64,30 +65,52 @@ class AccessLog:
         """Note a request that has been answered, or that ended otherwise."""
         if self._stream is None:
             return
-        line = Line(
-            at=format_instant(self._now()),
-            id=request_id,
-            client=client,
-            method=method,
-            path=path[:_CHARS_MAX],
-            query=query[:_CHARS_MAX].decode("latin-1"),
-            status=status,
-            sent=sent,
-            ms=round(seconds * 1000, 2),
-            token=token,
-            error=error,
-        )
-        if not self._lines:
+        if not self._told:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
-        self._lines.append(self._encode(line))
+        path, query = path[:_CHARS_MAX], query[:_CHARS_MAX]
+        self._told.append(
+            (
+                self._now(), request_id, client, method, path, query, status, sent, seconds,
+                token, error,
+            )
+        )  # fmt: skip
 
     def flush(self) -> None:
         """Write what was gathered."""
-        lines, self._lines = self._lines, []
-        if not lines or self._stream is None:
+        told, self._told = self._told, []
+        if not told or self._stream is None:
             return
+        lines = self._encode([_line(*one) for one in told])
         try:
-            self._stream.write(b"\n".join(lines).decode() + "\n")
+            self._stream.write(lines.decode())
             self._stream.flush()
         except (OSError, ValueError):  # the reader of a pipe went away; serving goes on
             self._stream = None
+
+
+def _line(
+    at: datetime,
+    request_id: str,
+    client: str,
+    method: str,
+    path: str,
+    query: bytes,
+    status: int,
+    sent: int,
+    seconds: float,
+    token: str,
+    error: str | None,
+) -> Line:
+    return Line(
+        at=format_instant(at),
+        id=request_id,
+        client=client,
+        method=method,
+        path=path,
+        query=query.decode("latin-1"),
+        status=status,
+        sent=sent,
+        ms=round(seconds * 1000, 2),
+        token=token,
+        error=error,
+    )

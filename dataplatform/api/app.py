@@ -18,11 +18,12 @@ from starlette.middleware import Middleware
 
 from dataplatform.api.access import LOOPBACK_NAMES, Access
 from dataplatform.api.access_log import AccessLog
+from dataplatform.api.at_once import AtOnce
 from dataplatform.api.bundles import bundle_endpoints
 from dataplatform.api.channels import channel_endpoints
 from dataplatform.api.download import Downloads, OpenFiles, download_endpoints
 from dataplatform.api.endpoint import JSON, Call, Endpoint, Reply, Response
-from dataplatform.api.exchange import Workers
+from dataplatform.api.exchange import STREAMS, Workers
 from dataplatform.api.files import file_endpoints
 from dataplatform.api.front import Front
 from dataplatform.api.health import health_endpoints
@@ -56,7 +57,7 @@ class ServiceOptions:
 
     Without `tokens` it answers to the names in `hosts` alone. Without `hook_secret` it takes no
     webhooks. `log` is where the access log goes, None for nowhere. `threads` queries run at once
-    and `waiting` more wait; `kept_bytes` is the room of kept pages.
+    and `waiting` more wait; `streams` are sent at once; `kept_bytes` is the room of kept pages.
     """
 
     version: str = "0"
@@ -68,6 +69,7 @@ class ServiceOptions:
     log: TextIO | None = None
     threads: int = THREADS
     waiting: int = WAITING
+    streams: int = STREAMS
     kept_bytes: int = KEPT_BYTES
 
 
@@ -75,9 +77,9 @@ def create_app(platform: Served, options: ServiceOptions | None = None) -> Starl
     """The service over a platform's bundles."""
     options = options or ServiceOptions()
     ports = platform.bundles
-    library = Library(ports.store, options.cache)
+    library = Library(ports.store, options.cache, trust=ports.trust)
     endpoints = _endpoints(ports, library, options)
-    workers = Workers(options.threads, options.waiting)
+    workers = Workers(options.threads, options.waiting, options.streams)
     log = AccessLog(options.log, ports.now)
     secured = options.tokens is not None
     access = Access(options.tokens, ports.now, None if secured else options.hosts)
@@ -87,6 +89,7 @@ def create_app(platform: Served, options: ServiceOptions | None = None) -> Starl
         log=log,
         pages=KeptPages(options.kept_bytes),
         library=library,
+        at_once=AtOnce(endpoints),
         public=frozenset(one.path for one in endpoints if one.public),
     )
     app = Starlette(

@@ -55,6 +55,10 @@ def decode_parameters(kind: type[Parameters], path: Mapping[str, str], query: by
 def _pairs(query: bytes) -> list[tuple[str, str]]:
     if len(query) > QUERY_BYTES_MAX:
         raise InvalidInput(f"the query has more than {QUERY_BYTES_MAX:,} bytes", code="too_long")
+    plain = query.isascii() and b"%" not in query and b"+" not in query
+    if plain and query.count(b"&") < QUERY_FIELDS_MAX:  # as cursors and versions are
+        parts = (one.partition("=") for one in query.decode().split("&") if one)
+        return [(name, value) for name, _, value in parts]
     try:
         return parse_qsl(
             query.decode("ascii"),

@@ -25,8 +25,8 @@ from dataplatform.api.asking import (
     open_bundle,
 )
 from dataplatform.api.endpoint import JSON, Body, Bytes, Call, Endpoint, Reply, Response
-from dataplatform.api.files import first_row, next_cursor
 from dataplatform.api.library import Library
+from dataplatform.api.pages import first_row, next_cursor
 from dataplatform.channels.ports import ChannelFiles
 from dataplatform.ports import Clock
 from opendata.reading.file_index.index import FileIndex

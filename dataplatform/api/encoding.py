@@ -7,6 +7,7 @@ lies in memory unless `compression` asks for packed buffers, which every Arrow r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
@@ -24,6 +25,8 @@ PACKED_FROM_BYTES: Final = 1 << 10
 PIECE_BYTES: Final = 1 << 20
 _END_OF_STREAM: Final = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _GZIP_LEVEL: Final = 1
+_USUAL_CHARS: Final = 256
+_PLAIN: Final = pa.ipc.IpcWriteOptions()
 
 
 def choose_format(asked: str | None, accept: str, offered: tuple[Format, ...]) -> Format:
@@ -40,15 +43,25 @@ def choose_format(asked: str | None, accept: str, offered: tuple[Format, ...]) -
             f"format={asked!r} is not offered here; there are {', '.join(offered)}",
             code="unknown_format",
         )
-    liked = _weights(accept)
+    liked = _liked(accept)
     named = {one: liked[MEDIA_TYPES[one]] for one in offered if liked.get(MEDIA_TYPES[one], 0) > 0}
     return max(offered, key=lambda one: named.get(one, 0.0)) if named else offered[0]
 
 
 def choose_packing(accept_encoding: str) -> str | None:
     """`zstd` or `gzip` where the client takes it, else None."""
-    liked = _weights(accept_encoding)
+    liked = _liked(accept_encoding)
     return next((one for one in PACKINGS if liked.get(one, 0) > 0), None)
+
+
+def _liked(header: str) -> dict[str, float]:
+    """What a header likes, and how much; clients send the few that there are over and over."""
+    return _usual_weights(header) if len(header) <= _USUAL_CHARS else _weights(header)
+
+
+@lru_cache(maxsize=256)
+def _usual_weights(header: str) -> dict[str, float]:
+    return _weights(header)
 
 
 def _weights(header: str) -> dict[str, float]:
@@ -89,7 +102,8 @@ def arrow_page(
     # Its size is known, so it is written once and into one piece.
     size = schema.serialize().size + pa.ipc.get_record_batch_size(batch) + len(_END_OF_STREAM)
     page = pa.allocate_buffer(size)
-    with pa.ipc.new_stream(pa.FixedSizeBufferWriter(page), schema) as writer:
+    # With options of its own it asks the environment for none.
+    with pa.ipc.new_stream(pa.FixedSizeBufferWriter(page), schema, options=_PLAIN) as writer:
         writer.write_batch(batch)
     return _view(page)
 

@@ -110,8 +110,10 @@ class Endpoint:
 
     `path` is written as OpenAPI does; a name in `wide` may stand for text with a slash in it.
     `body` is decoded; `raw_bodies` say only what a body looks like that the handler itself reads.
-    `handle` runs in a worker thread and may block. `failures` are the statuses beyond 400, 401 and
-    403 that it answers with an error. A `public` endpoint needs no token.
+    `handle` runs in a worker thread and may block. `at_once` runs before it on the event loop: it
+    waits for nothing, and is None, or answers None, where that takes a thread. `failures` are the
+    statuses beyond 400, 401 and 403 that it answers with an error. A `public` endpoint needs no
+    token.
     """
 
     method: str
@@ -125,6 +127,7 @@ class Endpoint:
     body_bytes_max: int = 0
     raw_bodies: tuple[type[Body], ...] = ()
     failures: tuple[int, ...] = ()
+    at_once: Callable[[Call], Reply | None] | None = None
     wide: frozenset[str] = frozenset()
     public: bool = False
     tag: str = "bundles"

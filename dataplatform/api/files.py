@@ -1,29 +1,19 @@
-"""Files of a bundle, by time and metadata: pages and streams (S0-38, S0-40, S0-63…S0-65).
+"""The endpoints of a bundle's files, and streams of them (S0-38, S0-40, S0-63…S0-65).
 
-A page is bound to a lock and never changes, so it has a strong ETag and may be kept. Arrow gives
-`metadata` as the JSON text that it is stored as, JSON as the object that it is.
+A stream goes at the pace of its reader. What a single page is stands in `pages`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 import pyarrow as pa
 
 from dataplatform.api import encoding
-from dataplatform.api.asking import (
-    OfFiles,
-    Opened,
-    caching,
-    etag_of,
-    is_unchanged,
-    open_bundle,
-    unchanged,
-)
-from dataplatform.api.encoding import Compression
+from dataplatform.api.asking import OfFiles, Opened, open_bundle
 from dataplatform.api.endpoint import (
     ARROW,
     JSON,
@@ -31,34 +21,29 @@ from dataplatform.api.endpoint import (
     Bytes,
     Call,
     Endpoint,
-    Reply,
     Response,
     Streamed,
 )
 from dataplatform.api.library import Library
+from dataplatform.api.pages import (
+    FilePage,
+    PackedBuffers,
+    PageParameters,
+    list_files,
+    list_files_at_once,
+    next_cursor,
+    page_facts,
+    schema_facts,
+)
 from opendata.reading.file_index.listing import choose_channel
 from opendata.reading.file_index.schema import INDEX_SCHEMA, STREAM_SCHEMA, name_channel
 from opendata.wire.bundle import LockedChannel
-from opendata.wire.cursor import encode_cursor, read_cursor
-from opendata.wire.errors import InvalidInput
+from opendata.wire.cursor import read_cursor
 
-PAGE_FILES: Final = 1_000
-PAGE_FILES_MAX: Final = 10_000
 BATCH_FILES: Final = 1_000
 BATCH_FILES_MAX: Final = 100_000
 CURSOR_FACT: Final = "opendata.next_cursor"
 
-_Compression = Annotated[
-    Compression, msgspec.Meta(description="Of Arrow's buffers; every Arrow reader unpacks them.")
-]
-
-_PageFormat = Annotated[
-    str,
-    msgspec.Meta(
-        description="`json` or `arrow`; else `Accept` decides.",
-        extra_json_schema={"enum": ["json", "arrow"]},
-    ),
-]
 _StreamFormat = Annotated[
     str,
     msgspec.Meta(
@@ -68,39 +53,6 @@ _StreamFormat = Annotated[
 ]
 
 
-class FileRow(msgspec.Struct, frozen=True):
-    """One file (S0-44…S0-49). `timestamp` is ISO 8601 in UTC, `metadata` an object."""
-
-    file_id: str
-    relative_path: str
-    timestamp: str | None
-    size_bytes: int
-    checksum: str
-    metadata: dict[str, Any]
-
-
-class FilePage(msgspec.Struct, frozen=True):
-    """Some files in order of time, of exactly this lock; `next_cursor` is null at the end."""
-
-    bundle_name: str
-    bundle_version: str
-    revision: int
-    lock_sha256: str
-    channel: str
-    files: list[FileRow]
-    next_cursor: str | None
-
-
-class PageParameters(OfFiles, frozen=True, kw_only=True):
-    """A page of files."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_FILES_MAX, description="Files per page.")] = (
-        PAGE_FILES
-    )
-    format: _PageFormat | None = None
-    compression: _Compression = "none"
-
-
 class StreamParameters(OfFiles, frozen=True, kw_only=True):
     """All files, in batches."""
 
@@ -108,35 +60,7 @@ class StreamParameters(OfFiles, frozen=True, kw_only=True):
         int, msgspec.Meta(ge=1, le=BATCH_FILES_MAX, description="Files per batch (S0-65).")
     ] = BATCH_FILES
     format: _StreamFormat | None = None
-    compression: _Compression = "none"
-
-
-def list_files(library: Library, call: Call) -> Reply:
-    """A page of a channel's files."""
-    asked: PageParameters = call.parameters
-    opened = open_bundle(library, call)
-    kind = encoding.choose_format(asked.format, call.header("accept"), ("json", "arrow"))
-    packing = encoding.choose_packing(call.header("accept-encoding"))
-    etag = etag_of(opened, call, kind, packing)
-    headers = caching(opened, etag)
-    if is_unchanged(call, etag):
-        return unchanged(headers)
-    channel = choose_channel(opened.lock, asked.channel)
-    row = first_row(opened, channel, asked.cursor)
-    part = opened.index(channel).part(asked.query(channel), row=row, limit=asked.limit)
-    cursor = next_cursor(opened, channel, part.next_row)
-    facts = _facts(opened, channel, cursor)
-    if kind == "arrow":
-        body = encoding.arrow_page(part.table, _named(facts), asked.compression)
-    else:
-        body = encoding.json_page(part.table, facts)
-    body, packed = encoding.pack(body, packing)
-    headers["content-type"] = encoding.MEDIA_TYPES[kind]
-    if packed:
-        headers["content-encoding"] = packed
-    if cursor:
-        headers["x-next-cursor"] = cursor
-    return Reply(body, headers=headers, binding=opened.binding)
+    compression: PackedBuffers = "none"
 
 
 def stream_files(library: Library, call: Call) -> Streamed:
@@ -154,8 +78,8 @@ def stream_files(library: Library, call: Call) -> Streamed:
     pieces: Iterator[Bytes]
     if kind == "arrow":
         schema = STREAM_SCHEMA if all_of_them else INDEX_SCHEMA
-        facts = _facts(opened, None if all_of_them else channels[0], None)
-        pieces = encoding.arrow_stream(schema, batches, _named(facts), asked.compression)
+        facts = page_facts(opened, None if all_of_them else channels[0], None)
+        pieces = encoding.arrow_stream(schema, batches, schema_facts(facts), asked.compression)
     else:
         pieces = encoding.ndjson_stream(batch for batch, _ in batches)
     headers = {
@@ -183,45 +107,6 @@ def _batches(
         for batch in opened.index(channel).numbered_batches(query, asked.batch_size, row=row):
             files = name_channel(batch.files, channel.channel) if named else batch.files
             yield files, {CURSOR_FACT: str(next_cursor(opened, channel, batch.next_row))}
-
-
-def first_row(opened: Opened, channel: LockedChannel, cursor: str | None) -> int:
-    """The row of the index that a cursor goes on at.
-
-    Raises:
-        InvalidInput: if it is no cursor, or one of another channel.
-        Conflict: if it is one of another lock.
-    """
-    if cursor is None:
-        return 0
-    place = read_cursor(cursor, opened.found.lock_sha256)
-    if place.channel != channel.channel:
-        raise InvalidInput(
-            f"this cursor is one of the channel {place.channel}, not of {channel.channel}",
-            code="invalid_cursor",
-        )
-    return place.row
-
-
-def next_cursor(opened: Opened, channel: LockedChannel, row: int | None) -> str | None:
-    """The cursor that goes on at a row; None at the end."""
-    return None if row is None else encode_cursor(opened.found.lock_sha256, channel.channel, row)
-
-
-def _facts(opened: Opened, channel: LockedChannel | None, cursor: str | None) -> dict[str, Any]:
-    return {
-        "bundle_name": opened.lock.name,
-        "bundle_version": opened.lock.version,
-        "revision": opened.lock.revision,
-        "lock_sha256": opened.found.lock_sha256,
-        "channel": None if channel is None else channel.channel,
-        "next_cursor": cursor,
-    }
-
-
-def _named(facts: dict[str, Any]) -> dict[str, str]:
-    """The facts as they stand in an Arrow schema; what there is not is left out."""
-    return {f"opendata.{name}": str(value) for name, value in facts.items() if value is not None}
 
 
 def _bundle_headers() -> dict[str, str]:
@@ -254,6 +139,7 @@ def file_endpoints(library: Library) -> list[Endpoint]:
             },
             PageParameters,
             failures=(404, 409, 422),
+            at_once=partial(list_files_at_once, library),
         ),
         Endpoint(
             "GET",

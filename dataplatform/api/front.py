@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from dataplatform.api.access import Access
 from dataplatform.api.access_log import AccessLog
+from dataplatform.api.at_once import AtOnce
 from dataplatform.api.exchange import HungUp, Receive, Scope, Send, raw_headers, send_whole
 from dataplatform.api.failures import failure_reply, unexpected_reply
-from dataplatform.api.kept_pages import KeptPage, KeptPages, PageKey
+from dataplatform.api.kept_pages import KeptPage, KeptPages, PageKey, kept_page
 from dataplatform.api.library import Library
 from dataplatform.api.tokens import EVERYTHING, Grant
 from opendata.wire.errors import OpenDataError
@@ -62,6 +63,7 @@ class Front:
         log: AccessLog,
         pages: KeptPages,
         library: Library,
+        at_once: AtOnce,
         public: frozenset[str],
     ) -> None:
         self._app = app
@@ -69,6 +71,7 @@ class Front:
         self._log = log
         self._pages = pages
         self._library = library
+        self._at_once = at_once
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +100,7 @@ class Front:
             else:
                 grant = self._access.grant_of(headers)
                 told.token = grant.name
-            if await self._answer_kept(scope, headers, grant, send):
+            if scope["method"] == "GET" and await self._answer_now(scope, headers, grant, send):
                 return
             own = {GRANT: grant, REQUEST_ID: told.request_id, HEADERS: headers, KEEP: self._keep}
             scope.update(own)
@@ -119,24 +122,35 @@ class Front:
             reply = unexpected_reply(told.request_id)
             await send_whole(send, reply.status, raw_headers(reply), reply.body)
 
-    # --- answers that are kept ---------------------------------------------------------
+    # --- answers that are there --------------------------------------------------------
 
-    async def _answer_kept(
+    async def _answer_now(
         self, scope: Scope, headers: dict[bytes, bytes], grant: Grant, send: Send
     ) -> bool:
-        if scope["method"] != "GET":
-            return False
-        key = _page_key(scope, headers)
-        page = self._pages.get(key)
-        if page is None or not grant.may_read(page.binding.selector.name):
-            return False
-        if self._library.known(page.binding.selector) != page.binding.lock_sha256:
-            return False  # perhaps the same still, but that has to be looked up
-        if page.etag in headers.get(b"if-none-match", b""):
+        """Answer what is kept, or can be answered at once; False where it has to be worked on."""
+        page = self._kept(scope, headers, grant)
+        if page is None:
+            reply = self._at_once.reply(scope, headers, grant)
+            if reply is None:
+                return False
+            named = raw_headers(reply)
+            if reply.status == 200 and reply.binding is not None:
+                self._pages.put(_page_key(scope, headers), kept_page(reply, named))
+            await send_whole(send, reply.status, named, reply.body)
+        elif page.etag in headers.get(b"if-none-match", b""):
             await send_whole(send, 304, _of_304(page.headers), b"")
         else:
             await send_whole(send, 200, page.headers, page.body)
         return True
+
+    def _kept(self, scope: Scope, headers: dict[bytes, bytes], grant: Grant) -> KeptPage | None:
+        page = self._pages.get(_page_key(scope, headers))
+        if page is None or not grant.may_read(page.binding.selector.name):
+            return None
+        found = self._library.known(page.binding.selector)
+        if found is None or found.lock_sha256 != page.binding.lock_sha256:
+            return None  # perhaps the same still, but that has to be looked up
+        return page
 
     def _keep(self, scope: Scope, page: KeptPage) -> None:
         self._pages.put(_page_key(scope, scope[HEADERS]), page)

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from dataplatform.api.endpoint import Selector
+from opendata.reading.bundle_signature import verify_bundle
 from opendata.reading.cache import Cache
 from opendata.reading.file_index.bundles import FoundBundle, find_bundle
 from opendata.reading.file_index.index import FileIndex, open_index
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectReader
 from opendata.wire.bundle import LockedChannel
 from opendata.wire.digest import parse_digest
@@ -55,7 +57,11 @@ class _Recent(Generic[K, V]):
 
     def peek(self, key: K) -> V | None:
         """What is there; waits for nothing."""
-        return self._values.get(key)
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+            return value
 
     def get(self, key: K, is_good: Callable[[V], bool], make: Callable[[], V]) -> V:
         """What is there and good, or what is made now."""
@@ -85,17 +91,23 @@ class _Recent(Generic[K, V]):
 
 
 class Library:
-    """What a store's bundles are now, read through `reader`; indexes are kept in `cache`."""
+    """What a store's bundles are now, read through `reader`; indexes are kept in `cache`.
+
+    With `trust` a lock is served only if it is signed by who is trusted: what a lock says decides
+    which places the service signs addresses for.
+    """
 
     def __init__(
         self,
         reader: ObjectReader,
         cache: Cache | None,
         *,
+        trust: TrustRoot | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reader = reader
         self._cache = cache
+        self._trust = trust
         self._clock = clock
         self._locks: _Recent[Selector, _Found] = _Recent(LOCKS_MAX)
         self._indexes: _Recent[str, _Opened] = _Recent(INDEXES_MAX)
@@ -105,14 +117,15 @@ class Library:
 
         Raises:
             NotFound: with did-you-mean.
+            Denied: if somebody is trusted and has not signed it.
             InvalidInput, Corrupt, Denied, Unavailable: as `find_bundle` does.
         """
         return self._locks.get(selector, self._is_good, lambda: self._find(selector)).found
 
-    def known(self, selector: Selector) -> str | None:
-        """The digest of the lock that is meant now, if that is known without looking."""
+    def known(self, selector: Selector) -> FoundBundle | None:
+        """The lock that is meant now, if that is known without looking."""
         known = self._locks.peek(selector)
-        return known.found.lock_sha256 if known is not None and self._is_good(known) else None
+        return known.found if known is not None and self._is_good(known) else None
 
     def index(self, channel: LockedChannel) -> FileIndex:
         """The index that a lock pins.
@@ -124,6 +137,12 @@ class Library:
         return self._indexes.get(
             digest, self._is_untouched, lambda: self._open(channel, digest)
         ).index
+
+    def known_index(self, channel: LockedChannel) -> FileIndex | None:
+        """The index that a lock pins, if it is open and nobody has to look at its file."""
+        opened = self._indexes.peek(parse_digest(channel.checksum))
+        fresh = opened is not None and self._clock() < opened.good_until
+        return opened.index if opened is not None and fresh else None
 
     def _open(self, channel: LockedChannel, digest: str) -> _Opened:
         index = open_index(self.reader, self._cache, channel.index, digest, channel.index_bytes)
@@ -149,5 +168,6 @@ class Library:
             type=selector.type,
             revision=selector.revision,
         )
+        verify_bundle(found.lock, self._trust, self.reader)
         good_until = float("inf") if selector.is_pinned else began + FRESH_SECONDS
         return _Found(found, good_until)

@@ -25,7 +25,7 @@ from dataplatform.api.exchange import (
 )
 from dataplatform.api.failures import failure_reply, no_such_path, wrong_method
 from dataplatform.api.front import GRANT, HEADERS, KEEP, REQUEST_ID
-from dataplatform.api.kept_pages import KeptPage
+from dataplatform.api.kept_pages import kept_page
 
 
 class _Served:
@@ -42,13 +42,13 @@ class _Served:
             if scope["method"] == "HEAD":  # nothing is made that nobody gets
                 await send_whole(send, 200, named_headers(answer.headers), b"")
                 return
-            first = await first_piece(answer, self._workers)
-            await send_streamed(answer, self._workers, first, receive, send)
+            with self._workers.streaming():
+                first = await first_piece(answer, self._workers)
+                await send_streamed(answer, self._workers, first, receive, send)
             return
         headers = raw_headers(answer)
         if answer.binding is not None and answer.status == 200 and scope["method"] == "GET":
-            etag = answer.headers["etag"].encode()
-            scope[KEEP](scope, KeptPage(answer.body, headers, etag, answer.binding))
+            scope[KEEP](scope, kept_page(answer, headers))
         await send_whole(send, answer.status, headers, answer.body)
 
     async def _decode(self, scope: Scope, receive: Receive) -> Call:

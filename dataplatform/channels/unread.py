@@ -6,7 +6,7 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -67,8 +67,7 @@ class UnreadFiles:
             f"{count:,} of the files of {spec.channel} {spec.version} could not be read, so "
             "the index stays as it was:\n" + "\n".join(lines),
             code="unread_files",
-            hint="mend them and index again (what was read is kept), or write `on_unread: "
-            "leave_out` into the channel's spec",
+            hint=_hint(blocking),
             details={
                 "channel": spec.channel,
                 "version": str(spec.version),
@@ -79,3 +78,14 @@ class UnreadFiles:
                 ],
             },
         )
+
+
+def _hint(blocking: Sequence[Unread]) -> str:
+    if any(one.code != UNMATCHED for one in blocking):
+        return (
+            "mend them and index again (what was read is kept), or write `on_unread: leave_out` "
+            "into the channel's spec"
+        )
+    sidecars = all(one.file.path.endswith(".json") for one in blocking)
+    say = '`sidecar: "{stem}.json"` if they tell of the others' if sidecars else "a path they match"
+    return f"write into the spec's pattern {say}, or `unmatched: ignore` to go without them"

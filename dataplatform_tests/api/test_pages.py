@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from dataplatform.api.exchange import Workers
 from dataplatform_tests.api.site import CHANNEL, FILES, NAME, VERSION, Site, arrow_of
 from dataplatform_tests.reading.file_index.lake import pictures
 from opendata.wire.bundle import DataRange
@@ -158,6 +161,71 @@ def test_a_query_that_is_far_too_long_is_not_read(site: Site) -> None:
         assert client.get(f"{FILES}?cursor={'a' * 20_000}").json()["code"] == "too_long"
         many = "&".join(f"metadata=a{n}=1" for n in range(70))
         assert client.get(f"{FILES}?{many}").status_code == 400
+
+
+# --- what is in memory ---------------------------------------------------------------
+
+
+def _no_thread(workers: Workers, work: object) -> None:
+    pytest.fail("a thread was asked")
+
+
+@pytest.mark.requirement("S0-38")
+@pytest.mark.parametrize("kind", ["application/json", ARROW])
+def test_a_page_that_is_in_memory_takes_no_thread(
+    site: Site, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    asked = {"version": VERSION, "revision": 1, "limit": 3}
+    with site.serving(kept_bytes=0) as client:
+        client.headers["accept"] = kind
+        first = client.get(FILES, params=asked)
+        asked["cursor"] = first.headers["x-next-cursor"]
+        second = client.get(FILES, params=asked)
+        fresh = client.get(FILES, params={**asked, "compression": "lz4"})  # by a thread
+        monkeypatch.setattr(Workers, "run", _no_thread)
+        again = client.get(FILES, params=asked)
+        known = client.get(FILES, params=asked, headers={"if-none-match": second.headers["etag"]})
+        wrong = client.get(FILES, params={**asked, "cursor": "nonsense"})
+        nowhere = client.get(FILES, params={**asked, "channel": "elsewhere"})
+        refused = client.get(FILES, params={**asked, "limt": 3})
+    assert (again.content, dict(again.headers) | _UNLIKE) == (
+        second.content,
+        dict(second.headers) | _UNLIKE,
+    )
+    assert fresh.status_code == 200
+    assert (known.status_code, known.content) == (304, b"")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_cursor")
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "unknown_channel")
+    assert (refused.status_code, refused.json()["code"]) == (400, "unknown_parameter")
+
+
+_UNLIKE = {"x-request-id": "", "date": ""}
+
+
+def test_what_takes_longer_takes_a_thread(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"version": VERSION, "revision": 1}
+    with site.serving(kept_bytes=0) as client:
+        client.get(FILES, params=asked)
+        threads: list[object] = []
+        monkeypatch.setattr(Workers, "run", _counted(threads))
+        for more, headers in (
+            ({"limit": 1_001}, {}),
+            ({"metadata": "camera_id=front"}, {}),
+            ({}, {"accept-encoding": "zstd"}),
+            ({"format": "arrow", "compression": "lz4"}, {}),
+        ):
+            assert client.get(FILES, params=asked | more, headers=headers).status_code == 200
+        assert len(threads) == 4
+        assert client.get(FILES, params=asked | {"limit": 1_000}).status_code == 200
+    assert len(threads) == 4
+
+
+def _counted(threads: list[object]) -> Callable[[Workers, Callable[[], object]], Any]:
+    async def run(workers: Workers, work: Callable[[], object]) -> object:
+        threads.append(work)
+        return await workers.go_on(work)
+
+    return run
 
 
 # --- what is kept --------------------------------------------------------------------

@@ -30,7 +30,7 @@ BUILDERS = {
     name: build
     for name, build in vars(keys).items()
     if inspect.isfunction(build) and name.endswith(("_key", "_prefix"))
-    and not name.startswith(("dataset_of", "digest_of"))
+    and not name.startswith(("dataset_of", "digest_of", "bundle_of"))
 }  # fmt: skip
 
 

@@ -41,9 +41,10 @@ def _values_of(secret: str) -> Iterator[str]:
 
 
 def _patterns(value: str) -> Iterator[str]:
+    # Escaped forms first: the plain one would leave half of a doubled backslash behind.
+    escaped = (json.dumps(value)[1:-1], repr(value)[1:-1])
+    yield from (re.escape(form) for form in escaped if form != value)
     yield "".join(map(_in_a_url, value))
-    yield re.escape(json.dumps(value)[1:-1])
-    yield re.escape(repr(value)[1:-1])
     yield from map(re.escape, _base64_forms(value.encode()))
 
 

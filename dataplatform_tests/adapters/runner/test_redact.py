@@ -22,6 +22,7 @@ SECRETS = st.text(
 
 @given(SECRETS)
 @example("0000000%")
+@example("0000000\\")
 def test_as_it_is_in_urls_and_in_json(secret: str) -> None:
     redact = redactor([secret])
     for form in (

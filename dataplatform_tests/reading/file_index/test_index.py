@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -129,6 +130,12 @@ def test_it_answers_as_a_look_at_every_row_does(
     while row is not None:
         part = index.part(query, row=row, limit=size)
         turned += ids(part.table)
+        at_once = index.part_at_once(query, row=row, limit=size)
+        assert (at_once is None) == bool(asked)  # all is decoded by now
+        assert at_once is None or (ids(at_once.table), at_once.next_row) == (
+            ids(part.table),
+            part.next_row,
+        )
         assert part.next_row is None or len(part.table) == size
         row = part.next_row
     assert turned == expected
@@ -144,6 +151,15 @@ def test_both_ends_of_an_interval_belong_to_it(index: FileIndex) -> None:
 
 def test_a_bare_date_as_end_is_the_whole_day(index: FileIndex) -> None:
     assert index.count(file_query("2025-06-01", "2025-06-01")).files == 100
+
+
+def test_numpy_s_dates_and_times_are_read_as_others_are(index: FileIndex) -> None:
+    day = np.datetime64("2025-06-01")
+    assert index.count(file_query(day, day)).files == 100
+    first = np.datetime64("2025-06-01T00:10:00", "ns")
+    assert index.count(file_query(first, np.datetime64("2025-06-01T00:12"))).files == 3
+    with pytest.raises(InvalidInput):
+        file_query(np.datetime64("NaT"))
 
 
 def test_files_without_a_time_come_last_and_only_where_no_interval_is_asked(
@@ -195,6 +211,22 @@ def test_a_page_of_a_kept_row_group_is_decoded_once(
     index.page(FileQuery(), offset=0, limit=3)
     monkeypatch.setattr(index._groups, "_decode", lambda *_, **__: pytest.fail("decoded again"))
     assert ids(index.page(FileQuery(), offset=3, limit=2)) == ["img_000003", "img_000004"]
+
+
+@pytest.mark.parametrize("start", [None, "2025-06-01T00:05:00Z"])
+def test_what_would_have_to_be_decoded_is_not_answered_at_once(
+    monkeypatch: pytest.MonkeyPatch, start: str | None
+) -> None:
+    query = file_query(start)
+    # An index of its own: those that are open are known to the process by what they hold.
+    rows = pictures(101 if start else 102)
+    index = stored_index(MemoryStore(), parquet_of(rows))
+    with monkeypatch.context() as patched:
+        patched.setattr(index._groups, "_decode", lambda *_, **__: pytest.fail("decoded"))
+        assert index.part_at_once(query, limit=3) is None
+    index.part(query, limit=3)
+    assert index.part_at_once(query, limit=3) is not None
+    assert index.part_at_once(query, row=40, limit=3) is None  # of another row group
 
 
 def test_a_file_that_was_changed_since_is_verified_again(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ a digest says that bytes are those that were published, not that they are harmle
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -52,7 +53,7 @@ class Footer:
 
     def group_of(self, row: int) -> int:
         """The row group that holds a row."""
-        return int(np.searchsorted(self.first_rows, row, side="right")) - 1
+        return bisect_right(self.first_rows, row) - 1
 
     def groups_of(self, start: int, stop: int) -> range:
         """The row groups that hold the rows from `start` up to but without `stop`."""

@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from opendata.reading.file_index.footer import Footer, Numbers
 from opendata.reading.file_index.paths import check_paths
 from opendata.reading.file_index.schema import INDEX_SCHEMA, TIME, as_index
-from opendata.reading.lent import lent_buffer
 from opendata.reading.limits import GROUP_BYTES_MAX, decoded_bytes, place_of, refused
 from opendata.reading.memory import decoding_pool
 from opendata.reading.pages import BadPage
@@ -30,15 +29,17 @@ KEPT_BYTES: Final = 48 << 20
 """How much of an index stays decoded, once it was asked for."""
 KEPT_TIMES: Final = 16
 COLUMNS: Final = tuple(INDEX_SCHEMA.names)
+TEXTS: Final = tuple(one.name for one in INDEX_SCHEMA if pa.types.is_string(one.type))
 
 
 class Groups:
     """The row groups of one index; safe to be asked from several threads."""
 
-    def __init__(self, data: memoryview, footer: Footer, what: str) -> None:
+    def __init__(self, buffer: pa.Buffer, footer: Footer, what: str) -> None:
         self.footer = footer
         self.what = what
-        self._data = data
+        self._buffer = buffer
+        self._data = memoryview(buffer)
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, pa.Table] = OrderedDict()
         self._kept_bytes = 0
@@ -67,6 +68,18 @@ class Groups:
             if keep:
                 self._keep({number: tables[number] for number in missing})
         return [tables[number] for number in numbers]
+
+    def kept(self, numbers: Sequence[int]) -> list[pa.Table] | None:
+        """The same if all of them are decoded already, else None."""
+        with self._lock:
+            tables = [self._kept[number] for number in numbers if number in self._kept]
+            for number in numbers if len(tables) == len(numbers) else ():
+                self._kept.move_to_end(number)
+        return tables if len(tables) == len(numbers) else None
+
+    def has_times(self, number: int) -> bool:
+        """Whether `times` decodes nothing now."""
+        return number in self._times or number in self._kept
 
     def columns(self, number: int, names: Sequence[str], *, codes: bool = False) -> pa.Table:
         """Some columns of a row group; with `codes` the metadata as a dictionary, if it is one.
@@ -141,7 +154,7 @@ class Groups:
 
     def _file(self, codes: list[str] | None) -> pq.ParquetFile:
         with decoding_pool():
-            source = pa.BufferReader(lent_buffer(self._data))
+            source = pa.BufferReader(self._buffer)
             return pq.ParquetFile(
                 source, metadata=self.footer.parquet, pre_buffer=False, read_dictionary=codes
             )
@@ -192,8 +205,9 @@ class Groups:
         """Look through a decoded row group, once: what it holds never changes."""
         if number in self._looked_through:
             return
-        with self._telling():
-            table.validate(full=True)  # Parquet's texts may be no text
+        if not all(_is_ascii(chunk) for name in TEXTS for chunk in table.column(name).chunks):
+            with self._telling():
+                table.validate(full=True)  # Parquet's texts may be no text
         for name in COLUMNS:
             if name != TIME and table.column(name).null_count:
                 raise refused(self.what, f"has a file without {name}")
@@ -217,6 +231,12 @@ class Groups:
         ):
             raise refused(self.what, "is not in order of time")
         return times
+
+
+def _is_ascii(chunk: pa.StringArray) -> bool:
+    """Whether all texts are plain, at a glance."""
+    data = chunk.buffers()[2]
+    return data is None or not data.size or bool(np.frombuffer(data, np.uint8).max() < 0x80)
 
 
 def _ticks(chunk: pa.Array) -> Numbers:

@@ -17,7 +17,7 @@ from opendata.reading.cache import Cache
 from opendata.reading.file_index.batches import Batch, Run, check_batch_size, cut
 from opendata.reading.file_index.footer import Footer, Numbers, parse_footer
 from opendata.reading.file_index.groups import Groups
-from opendata.reading.file_index.interval import decode_together, span_of
+from opendata.reading.file_index.interval import decode_together, is_measured, span_of
 from opendata.reading.file_index.metadata import metadata_mask
 from opendata.reading.file_index.opened import Opened
 from opendata.reading.file_index.place import Mapped, map_index
@@ -42,7 +42,7 @@ class FileIndex:
         self._mapped = mapped
         data = mapped.data
         footer = parse_footer(lambda at, length: data[at : at + length], len(data), key)
-        self._groups = Groups(data, footer, key)
+        self._groups = Groups(mapped.buffer, footer, key)
         self.key = key
 
     def __len__(self) -> int:
@@ -105,6 +105,24 @@ class FileIndex:
         table = self.rows(start, end)
         return Part(table, end if end < stop else None)
 
+    def part_at_once(self, query: FileQuery, *, row: int = 0, limit: int) -> Part | None:
+        """The same where all that it takes is decoded already, else None; waits for nothing.
+
+        Raises:
+            InvalidInput: as :meth:`page`.
+        """
+        _check_number(limit, "limit")
+        if query.metadata or not is_measured(self._groups, query):
+            return None
+        start, stop = self.span(query)
+        start = max(start, row)
+        end = min(stop, start + limit)
+        numbers = self.footer.groups_of(start, end)
+        tables = self._groups.kept(numbers)
+        if tables is None:
+            return None
+        return Part(self._cut(numbers, tables, start, end), end if end < stop else None)
+
     def count(self, query: FileQuery) -> Counted:
         """How many files the query asks for, and their bytes together.
 
@@ -156,12 +174,7 @@ class FileIndex:
             Corrupt: as :meth:`page`.
         """
         numbers = self.footer.groups_of(start, stop)
-        if not numbers:
-            return no_files()
-        tables = self._groups.rows(numbers)
-        first = self._first(numbers[0])
-        whole = pa.concat_tables(tables) if len(tables) > 1 else tables[0]
-        return whole.slice(start - first, stop - start)
+        return self._cut(numbers, self._groups.rows(numbers), start, stop)
 
     def rows_at(self, numbers: Numbers) -> pa.Table:
         """The rows with these numbers, which rise.
@@ -188,6 +201,13 @@ class FileIndex:
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
     # --- parts -------------------------------------------------------------------------
+
+    def _cut(self, numbers: range, tables: list[pa.Table], start: int, stop: int) -> pa.Table:
+        """Some rows out of the row groups that hold them."""
+        if not tables:
+            return no_files()
+        whole = pa.concat_tables(tables) if len(tables) > 1 else tables[0]
+        return whole.slice(start - self._first(numbers[0]), stop - start)
 
     def _runs(self, query: FileQuery, row: int) -> Iterator[Run]:
         """The rows that are asked for from a row of the index on, a row group at a time."""

@@ -32,6 +32,16 @@ def span_of(groups: Groups, query: FileQuery) -> tuple[int, int]:
     return start, max(start, stop)
 
 
+def is_measured(groups: Groups, query: FileQuery) -> bool:
+    """Whether `span_of` decodes nothing: what it looks into is decoded already."""
+    ends = []
+    if query.start is not None:
+        ends.append(_edge(groups, microseconds(query.start), "left"))
+    if query.end is not None:
+        ends.append(_edge(groups, microseconds(query.end), "right"))
+    return all(inside is None or groups.has_times(inside) for _, inside in ends)
+
+
 def decode_together(groups: Groups, query: FileQuery, limit: int) -> None:
     """Decode the few row groups that a short interval touches, in one go and before it is measured:
     its ends lie in them, so that looking for those costs nothing more.
@@ -54,12 +64,18 @@ def decode_together(groups: Groups, query: FileQuery, limit: int) -> None:
 
 def _row_at(groups: Groups, at: int, side: Side) -> int:
     """How many dated rows lie before an instant; with "right", before or at it."""
+    first, inside = _edge(groups, at, side)
+    if inside is None:
+        return first
+    return first + int(np.searchsorted(groups.times(inside), at, side=side))
+
+
+def _edge(groups: Groups, at: int, side: Side) -> tuple[int, int | None]:
+    """A row, and the row group that begins with it if the instant lies inside of that."""
     footer = groups.footer
     number = int(np.searchsorted(footer.highs, at, side=side))
     if number == len(footer.highs):
-        return footer.dated_rows
+        return footer.dated_rows, None
     low = int(footer.lows[number])
-    first = int(footer.first_rows[number])
-    if at < low or (at == low and side == "left"):
-        return first
-    return first + int(np.searchsorted(groups.times(number), at, side=side))
+    is_before = at < low or (at == low and side == "left")
+    return int(footer.first_rows[number]), None if is_before else number

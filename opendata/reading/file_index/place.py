@@ -7,9 +7,10 @@ its way in. So every row that anybody sees was vouched for by the bundle's lock.
 
 from __future__ import annotations
 
-import mmap
 import os
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from opendata.reading.cache import Cache
 from opendata.reading.shard import digest_of_file, removed_while_read
@@ -28,8 +29,13 @@ class Mapped:
     """A verified file's bytes, and how the file looked when they were verified."""
 
     path: str
-    data: memoryview
+    buffer: pa.Buffer
     look: Look
+
+    @property
+    def data(self) -> memoryview:
+        """The bytes, without a copy."""
+        return memoryview(self.buffer)
 
     def is_untouched(self) -> bool:
         """Whether the file is still there as it was; one that is gone cannot be changed."""
@@ -74,8 +80,12 @@ def _mapped(cache: Cache, path: str, file: int, key: str, sha256: str, size_byte
         if actual != sha256:
             raise digest_mismatch(key, sha256, actual)
         cache.record_verified(path, sha256)
-    data = memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
-    return Mapped(path, data, _look(found))
+    # Mapped by Arrow itself: its threads then hold nothing that is Python's.
+    with pa.memory_map(path) as mapped:
+        buffer = mapped.read_buffer()
+    if _look(os.stat(path)) != _look(found) or buffer.size != size_bytes:
+        raise FileNotFoundError(path)  # another file is there by now
+    return Mapped(path, buffer, _look(found))
 
 
 def _look(found: os.stat_result) -> Look:
