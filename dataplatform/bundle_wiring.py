@@ -6,11 +6,12 @@ that build releases. Adapters are imported when they are needed.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from dataplatform.alerts.ports import Notifier
 from dataplatform.bundles.ports import BundlePorts
-from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
+from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine, RowScratch
 from dataplatform.ports import IndexRepo, SpecRepo
 from dataplatform.settings import Settings
 from opendata.reading.cache import open_cache
@@ -59,6 +60,7 @@ def channel_ports(
         environ=settings.environ,
         spark_files=settings.spark_files,
         trust=trust,
+        scratch=lambda: _scratch(settings),
     )
 
 
@@ -82,6 +84,12 @@ def _channel_files(settings: Settings, storage_path: str, own: str) -> ChannelFi
     from dataplatform.adapters.channel_files.opening import open_channel_files
 
     return open_channel_files(storage_path, settings.environ, root=str(settings.root), own=own)
+
+
+def _scratch(settings: Settings) -> AbstractContextManager[RowScratch]:
+    from dataplatform.adapters.row_scratch.arrow import open_scratch
+
+    return open_scratch(settings.work / "comparing")
 
 
 def _engines(settings: Settings) -> dict[str, IndexEngine]:

@@ -22,6 +22,7 @@ from opendata.wire.errors import Corrupt
 _SPACE: Final = 0x20
 _SECOND: Final = 1_000_000
 _METADATA: Final = "metadata"
+_VALUE: Final = msgspec.json.Decoder(msgspec.Raw)
 _VALUES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -66,8 +67,7 @@ def _column(name: str, column: pa.Array) -> tuple[str, pa.Array, str]:
     if pa.types.is_integer(column.type):
         return "", _or_else(pc.cast(column, pa.string()), "null"), ""
     if name == _METADATA:
-        _check_objects(column)
-        return "", _or_else(column, "{}"), ""
+        return "", _or_else(_checked_objects(column), "{}"), ""
     return _nullable(column, _escaped, '"')
 
 
@@ -122,17 +122,32 @@ def _decoded(column: pa.Array) -> list[str | None]:
     return texts
 
 
-def _check_objects(column: pa.Array) -> None:
-    """See that every metadata is one JSON value: what is put in unread could break all the rest."""
+def _checked_objects(column: pa.Array) -> pa.Array:
+    """The column, if every metadata is one JSON value, each on one line: what is put in unread
+    could break all the rest.
+
+    All are read together. There are as many values as rows, and each is as long as its row's text:
+    else one row's text could begin what another one's ends.
+    """
     present = pc.drop_null(column) if column.null_count else column
     listed = pc.binary_join(_list_of(present), _text(","))
     text = _texts_of(listed)
+    whole = b"".join((b"[", text, b"]"))
     try:
-        found = len(_VALUES.decode(b"".join((b"[", text, b"]"))))
+        found = _VALUES.decode(whole)
+        lengths = np.fromiter(map(len, found), np.int64, len(found))
+        if not np.array_equal(lengths, _lengths(present)):
+            _check_each(present)  # there may be blanks around them, which is no harm
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(f"metadata that is no JSON: {error}") from error
-    if found != len(present):
-        raise _damaged("metadata that is no JSON")
+    return pc.replace_substring(column, "\n", " ") if b"\n" in whole else column
+
+
+def _check_each(column: pa.Array) -> None:
+    data, end = _texts_of(column), 0
+    for length in _lengths(column).tolist():
+        _VALUE.decode(data[end : end + length])
+        end += length
 
 
 def _check(text: memoryview) -> None:
@@ -161,6 +176,11 @@ def _texts_of(column: pa.StringArray) -> memoryview:
     ends = np.frombuffer(places, np.int32)
     first, last = ends[column.offset], ends[column.offset + len(column)]
     return memoryview(data)[int(first) : int(last)]
+
+
+def _lengths(column: pa.StringArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    ends = np.frombuffer(column.buffers()[1], np.int32)[column.offset :][: len(column) + 1]
+    return ends[1:] - ends[:-1]
 
 
 def _array_of(texts: Sequence[bytes | None]) -> pa.StringArray:

@@ -12,13 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import pyarrow as pa
-
 from dataplatform.channels.choose import engine_for
-from dataplatform.channels.columns import listed_texts, taken
-from dataplatform.channels.describe import UNMATCHED, Describer, sources_of
-from dataplatform.channels.known import DESCRIBED_BY, Comparison
+from dataplatform.channels.describe import Describer, sources_of
 from dataplatform.channels.look import Look, look
 from dataplatform.channels.ports import (
     ChannelPorts,
@@ -30,18 +25,14 @@ from dataplatform.channels.ports import (
 )
 from dataplatform.channels.progress import NO_PROGRESS, Progress
 from dataplatform.channels.publish import IndexDraft, derive_index_copies, publish_index
-from dataplatform.channels.read import VANISHED
-from dataplatform.channels.rows import STATE_SCHEMA, index_rows, state_rows
 from dataplatform.channels.segments import Segments, drop_segments
 from dataplatform.channels.spec import ChannelSpec
+from dataplatform.channels.work import Part, Rows, Work
 from opendata.wire.bundle import SpecSource
 from opendata.wire.channel import ChannelIndex
-from opendata.wire.errors import Conflict, OpenDataError, Rejected
+from opendata.wire.errors import Conflict, OpenDataError
 
 RACE_ATTEMPTS: Final = 5
-SHOWN_MAX: Final = 20
-_HARMLESS: Final = frozenset({VANISHED})
-"""A file that has gone since it was listed is no file of the channel any more."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +76,11 @@ def index_channel(
         Conflict: if others publish again and again meanwhile.
     """
     for attempt in range(RACE_ATTEMPTS):
-        looked = look(ports, spec, force=force and attempt == 0)
-        if looked.comparison is None:
-            return _unchanged(ports, looked)
         try:
-            return _index(ports, looked, looked.comparison, source, progress)
+            with look(ports, spec, force=force and attempt == 0) as looked:
+                if looked.work is None:
+                    return _unchanged(ports, looked)
+                return _index(ports, looked, looked.work, source, progress)
         except Conflict as error:
             if error.code != "lost_race" or attempt == RACE_ATTEMPTS - 1:
                 raise
@@ -106,106 +97,85 @@ def _unchanged(ports: ChannelPorts, looked: Look) -> IndexedChannel:
 def _index(
     ports: ChannelPorts,
     looked: Look,
-    found: Comparison,
+    work: Work,
     source: SpecSource | None,
     progress: Progress,
 ) -> IndexedChannel:
     spec = looked.spec
-    engine = engine_for(ports, spec.engine, len(found.unread))
-    segments = Segments(
-        ports,
-        spec.channel,
-        spec.version,
-        described_by=looked.described_by,
-        sidecars=looked.arrangement.sidecar_versions,
-    )
-    _left_out(spec, found.misfits)  # what needs no reading to be refused is refused before
-    described, unread = _describe(ports, engine, looked, found, segments, progress)
+    engine = engine_for(ports, spec.engine, work.counts.unread)
+    work.misfits.left_out()  # what needs no reading to be refused is refused before
+    segments = Segments(ports, spec.channel, spec.version, described_by=looked.described_by)
+    described = _describe(ports, engine, looked.spec, work, segments, progress)
     try:
-        left_out = _left_out(spec, [*found.misfits, *unread])
-        draft = _draft(looked, found, described, engine, source)
+        left_out = work.misfits.left_out()
+        draft = _draft(looked, work.rows(), engine, source)
         index = publish_index(ports, draft, looked.current)
     except OpenDataError:
         # What was read is worth keeping, whatever it is that went wrong; that goes first.
         with suppress(OpenDataError):
             segments.flush()
         raise
-    drop_segments(ports.store, [*looked.known.segment_keys, *segments.written])
-    return _done(index, looked, found, described, left_out)
+    drop_segments(ports.store, [*work.segment_keys, *segments.written])
+    before = looked.current.index.index_sha256 if looked.current else None
+    return IndexedChannel(
+        index,
+        changed=index.index_sha256 != before,
+        described=described,
+        reused=index.total_files - described,
+        removed=work.counts.removed,
+        unread=left_out,
+    )
 
 
-def _draft(
-    looked: Look,
-    found: Comparison,
-    described: Sequence[Described],
-    engine: IndexEngine,
-    source: SpecSource | None,
-) -> IndexDraft:
-    state = _state(looked, found, described)
+def _draft(looked: Look, rows: Rows, engine: IndexEngine, source: SpecSource | None) -> IndexDraft:
     return IndexDraft(
         channel=looked.spec.channel,
         version=looked.spec.version,
         storage_path=looked.spec.storage_path,
         engine=engine.name,
-        rows=index_rows(state),
-        state=state,
+        rows=rows.index,
+        count=rows.count,
+        state=rows.state,
+        described_by=looked.described_by,
         listing_sha256=looked.listing_sha256,
         source=source,
-    )
-
-
-def _done(
-    index: ChannelIndex,
-    looked: Look,
-    found: Comparison,
-    described: Sequence[Described],
-    left_out: tuple[Unread, ...],
-) -> IndexedChannel:
-    before = looked.current.index.index_sha256 if looked.current else None
-    read = sum(one.file.path not in found.digests for one in described)
-    return IndexedChannel(
-        index,
-        changed=index.index_sha256 != before,
-        described=read,
-        reused=index.total_files - read,
-        removed=found.removed,
-        unread=left_out,
     )
 
 
 def _describe(
     ports: ChannelPorts,
     engine: IndexEngine,
-    looked: Look,
-    found: Comparison,
+    spec: ChannelSpec,
+    work: Work,
     segments: Segments,
     progress: Progress,
-) -> tuple[list[Described], list[Unread]]:
-    described: list[Described] = []
-    unread: list[Unread] = []
-    progress.begin(len(found.unread), sum(file.size for file in found.unread))
-    for batch in _outcomes(ports, engine, looked, found):
-        good = [one for one in batch if isinstance(one, Described)]
-        described += good
-        unread += [one for one in batch if isinstance(one, Unread)]
-        segments.add(good)
-        hashed = [one.file for one in batch if one.file.path not in found.digests]
-        progress.advance(len(hashed), sum(file.size for file in hashed))
-    return described, unread
+) -> int:
+    """Describe a part after the other; returns how many files were read for it."""
+    read = 0
+    progress.begin(work.counts.unread, work.counts.unread_bytes)
+    for part in work.parts():
+        segments.begin(part.sidecars)
+        for batch in _outcomes(ports, engine, spec, part):
+            good = [one for one in batch if isinstance(one, Described)]
+            work.add(good, part)
+            work.misfits.add(one for one in batch if isinstance(one, Unread))
+            segments.add(good)
+            read += sum(one.file.path not in part.digests for one in good)
+            hashed = [one.file for one in batch if one.file.path not in part.digests]
+            progress.advance(len(hashed), sum(file.size for file in hashed))
+    return read
 
 
 def _outcomes(
-    ports: ChannelPorts, engine: IndexEngine, looked: Look, found: Comparison
+    ports: ChannelPorts, engine: IndexEngine, spec: ChannelSpec, part: Part
 ) -> Iterator[Sequence[Outcome]]:
-    spec = looked.spec
     if sources_of(spec.pattern):
-        files, digests = [*found.unread, *found.rederived], found.digests
+        files, digests = [*part.unread, *part.rederived], part.digests
     else:  # a path tells all, so that known files need no engine
-        files, digests = list(found.unread), {}
+        files, digests = list(part.unread), {}
         describer = Describer(spec)
         yield [
-            describer.describe(file, b"", None, found.digests[file.path])
-            for file in found.rederived
+            describer.describe(file, b"", None, part.digests[file.path]) for file in part.rederived
         ]
     if files:
         yield from engine.describe(_task(ports, spec, digests), files)
@@ -218,61 +188,3 @@ def _task(ports: ChannelPorts, spec: ChannelSpec, digests: Mapping[str, str]) ->
         environ=ports.environ,
         digests=digests,
     )
-
-
-def _left_out(spec: ChannelSpec, unread: Sequence[Unread]) -> tuple[Unread, ...]:
-    """The files that the index goes without.
-
-    Raises:
-        Rejected: if the spec does not let it.
-    """
-    ordered = sorted(unread, key=lambda one: one.file.path)
-    ignored = {UNMATCHED} if spec.pattern.unmatched == "ignore" else set()
-    told = [one for one in ordered if one.code not in ignored]
-    blocking = [one for one in told if one.code not in _HARMLESS]
-    if not blocking or spec.on_unread == "leave_out":
-        return tuple(told)
-    lines = [f"  {one.file.path}: {one.reason}" for one in blocking[:SHOWN_MAX]]
-    if len(blocking) > SHOWN_MAX:
-        lines.append(f"  and {len(blocking) - SHOWN_MAX:,} more")
-    raise Rejected(
-        f"{len(blocking):,} of the files of {spec.channel} {spec.version} could not be read, so "
-        "the index stays as it was:\n" + "\n".join(lines),
-        code="unread_files",
-        hint=_hint(blocking),
-        details={
-            "channel": spec.channel,
-            "version": str(spec.version),
-            "unread": [
-                {"path": one.file.path, "code": one.code, "reason": one.reason} for one in blocking
-            ],
-        },
-    )
-
-
-def _hint(blocking: Sequence[Unread]) -> str:
-    if any(one.code != UNMATCHED for one in blocking):
-        return (
-            "mend them and index again (what was read is kept), or write `on_unread: leave_out` "
-            "into the channel's spec"
-        )
-    sidecars = all(one.file.path.endswith(".json") for one in blocking)
-    say = '`sidecar: "{stem}.json"` if they tell of the others' if sidecars else "a path they match"
-    return f"write into the spec's pattern {say}, or `unmatched: ignore` to go without them"
-
-
-def _state(looked: Look, found: Comparison, described: Sequence[Described]) -> pa.Table:
-    """The rows that stay and those that are new, in order of their paths."""
-    fresh = state_rows(described, looked.arrangement.sidecar_versions)
-    stamp = {DESCRIBED_BY: looked.described_by}
-    if not found.kept:
-        return fresh.replace_schema_metadata(stamp)
-    kept = found.earlier
-    if len(found.kept) != kept.num_rows or list(found.kept) != list(range(kept.num_rows)):
-        kept = taken(kept, np.array(found.kept, np.int64))
-    if not fresh.num_rows:
-        return kept.cast(STATE_SCHEMA).replace_schema_metadata(stamp)
-    both = pa.concat_tables([kept, fresh])
-    paths = listed_texts(both["relative_path"])
-    order = sorted(range(len(paths)), key=paths.__getitem__)
-    return taken(both, np.array(order, np.int64)).replace_schema_metadata(stamp)

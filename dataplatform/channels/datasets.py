@@ -55,7 +55,8 @@ def index_dataset(
         version=version,
         storage_path=ports.store.url,
         engine=ENGINE,
-        rows=index_rows(state_rows(shards, {})),
+        rows=index_rows(state_rows(shards, {})).to_batches(),
+        count=len(shards),
         release=str(release.reference),
     )
     try:

@@ -19,15 +19,12 @@ from dataplatform.channels.current import CurrentIndex
 from dataplatform.channels.describe import UNMATCHED, path_pattern
 from dataplatform.channels.listing import Arrangement
 from dataplatform.channels.ports import ChannelPorts, StoredFile, Unread
-from dataplatform.channels.rows import STATE_SCHEMA
+from dataplatform.channels.rows import DESCRIBED_BY, STATE_SCHEMA
 from dataplatform.channels.spec import ChannelSpec, Pattern
 from opendata.wire import keys
 from opendata.wire.digest import check_digest, parse_digest
 from opendata.wire.errors import Corrupt, InvalidInput, NotFound
 from opendata.wire.version import Version
-
-DESCRIBED_BY: Final = b"opendata.described_by"
-"""In the metadata of a state's schema: the digest of what its rows were described by."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +75,9 @@ def read_known(
     state = None
     if current is not None and current.index.state is not None:
         key = current.index.state
-        state = _table_at(ports, key, keys.digest_of_object_key(key))
+        state = stored_rows(ports, key, keys.digest_of_object_key(key))
     prefix = keys.channel_progress_prefix(channel, version)
-    segments = {stat.key: _table_at(ports, stat.key, None) for stat in ports.store.list(prefix)}
+    segments = {stat.key: stored_rows(ports, stat.key, None) for stat in ports.store.list(prefix)}
     return Known(state, segments)
 
 
@@ -107,7 +104,7 @@ def compare(
         else:
             rederived.append(file)
             places_anew[file.path] = place.row
-    unread, misfits = _fitting(spec.pattern, unread)
+    unread, misfits = fitting(spec.pattern, unread)
     earlier = _joined(known.tables)
     checksums = listed_texts(earlier["checksum"]) if rederived else []
     digests = {path: parse_digest(checksums[row]) for path, row in places_anew.items()}
@@ -117,9 +114,7 @@ def compare(
     return Comparison(earlier, kept, unread, rederived, digests, misfits, new, removed)
 
 
-def _fitting(
-    pattern: Pattern, files: Sequence[StoredFile]
-) -> tuple[list[StoredFile], list[Unread]]:
+def fitting(pattern: Pattern, files: Sequence[StoredFile]) -> tuple[list[StoredFile], list[Unread]]:
     """Files whose paths match the pattern, and those that need not be read to be refused."""
     paths = path_pattern(pattern)
     if paths is None:
@@ -168,7 +163,7 @@ def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(plain) if plain else pa.Table.from_batches([], STATE_SCHEMA)
 
 
-def _table_at(ports: ChannelPorts, key: str, digest: str | None) -> pa.Table | None:
+def stored_rows(ports: ChannelPorts, key: str, digest: str | None) -> pa.Table | None:
     """The rows at a key; None where they are lost or damaged: they only save work."""
     try:
         data = ports.store.get(key).data

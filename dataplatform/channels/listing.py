@@ -7,7 +7,7 @@ digest of what describing depends on, so that a changed pattern is no unchanged 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,13 +28,22 @@ def describing_digest(spec: ChannelSpec) -> str:
 
 def listing_digest(spec: ChannelSpec, files: Sequence[StoredFile]) -> str:
     """The digest of a listing, together with what its files are described by."""
-    head = f"{describing_digest(spec)}\n{spec.storage_path}\n{spec.on_unread}\n{len(files)}\n"
-    lines = [f"{file.path}\0{file.size}\0{file.version}" for file in files]
     # Names that are no text are refused later; here they only have to differ from others.
-    body = "\n".join(lines).encode("utf-8", "surrogatepass")
-    sha = hashlib.sha256(head.encode())
+    body = digest_lines(files).encode("utf-8", "surrogatepass")
+    sha = hashlib.sha256(digest_head(spec, len(files)))
     sha.update(body)
     return sha.hexdigest()
+
+
+def digest_head(spec: ChannelSpec, count: int) -> bytes:
+    """What the digest of a listing of so many files begins with."""
+    described_by = describing_digest(spec)
+    return f"{described_by}\n{spec.storage_path}\n{spec.on_unread}\n{count}\n".encode()
+
+
+def digest_lines(files: Iterable[StoredFile]) -> str:
+    """The lines that stand for files in it; a line break goes between."""
+    return "\n".join([f"{file.path}\0{file.size}\0{file.version}" for file in files])
 
 
 @dataclass(frozen=True)

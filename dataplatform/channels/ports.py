@@ -7,7 +7,7 @@ values, so that an engine can do its work in another process or on other machine
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -121,6 +121,12 @@ class ChannelFiles(Protocol):
         """All files, in byte order of their paths."""
         ...
 
+    def pieces(self) -> Iterator[Sequence[StoredFile]]:
+        """The same files in any order, in pieces of some ten thousand, so that whoever has no room
+        for a whole listing needs none. An empty piece says that the listing had to begin again:
+        what was told before is told once more."""
+        ...
+
     def stat(self, path: str) -> StoredFile | None:
         """One file as it is now, or None."""
         ...
@@ -180,19 +186,30 @@ class WrittenFile:
     size_bytes: int
 
 
+@dataclass(frozen=True)
+class StoredState:
+    """A state that lies in a file: what its rows were described by, and a fresh pass over them."""
+
+    described_by: str
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+
+
 class IndexWriter(Protocol):
     """Writes an index as Parquet in the layout that queries are fast on.
 
-    What was written lasts until the block ends. Equal tables give equal bytes.
+    What was written lasts until the block ends. Equal rows give equal bytes, however they are cut
+    into batches; of them only a row group is in memory at a time.
     """
 
-    def write(self, rows: pa.Table) -> AbstractContextManager[WrittenFile]:
+    def write(self, rows: Iterable[pa.RecordBatch]) -> AbstractContextManager[WrittenFile]:
         """The file of rows that are in order; schema is `channels.rows.INDEX_SCHEMA`."""
         ...
 
-    def write_state(self, state: pa.Table) -> AbstractContextManager[WrittenFile]:
+    def write_state(
+        self, state: Iterable[pa.RecordBatch], described_by: str
+    ) -> AbstractContextManager[WrittenFile]:
         """The file of what the next indexing compares; `channels.rows.STATE_SCHEMA`, in order of
-        paths. What the schema's metadata says is kept."""
+        paths. `described_by` is kept in the schema's metadata."""
         ...
 
     def read_state(self, data: bytes, what: str) -> pa.Table:
@@ -201,6 +218,49 @@ class IndexWriter(Protocol):
         Raises:
             Corrupt: naming `what`.
         """
+        ...
+
+    def open_state(self, file: LocalFile, what: str) -> StoredState:
+        """The same of a file, of which only a batch is in memory at a time.
+
+        Raises:
+            Corrupt: naming `what`.
+        """
+        ...
+
+
+class Spool(Protocol):
+    """Rows on disk: written once, then read as often as needed."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        ...
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Put rows behind the others; not once they were read."""
+        ...
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows, in the order in which they came."""
+        ...
+
+
+class RowScratch(Protocol):
+    """Room on disk for rows that are too many for memory; it is gone when its block ends."""
+
+    def spool(self, schema: pa.Schema) -> Spool:
+        """A new one without rows."""
+        ...
+
+    def sort(
+        self, rows: Iterable[pa.RecordBatch], schema: pa.Schema, order_by: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows in order of columns: texts by their bytes, what is missing last."""
+        ...
+
+    def keep(self, pieces: Iterable[bytes]) -> LocalFile:
+        """A file of these bytes."""
         ...
 
 
@@ -219,3 +279,7 @@ class ChannelPorts:
     """From how many files to read on Spark is chosen; None: only where the spec says so."""
     trust: TrustRoot | None = None
     """Whose signatures data sets need that stand as channels; None: digests are enough."""
+    scratch: Callable[[], AbstractContextManager[RowScratch]] | None = None
+    """Where larger channels are compared; None: any channel is compared in memory."""
+    held_files: int = 500_000
+    """Up to so many files a channel is compared in memory, which is faster."""

@@ -8,6 +8,7 @@ the new one, and the next indexing makes the copies again (S0-41, S0-42).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ import pyarrow as pa
 from dataplatform.channels.current import CurrentIndex, read_current_index
 from dataplatform.channels.description import index_description
 from dataplatform.channels.ports import ChannelPorts, WrittenFile
-from dataplatform.channels.rows import samples_of, totals_of
+from dataplatform.channels.rows import Tally
 from dataplatform.releases.objects import JSON, PARQUET, put_object_at
 from opendata.stores.parallel import in_parallel
 from opendata.stores.port import AlreadyExists, ObjectStore, Payload, PreconditionFailed
@@ -36,18 +37,21 @@ DERIVE_ATTEMPTS: Final = 5
 class IndexDraft:
     """An index that is to become a channel's current one.
 
-    `rows` are in order, with `rows.INDEX_SCHEMA`; `state` is what the next indexing compares
-    (`rows.STATE_SCHEMA`), None where files never change. `listing_sha256` is the digest of what
-    was listed. `release` is the reference of the data set's release, `source` where the channel's
-    spec was read.
+    `rows` are `count` rows in order, with `rows.INDEX_SCHEMA`; `state` is what the next indexing
+    compares (`rows.STATE_SCHEMA`), None where files never change; both are taken once, a batch at
+    a time. `described_by` and `listing_sha256` are the digests of what rows were described by and
+    of what was listed. `release` is the reference of the data set's release, `source` where the
+    channel's spec was read.
     """
 
     channel: str
     version: Version
     storage_path: str
     engine: str
-    rows: pa.Table
-    state: pa.Table | None = None
+    rows: Iterable[pa.RecordBatch]
+    count: int
+    state: Iterable[pa.RecordBatch] | None = None
+    described_by: str = ""
     listing_sha256: str | None = None
     release: str | None = None
     source: SpecSource | None = None
@@ -63,13 +67,15 @@ def publish_index(
         Unavailable: if the outcome is unknown; indexing again settles it.
     """
     with ExitStack() as stack:
-        written = stack.enter_context(ports.writer.write(draft.rows))
+        tally = Tally(draft.count)
+        written = stack.enter_context(ports.writer.write(tally.through(draft.rows)))
         state = None
         if draft.state is not None:
-            state = stack.enter_context(ports.writer.write_state(draft.state))
+            writing = ports.writer.write_state(draft.state, draft.described_by)
+            state = stack.enter_context(writing)
         objects = [one for one in (written, state) if one is not None]
         list(in_parallel(lambda one: _put(ports.store, one), objects))
-        index = _index(ports, draft, base, written, state)
+        index = _index(ports, draft, base, tally, written, state)
         _swap(ports.store, index, base)
         _derive(ports.store, index, written.file)
     return index
@@ -93,10 +99,11 @@ def _index(
     ports: ChannelPorts,
     draft: IndexDraft,
     base: CurrentIndex | None,
+    tally: Tally,
     written: WrittenFile,
     state: WrittenFile | None,
 ) -> ChannelIndex:
-    totals = totals_of(draft.rows)
+    totals = tally.totals
     source = draft.source
     return ChannelIndex(
         channel=draft.channel,
@@ -120,7 +127,7 @@ def _index(
         spec_commit=source.commit if source else None,
         spec_file=source.file if source else None,
         spec_sha256=source.sha256 if source else None,
-        samples=samples_of(draft.rows),
+        samples=tuple(tally.samples),
     )
 
 

@@ -7,7 +7,7 @@ path; the index is ordered by time, because it is asked by time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -25,22 +25,13 @@ from dataplatform.channels.columns import (
     whole_numbers,
 )
 from dataplatform.channels.ports import Described
+from opendata.reading.file_index.schema import INDEX_SCHEMA as INDEX_SCHEMA
 from opendata.wire.channel import INDEX_COLUMNS
 from opendata.wire.digest import prefixed
 from opendata.wire.errors import Rejected
 from opendata.wire.times import format_instant
 
-TIMESTAMP: Final = pa.timestamp("us", "UTC")
-INDEX_SCHEMA: Final = pa.schema(
-    [
-        pa.field("file_id", pa.string(), nullable=False),
-        pa.field("relative_path", pa.string(), nullable=False),
-        pa.field("timestamp", TIMESTAMP),
-        pa.field("size_bytes", pa.int64(), nullable=False),
-        pa.field("checksum", pa.string(), nullable=False),
-        pa.field("metadata", pa.string(), nullable=False),
-    ]
-)
+TIMESTAMP: Final = INDEX_SCHEMA.field("timestamp").type
 STATE_SCHEMA: Final = pa.schema(
     [
         *INDEX_SCHEMA,
@@ -49,6 +40,8 @@ STATE_SCHEMA: Final = pa.schema(
     ]
 )
 """`version` is that of `StoredFile`; `sidecar` size and version of the sidecar, empty for none."""
+DESCRIBED_BY: Final = b"opendata.described_by"
+"""In the metadata of a state's schema: the digest of what its rows were described by."""
 SAMPLES: Final = 3
 CHUNK_ROWS: Final = 1 << 17
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -126,14 +119,19 @@ def check_file_ids(state: pa.Table) -> None:
     for at, file_id in enumerate(ids):
         if file_id in seen:
             one, other = (str(state["relative_path"][i]) for i in (seen[file_id], at))
-            raise Rejected(
-                f"two files have the id {file_id!r}: {one} and {other}",
-                code="duplicate_file_id",
-                hint="make `pattern.file_id` of the channel's spec tell them apart, such as "
-                '"{stem}.{ext}", or name one of them as a sidecar',
-                details={"file_id": file_id, "paths": [one, other]},
-            )
+            raise duplicate_file_id(file_id, one, other)
         seen[file_id] = at
+
+
+def duplicate_file_id(file_id: str, one: str, other: str) -> Rejected:
+    """What is said of two files that have one id."""
+    return Rejected(
+        f"two files have the id {file_id!r}: {one} and {other}",
+        code="duplicate_file_id",
+        hint="make `pattern.file_id` of the channel's spec tell them apart, such as "
+        '"{stem}.{ext}", or name one of them as a sidecar',
+        details={"file_id": file_id, "paths": [one, other]},
+    )
 
 
 @dataclass(frozen=True)
@@ -147,20 +145,44 @@ class Totals:
     undated: int
 
 
-def totals_of(rows: pa.Table) -> Totals:
-    """The totals of an index's rows, which are in order."""
-    undated = rows["timestamp"].null_count
-    times = array_of(rows["timestamp"])[: rows.num_rows - undated]
-    total = int(array_of(rows["size_bytes"]).sum())
-    first, last = (times[0], times[-1]) if len(times) else (None, None)
-    return Totals(rows.num_rows, total, _instant(first), _instant(last), undated)
+class Tally:
+    """Counts the rows of an index while they pass by, in order; `count` is how many they will be.
 
+    `samples` are a few rows as the description shows them (S0-50): from all over the index.
+    """
 
-def samples_of(rows: pa.Table) -> tuple[dict[str, Any], ...]:
-    """A few rows as the description shows them (S0-50): from all over the index."""
-    count = min(SAMPLES, rows.num_rows)
-    places = sorted({round(at * (rows.num_rows - 1) / max(count - 1, 1)) for at in range(count)})
-    return tuple(_sample(rows.slice(at, 1)) for at in places)
+    def __init__(self, count: int) -> None:
+        shown = min(SAMPLES, count)
+        self._wanted = {round(at * (count - 1) / max(shown - 1, 1)) for at in range(shown)}
+        self._files = self._bytes = self._undated = 0
+        self._first: int | None = None
+        self._last: int | None = None
+        self.samples: list[dict[str, Any]] = []
+
+    @property
+    def totals(self) -> Totals:
+        """The totals of what has passed."""
+        first, last = _instant(self._first), _instant(self._last)
+        return Totals(self._files, self._bytes, first, last, self._undated)
+
+    def through(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same batches, counted."""
+        for batch in batches:
+            self._count(pa.Table.from_batches([batch]))
+            yield batch
+
+    def _count(self, rows: pa.Table) -> None:
+        undated = rows["timestamp"].null_count
+        times = array_of(rows["timestamp"])[: rows.num_rows - undated]
+        if len(times):
+            self._first = int(times[0]) if self._first is None else self._first
+            self._last = int(times[-1])
+        here = range(self._files, self._files + rows.num_rows)
+        for at in sorted(place for place in self._wanted if place in here):
+            self.samples.append(_sample(rows.slice(at - self._files, 1)))
+        self._files += rows.num_rows
+        self._bytes += int(array_of(rows["size_bytes"]).sum())
+        self._undated += undated
 
 
 def _sample(row: pa.Table) -> dict[str, Any]:

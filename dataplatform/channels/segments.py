@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from dataplatform.channels.known import DESCRIBED_BY
 from dataplatform.channels.ports import ChannelPorts, Described
 from dataplatform.channels.rows import state_rows
 from opendata.stores.port import ObjectStore
@@ -33,17 +32,22 @@ class Segments:
         version: Version,
         *,
         described_by: str,
-        sidecars: Mapping[str, str],
     ) -> None:
         self._ports = ports
         self._prefix = keys.channel_progress_prefix(channel, version)
         self._name = secrets.token_hex(6)
         self._described_by = described_by
-        self._sidecars = sidecars
+        self._sidecars: Mapping[str, str] = {}
         self._waiting: list[Described] = []
         self._waiting_bytes = 0
         self._since = ports.now()
         self.written: list[str] = []
+
+    def begin(self, sidecars: Mapping[str, str]) -> None:
+        """From now on files of another part are described; what is left of the last one is put
+        aside. `sidecars` is size and version of the sidecar, by the path of the file."""
+        self.flush()
+        self._sidecars = sidecars
 
     def add(self, described: Sequence[Described]) -> None:
         """Some more files were described."""
@@ -63,9 +67,8 @@ class Segments:
 
     def _write(self) -> None:
         rows = state_rows(self._waiting, self._sidecars)
-        rows = rows.replace_schema_metadata({DESCRIBED_BY: self._described_by})
         key = f"{self._prefix}{self._name}-{len(self.written):06d}.parquet"
-        with self._ports.writer.write_state(rows) as written:
+        with self._ports.writer.write_state(rows.to_batches(), self._described_by) as written:
             self._ports.store.put(key, written.file)
         self.written.append(key)
         self._waiting, self._waiting_bytes = [], 0

@@ -103,8 +103,13 @@ class DemoSite:
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "GX_ANALYTICS_ENABLED": "false",
             "OPENDATA_STORAGE": str(self.store),
-            "OPENDATA_SIGNING_KEY": f"file:{self.local / 'keys' / 'demo.pem'}",
+            "OPENDATA_SIGNING_KEY": self.signing_key,
         }
+
+    @property
+    def signing_key(self) -> str:
+        """The demo's own key; who trusts it reads nothing that is pushed without it."""
+        return f"file:{self.local / 'keys' / 'demo.pem'}"
 
 
 def find_site(start: Path) -> DemoSite:
@@ -138,7 +143,8 @@ def demo() -> None:
         index_demo_bundle(lake, site.environment, room.follow_commits, story)
     story.load_everything(site.store, trust)
     show_demo_bundle(lake, site.environment, story)
-    story.close(site.root, site.store, trust, lake.environment, time.monotonic() - started)
+    goes_on = {"OPENDATA_SIGNING_KEY": site.signing_key, **lake.environment}
+    story.close(site.root, site.store, trust, goes_on, time.monotonic() - started)
     if story.surprises:
         raise Rejected(
             f"{story.surprises} runs did not end as they should",

@@ -6,6 +6,7 @@ are listed by time; a byte of one of them rots, is found, and is mended.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -126,8 +127,10 @@ def _commit_specs(lake: DemoLake, story: Story) -> None:
             bare.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
     tree = lake.root / "demo" / "specs"
+    # Whoever clones the repository reads and indexes from another folder.
+    here, there = f'".opendata/{lake.folder.name}/', f"{json.dumps(str(lake.folder))[:-1]}/"
     files = {
-        path.relative_to(tree).as_posix(): path.read_bytes()
+        path.relative_to(tree).as_posix(): path.read_text("utf-8").replace(here, there).encode()
         for path in sorted(tree.rglob("*"))
         if path.is_file()
     }

@@ -1,10 +1,14 @@
-"""What `od doctor` asks of the platform: can releases be signed, can the producers run."""
+"""What `od doctor` asks of the platform: can releases be signed, can the producers run.
+
+What bundles need is asked in `doctor_bundles`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from dataplatform.cli.check import check_producer
+from dataplatform.cli.doctor_bundles import bundle_checks
 from dataplatform.cli.place import find_settings, unsigned_hint
 from dataplatform.settings import Settings
 from opendata.wire.errors import OpenDataError
@@ -21,6 +25,7 @@ def checks() -> Iterator[Line]:
         return
     yield _signing(settings)
     yield _producers(settings)
+    yield from bundle_checks(settings)
     if settings.mirror:
         yield (
             "mirror",

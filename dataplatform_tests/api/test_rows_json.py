@@ -73,6 +73,29 @@ def test_metadata_that_is_no_json_never_gets_into_an_answer(metadata: str) -> No
         rows_as_json(pa.Table.from_pylist(rows, schema=INDEX_SCHEMA))
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        ['{"x":[1', "2]}", "3,4"],
+        ['{"a":[{}', "{}]}", "{},{}"],
+        ['{"x":1', '"file_id":"b"}', '{},{"file_id":"c"}'],
+        ["{}", ""],
+        ["", "{},{}"],
+    ],
+)
+def test_no_row_begins_what_another_one_ends(metadata: list[str]) -> None:
+    """Together they are as many values as there are rows, and each alone is none."""
+    rows = pa.table({"metadata": metadata})
+    with pytest.raises(Corrupt, match="no JSON"):
+        rows_as_json(rows)
+
+
+def test_blanks_around_metadata_are_no_harm() -> None:
+    rows = pa.table({"metadata": [' {"a":\n1}\n', "{}", None]})
+    lines = bytes(rows_as_json(rows, "\n")).split(b"\n")
+    assert [json.loads(line)["metadata"] for line in lines] == [{"a": 1}, {}, {}]
+
+
 def test_bytes_that_are_no_text_are_refused() -> None:
     column = pa.array([b"\xff\xfe"], pa.binary()).view(pa.string())
     table = table_of(pictures(1)).set_column(0, INDEX_SCHEMA.field("file_id"), column)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from dataplatform.adapters.index_files.parquet import ParquetIndexWriter
 from dataplatform.adapters.indexing.local import LocalEngine
+from dataplatform.adapters.row_scratch.arrow import open_scratch
 from dataplatform.channels.build import IndexedChannel, index_channel
 from dataplatform.channels.ports import ChannelPorts
 from dataplatform.channels.rows import INDEX_SCHEMA
@@ -39,9 +40,20 @@ class StillClock:
 
 
 class Lake:
-    """One channel, its files, and the store that its index goes to."""
+    """One channel, its files, and the store that its index goes to.
 
-    def __init__(self, folder: Path, store: ObjectStore | None = None, **spec: Any) -> None:
+    Where it `is_spilled` it is compared on disk, as one of millions of files.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        store: ObjectStore | None = None,
+        *,
+        is_spilled: bool = False,
+        sort_bytes: int = 1 << 20,
+        **spec: Any,
+    ) -> None:
         self.place = FakeChannelFiles()
         self.clock = StillClock()
         self.store = store or open_store(f"memory://{uuid.uuid4().hex}", environ={})
@@ -57,6 +69,8 @@ class Lake:
             writer=ParquetIndexWriter(str(folder / "scratch")),
             now=self.clock,
             environ={},
+            scratch=lambda: open_scratch(folder / "spilled", sort_bytes),
+            held_files=-1 if is_spilled else 1_000_000,
         )
 
     @staticmethod

@@ -67,24 +67,27 @@ def test_the_description_and_the_copy_say_what_the_pointer_says(lake: Lake) -> N
     assert told["sample_records"][0]["file_id"] == "img_20250601_120000_001"
 
 
-def test_rows_are_in_order_of_time_then_path_and_undated_ones_last(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    for path in ("z.txt", "2025/06/02/00/a.jpg", "2025/06/01/23/z.jpg", "2025/06/01/23/a.jpg", "b"):
+def test_rows_are_in_order_of_time_then_path_and_undated_ones_last(
+    tmp_path: Path, way: str
+) -> None:
+    lake = Lake(tmp_path, is_spilled=way == "spilled")
+    days = ("2025/06/02/00/a.jpg", "2025/06/01/23/z.jpg", "2025/06/01/23/a.jpg")
+    for path in ("z.txt", *days, "0.txt"):
         lake.place.put(path, b"x")
     index = lake.index().index
     assert [row["relative_path"] for row in lake.rows(index)] == [
         "2025/06/01/23/a.jpg",
         "2025/06/01/23/z.jpg",
         "2025/06/02/00/a.jpg",
-        "b",
+        "0.txt",
         "z.txt",
     ]
     assert index.undated == 2
     assert (index.start_time, index.end_time) == ("2025-06-01T23:00:00Z", "2025-06-02T00:00:00Z")
 
 
-def test_a_channel_without_files_has_an_index_without_rows(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_a_channel_without_files_has_an_index_without_rows(tmp_path: Path, way: str) -> None:
+    lake = Lake(tmp_path, is_spilled=way == "spilled")
     index = lake.index().index
     assert lake.rows(index) == []
     assert (index.total_files, index.start_time, index.samples) == (0, None, ())
@@ -378,9 +381,9 @@ def test_whoever_loses_again_and_again_says_so(lake: Lake, monkeypatch: pytest.M
 @pytest.mark.parametrize("operation", ["put_new", "put_if_match"])
 @pytest.mark.parametrize("after", [True, False])
 def test_a_swap_whose_answer_is_lost_is_settled(
-    tmp_path: Path, operation: str, after: bool
+    tmp_path: Path, way: str, operation: str, after: bool
 ) -> None:
-    lake = Lake(tmp_path)
+    lake = Lake(tmp_path, is_spilled=way == "spilled")
     lake.place.put("a.txt", b"1")
     if operation == "put_if_match":
         lake.index()

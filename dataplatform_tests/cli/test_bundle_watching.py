@@ -70,6 +70,7 @@ def lake(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_breaks_is_shown_repaired_and_healthy_again(lake: Path) -> None:
     healthy = od("bundle", "status", "model")
     assert healthy.code == 0, healthy
+    assert ": 1 bundle; writable" in od("doctor").out
     assert "100.00 % complete (threshold 99.00 %): 96 of 96 expected" in healthy.out
     (lake / LOST).unlink()
     (lake / BAD).write_bytes(b"2 10 0")

@@ -22,6 +22,8 @@ from dataplatform.settings import read_settings
 from dataplatform.wiring import Platform, from_settings
 from dataplatform_tests.house.tree import ROOT
 from opendata.reading.file_index.bundles import find_bundle
+from opendata.stores import open_store
+from opendata.stores.port import ObjectReader
 
 pytestmark = pytest.mark.platform
 
@@ -35,6 +37,10 @@ class Demo:
         self.lake = DemoLake(root)
         self.environment = {"OPENDATA_STORAGE": str(root / ".opendata" / "store")}
         self.instance = dg.DagsterInstance.ephemeral()
+
+    @property
+    def store(self) -> ObjectReader:
+        return open_store(self.environment["OPENDATA_STORAGE"], environ={})
 
     def play(self) -> Story:
         story = Story()
@@ -68,6 +74,9 @@ def test_the_demo_is_played_and_played_again(
     assert "2026/06/01/10/chelsea.png  240.5 kB  Chelsea the cat" in told
     assert "brick.png is altered" in told
     assert "23 files hashed again" in told
+    lock = find_bundle(demo.store, "demo_model").lock
+    files = [one for one in lock.channels if one.release is None]
+    assert all(Path(one.storage_path).is_absolute() for one in files)  # read from any folder
     assert demo.play().surprises == 0
     assert "nothing to do" in capsys.readouterr().out
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dataplatform_tests.adapters.git.hands import GitHand
 from dataplatform_tests.cli.shell import Answer, od
 
 pytestmark = pytest.mark.platform
@@ -61,6 +62,81 @@ def test_each_thing_that_is_wrong_comes_with_what_mends_it(
     assert "→ od check" in told
 
 
+def in_order(project: Path, monkeypatch: pytest.MonkeyPatch) -> GitHand:
+    """Everything that bundles can have, set up as it should be; the spec repository's hand."""
+    specs, indexes = GitHand(project / "specs.git"), GitHand(project / "indexes.git")
+    specs.commit({"bundles/weekly/a-v1.0.0.yaml": "meta: {}", "channels/a/spec-1.0.0.yaml": "a: b"})
+    indexes.commit({"VERSION": "v1.0.0\n"})
+    secret, alerts = project / "hook.secret", project / "alerts"
+    secret.write_text("s" * 64)
+    alerts.write_text("slack://data-ops = json://127.0.0.1:1/\n")
+    for one in (secret, alerts):
+        one.chmod(0o600)
+    tokens = project / "tokens.json"
+    assert od("serve", "token", "add", "first", "--tokens", str(tokens)).code == 0
+    monkeypatch.setenv("OPENDATA_SPEC_REPO", str(specs.folder))
+    monkeypatch.setenv("OPENDATA_INDEX_REPO", str(indexes.folder))
+    monkeypatch.setenv("OPENDATA_API_TOKENS", f"file:{tokens}")
+    monkeypatch.setenv("OPENDATA_HOOK_SECRET", f"file:{secret}")
+    monkeypatch.setenv("OPENDATA_ALERTS", f"file:{alerts}")
+    return specs
+
+
+BUNDLES = ("spec repo", "index repo", "spark", "api tokens", "hook secret", "alerts")
+
+
+def of_bundles(answer: Answer) -> dict[str, str]:
+    return {what: state for what, state in states(answer).items() if what in BUNDLES}
+
+
+@pytest.mark.requirement("S0-90")
+def test_what_bundles_need_is_looked_at_where_it_is_set_up(
+    rates: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert of_bundles(od("doctor", "--json")) == {}
+    specs = in_order(project, monkeypatch)
+    found = od("doctor", "--json")
+    assert of_bundles(found) == dict.fromkeys((*BUNDLES[:2], *BUNDLES[3:]), "good"), found
+    shown = od("doctor").out
+    assert f"at {str(specs.tip)[:12]}: 1 bundle file" in shown
+    assert "version v1.0.0" in shown
+    assert "1 token in" in shown
+    assert "s" * 64 not in shown
+
+
+@pytest.mark.requirement("S0-90", "B45")
+def test_what_is_wrong_with_bundles_comes_with_what_mends_it(
+    rates: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_order(project, monkeypatch)
+    (project / "hook.secret").write_text("short")
+    (project / "alerts").chmod(0o644)
+    (project / "tokens.json").unlink()
+    (project / "specs.git").rename(project / "elsewhere.git")
+    monkeypatch.setenv("OPENDATA_INDEX_REPO", str(project / "nowhere.git"))
+    monkeypatch.setenv("OPENDATA_SPARK_PYTHON", str(project / "no-python"))
+    found = od("doctor", "--json")
+    assert (found.code, of_bundles(found)) == (6, dict.fromkeys(BUNDLES, "bad"))
+    shown = od("doctor").out
+    for words in (
+        "→ openssl rand -hex 32", "chmod 600", "→ OPENDATA_API_TOKENS is file:PATH",
+        "nowhere.git", "no-python",
+    ):  # fmt: skip
+        assert words in shown, words
+
+
+@pytest.mark.requirement("B45")
+def test_a_channel_that_asks_for_spark_has_it_looked_for(
+    rates: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = in_order(project, monkeypatch)
+    specs.commit({"channels/big/spec-1.0.0.yaml": "channel: big\nengine: spark\n"})
+    monkeypatch.setenv("JAVA_HOME", str(project / "no-java"))
+    shown = od("doctor")
+    assert shown.code == 6
+    assert "channels/big/spec-1.0.0.yaml asks for it: indexing on Spark needs Java" in shown.out
+
+
 def test_the_doctor_leaves_nothing_in_the_store(rates: str, project: Path) -> None:
     store = project / ".opendata" / "store"
     before = objects_in(store)
@@ -110,3 +186,19 @@ def _file_read(path: Path, days_ago: float) -> Path:
     read_at = time.time() - days_ago * 86_400
     os.utime(path, (read_at, read_at - 86_400))
     return path
+
+
+def test_the_repositories_of_bundles_are_asked_where_they_are_set(
+    rates: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = GitHand(project / "specs.git")
+    specs.commit({"bundles/weekly/model-v1.0.0-2025.25.yaml": "x: 1\n", "README.md": "specs\n"})
+    monkeypatch.setenv("OPENDATA_SPEC_REPO", str(specs.folder))
+    monkeypatch.setenv("OPENDATA_INDEX_REPO", str(project / "nowhere.git"))
+    monkeypatch.setenv("OPENDATA_ALERTS", f"file:{project}/no-addresses")
+    answer = od("doctor", "--json")
+    told = {finding["what"]: finding for finding in answer.json}
+    assert told["specs"]["state"] == "good"
+    assert "1 bundle" in told["specs"]["message"]
+    assert {told[what]["state"] for what in ("indexes", "alerts")} == {"bad"}
+    assert told["indexes"]["fix"].startswith("git ls-remote")

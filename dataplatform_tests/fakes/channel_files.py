@@ -11,6 +11,7 @@ from opendata.wire.errors import Denied, NotFound, Unavailable
 from opendata.wire.paths import check_path
 
 PIECE_BYTES = 1 << 16
+PIECE_FILES = 3
 
 
 class FakeChannelFiles:
@@ -53,6 +54,12 @@ class FakeChannelFiles:
         if not self.exists:
             raise NotFound(f"there is no {self._url}", code="no_channel_files")
         return [self._stored(path) for path in sorted(self._files)]
+
+    def pieces(self) -> Iterator[Sequence[StoredFile]]:
+        """The same in pieces of a few, the last ones first."""
+        found = [*self.listing()][::-1]
+        for at in range(0, len(found), PIECE_FILES):
+            yield found[at : at + PIECE_FILES]
 
     def stat(self, path: str) -> StoredFile | None:
         """One file as it is now, or None."""

@@ -51,6 +51,7 @@ def test_files_are_listed_by_time() -> None:
                "--end", "2025-06-01T01:04Z")  # fmt: skip
     assert "2025/06/01/01/img_000060.jpg" in shown.out
     assert "camera_id=front" in shown.out
+    assert 'lens={"wide": true}' in shown.out
     assert "5 files" in shown.err
     short = od("bundle", "files", NAME, "--limit", "3", "--json")
     assert [one["metadata"]["frame"] for one in json.loads(short.out)] == [0, 1, 2]

@@ -156,6 +156,21 @@ def test_a_batch_is_of_one_channel_that_the_bundle_has(
     assert isinstance(refused.value, Corrupt)
 
 
+@pytest.mark.parametrize("rows", [19, 21])
+def test_no_file_is_kept_back_and_none_comes_beside(
+    web: LyingWeb, source: HttpSource, rows: int
+) -> None:
+    """The lock is signed and counts its files; rows that an API answers with are not."""
+    bundle = source.bundle(NAME, None, None, None)
+    web.streamed = lambda: arrow(table_of(pictures(rows)))
+    with pytest.raises(Corrupt) as refused:
+        list(source.batches(Ask(bundle, CHANNEL), 10, None))
+    assert refused.value.code == "other_files"
+    assert len(list(source.batches(Ask(bundle, CHANNEL), 10, "AAAA"))) == 1, "of a part who knows"
+    web.streamed = lambda: arrow(table_of(pictures(20)))
+    assert len(list(source.batches(Ask(bundle, CHANNEL), 10, None))) == 1
+
+
 def test_further_signatures_count_through_an_api() -> None:
     site = Site()
     channel = locked(put_channel(site.store, CHANNEL, pictures(4)))

@@ -122,6 +122,20 @@ def check_page(table: pa.Table, cursor: str | None, limit: int, url: str) -> pa.
     return table
 
 
+def check_count(came: int, wanted: int | None, url: str) -> None:
+    """See that as many files came as the lock counts; None where it counts none such.
+
+    Raises:
+        Corrupt: code `other_files`, if not: some are kept back, or are none of the bundle's.
+    """
+    if wanted is not None and came != wanted:
+        raise Corrupt(
+            f"{url} gives {came:,} files, and the lock counts {wanted:,}",
+            code="other_files",
+            hint="ask again; if it stays so, ask whoever runs that API",
+        )
+
+
 def _no_page(url: str, why: str) -> Unavailable:
     return Unavailable(f"{url} does not answer as this API does: a page has {why}", code=UNKNOWN)
 

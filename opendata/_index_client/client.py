@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import pyarrow as pa
 
+from opendata._index_client.answers import check_count
 from opendata._index_client.bundle import Bundle, read_name
 from opendata._index_client.fetching import Downloaded, Fetcher, Progress, fetch_all
 from opendata._index_client.opening import open_source
-from opendata._index_client.ports import Ask
+from opendata._index_client.ports import Ask, counted_files
 from opendata._index_client.records import FileList, FileRecord, Origin
 from opendata._settings import Settings
 from opendata.reading.bundle_signature import verify_bundle
@@ -137,6 +138,7 @@ class DataIndexClient:
         bundle = self._found(bundle_name, bundle_version)
         named = choose_channel(bundle.lock, channel).channel
         ask = Ask(bundle, named, file_query(start_time, end_time, metadata))
+        wanted = counted_files(ask) if limit is None and cursor is None else None
         tables: list[pa.Table] = []
         left = limit
         while left is None or left > 0:
@@ -147,6 +149,7 @@ class DataIndexClient:
             if cursor is None:
                 break
         table = pa.concat_tables(tables) if tables else no_files()
+        check_count(table.num_rows, wanted, self.url)
         return FileList(table, Origin(bundle, named), cursor=cursor)
 
     def stream_data(
@@ -278,7 +281,7 @@ class DataIndexClient:
     def _stream(
         self, ask: Ask, batch_size: int, cursor: str | None, progress: Progress | None
     ) -> Generator[FileList, None, None]:
-        total, done = _total(ask) if cursor is None else None, 0
+        total, done = counted_files(ask) if cursor is None else None, 0
         with closing(self._source.batches(ask, batch_size, cursor)) as batches:
             for batch in batches:
                 done += batch.files.num_rows
@@ -286,11 +289,3 @@ class DataIndexClient:
                     progress(done, total)
                 table = pa.Table.from_batches([batch.files])
                 yield FileList(table, Origin(ask.bundle, batch.channel), cursor=batch.cursor)
-
-
-def _total(ask: Ask) -> int | None:
-    """How many files there are, where the lock says so."""
-    if ask.query.metadata or not ask.query.is_open:
-        return None
-    lock = ask.bundle.lock
-    return lock.total_files if ask.channel is None else choose_channel(lock, ask.channel).file_count

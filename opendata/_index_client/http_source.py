@@ -20,6 +20,7 @@ from opendata._index_client.answers import (
     ARROW,
     UNKNOWN,
     check_asked,
+    check_count,
     check_page,
     checked_files,
     cursor_of,
@@ -28,7 +29,7 @@ from opendata._index_client.answers import (
     read_page,
 )
 from opendata._index_client.links import LinkedFiles
-from opendata._index_client.ports import Ask, FilePlace, Page, SourceBatch
+from opendata._index_client.ports import Ask, FilePlace, Page, SourceBatch, counted_files
 from opendata._index_client.web import Fields, Web, segment, unreachable
 from opendata.reading.file_index.bundles import FoundBundle
 from opendata.reading.file_index.listing import choose_channel
@@ -91,8 +92,13 @@ class HttpSource:
     def batches(
         self, ask: Ask, batch_size: int, cursor: str | None
     ) -> Generator[SourceBatch, None, None]:
-        """All files in batches; taken up again where a connection broke off."""
-        taken = failures = 0
+        """All files in batches; taken up again where a connection broke off.
+
+        Raises:
+            Corrupt: code `other_files`, if not as many come as the lock counts, where it does.
+        """
+        wanted = counted_files(ask) if cursor is None else None
+        taken = failures = came = 0
         while True:
             skipped = taken
             try:
@@ -105,7 +111,9 @@ class HttpSource:
                         taken += 1
                         if batch.cursor is not None:
                             cursor, taken = batch.cursor, 0
+                        came += batch.files.num_rows
                         yield batch
+                check_count(came, wanted, self.url)
                 return
             except (HTTPError, OSError, pa.ArrowInvalid) as error:
                 failures += 1

@@ -14,6 +14,7 @@ import pyarrow as pa
 from opendata._index_client.records import FileRecord
 from opendata.reading.bundle_signature import SignatureReader
 from opendata.reading.file_index.bundles import FoundBundle
+from opendata.reading.file_index.listing import choose_channel
 from opendata.reading.file_index.query import FileQuery
 from opendata.stores.port import ObjectReader
 from opendata.wire.bundle import BundleEntry
@@ -26,6 +27,16 @@ class Ask:
     bundle: FoundBundle
     channel: str | None = None
     query: FileQuery = field(default_factory=FileQuery)
+
+
+def counted_files(ask: Ask) -> int | None:
+    """How many files there are, where the lock says so."""
+    if ask.query.metadata or not ask.query.is_open:
+        return None
+    lock = ask.bundle.lock
+    if ask.channel is None:
+        return sum(one.file_count for one in lock.channels)
+    return choose_channel(lock, ask.channel).file_count
 
 
 @dataclass(frozen=True)

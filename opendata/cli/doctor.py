@@ -23,6 +23,7 @@ from opendata.wire.words import counted
 if TYPE_CHECKING:
     from opendata._settings import Settings
     from opendata.stores import StoreLocation
+    from opendata.stores.port import ObjectReader
 
 OLDEST_PYTHON: Final = (3, 11)
 
@@ -51,7 +52,8 @@ _MARKS: Final = {State.GOOD: ("✓", "green"), State.NOTE: ("–", "yellow"), St
 @click.command()
 @with_output
 def doctor(out: Output) -> int:
-    """Check Python, store, cache, keys and producers; ends with 6 if something is in the way."""
+    """Check Python, store, cache, keys and producers, and what bundles need where they are set up:
+    repositories, Spark, the API's tokens and secret. Ends with 6 if something is in the way."""
     findings = list(_findings())
     bad = [finding for finding in findings if finding.state is State.BAD]
     out.result(
@@ -113,10 +115,21 @@ def _store(settings: Settings) -> Finding:
     except NotFound as error:
         if error.code in ("store_below", "lost_catalogue"):
             return Finding("store", State.BAD, error.message, error.hint)
-        amount = "nothing published yet"
+        amount = ""
+    amount = ", ".join(filter(None, (amount, _bundles(reader)))) or "nothing published yet"
     written, fix = _writable(location, settings)
     state = State.GOOD if fix is None else State.NOTE
     return Finding("store", state, f"{location.url} ({location.rule}): {amount}; {written}", fix)
+
+
+def _bundles(reader: ObjectReader) -> str:
+    from opendata.reading.file_index.bundles import read_bundle_catalogue
+
+    try:
+        amount = len(read_bundle_catalogue(reader).bundles)
+    except NotFound:
+        amount = 0  # no store yet: it is made by the first release
+    return counted(amount, "bundle") if amount else ""
 
 
 def _writable(location: StoreLocation, settings: Settings) -> tuple[str, str | None]:

@@ -91,9 +91,9 @@ def _scheme(url: str) -> str:
 def _folder(url: str, scheme: str) -> str:
     if scheme == "file":
         path = url[len("file://") :].removeprefix("localhost")
-        if path.startswith("/"):
+        if path.startswith("/") and "\0" not in path:
             return path
-    elif url and not scheme:
+    elif url and not scheme and "\0" not in url:
         return url
     raise InvalidInput(
         f"{url!r} is no store's address",

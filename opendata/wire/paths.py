@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from opendata.wire.errors import InvalidInput
 
 PATH_MAX_BYTES: Final = 1024
 """An object's key has at most so many."""
+FILE_AND_FOLDER: Final = "one is a file where the other needs a folder"
 NAME_MAX_BYTES: Final = 255
 """A name in a folder has at most so many."""
 _PLAIN: Final = re.compile(r"\w[\w.\-=]*+(?:/\w[\w.\-=]*+)*+", re.ASCII)
@@ -86,13 +88,17 @@ def check_paths(paths: Sequence[str]) -> None:
         if path_fault(path):
             check_path(path)
     if twins := find_twins(paths):
-        one, other, why = twins
-        raise InvalidInput(
-            f"{one!r} and {other!r} cannot lie beside each other everywhere: {why}",
-            code="unsafe_path",
-            hint="rename one of them, or move it out of the channel's place",
-            details={"paths": [one, other]},
-        )
+        raise unsafe_pair(*twins)
+
+
+def unsafe_pair(one: str, other: str, why: str) -> InvalidInput:
+    """What is said of two paths that would be one file somewhere."""
+    return InvalidInput(
+        f"{one!r} and {other!r} cannot lie beside each other everywhere: {why}",
+        code="unsafe_path",
+        hint="rename one of them, or move it out of the channel's place",
+        details={"paths": [one, other]},
+    )
 
 
 def _are_plain(paths: Sequence[str]) -> bool:
@@ -117,15 +123,29 @@ def find_twins(paths: Iterable[str]) -> tuple[str, str, str] | None:
     for path in paths:
         folded = fold(path)
         if folded in seen:
-            return seen[folded], path, _difference(seen[folded], path)
+            return seen[folded], path, difference(seen[folded], path)
         seen[folded] = path
     folders = {folded.rpartition("/")[0] for folded in seen}
     while folders:
-        for folder in sorted(folders & seen.keys()):
-            below = next(path for folded, path in seen.items() if folded.startswith(f"{folder}/"))
-            return seen[folder], below, "one is a file where the other needs a folder"
+        if not folders.isdisjoint(seen):
+            return *_first_nested(seen), FILE_AND_FOLDER
         folders = {folder.rpartition("/")[0] for folder in folders} - {""}
     return None
+
+
+def _first_nested(seen: Mapping[str, str]) -> tuple[str, str]:
+    """Of the paths by their folded forms, the first that another one needs as a folder."""
+    ordered = sorted((nesting_key(folded), path) for folded, path in seen.items())
+    return next(
+        (path, below)
+        for (one, path), (other, below) in pairwise(ordered)
+        if other.startswith(one + "\0")
+    )
+
+
+def nesting_key(folded: str) -> str:
+    """What folded paths are ordered by so that a folder's files come right behind its name."""
+    return folded.replace("/", "\0")
 
 
 def fold(path: str) -> str:
@@ -136,7 +156,8 @@ def fold(path: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
-def _difference(one: str, other: str) -> str:
+def difference(one: str, other: str) -> str:
+    """Why two paths are one on some file system, whose folded forms are equal."""
     if one == other:
         return "they are the same"
     if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):

@@ -22,8 +22,8 @@ def parse_instant(text: str) -> datetime:
     """
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # or one that UTC's calendar does not reach
         raise InvalidInput(f"{text!r} is no ISO 8601 instant") from error
-    if at.tzinfo is None:
-        raise InvalidInput(f"{text!r} has no time zone")
-    return at.astimezone(UTC)
+    raise InvalidInput(f"{text!r} has no time zone")

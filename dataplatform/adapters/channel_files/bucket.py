@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 import obstore
 from obstore.exceptions import GenericError
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
 
 CHANGED: Final = "changed"
+PIECE_FILES: Final = 10_000
 LINK_SECONDS_MAX: Final = 7 * 24 * 3600
 """Signed addresses of S3 last a week at most."""
-Answer = TypeVar("Answer")
 
 
 class BucketFiles:
@@ -58,15 +59,36 @@ class BucketFiles:
 
     def listing(self) -> Sequence[StoredFile]:
         """All files, in byte order of their paths."""
-        found: Sequence[ObjectMeta] = self._ask(
-            lambda: self._client.list(chunk_size=1000).collect(), "list the files"
-        )
-        files = [
-            StoredFile(one["path"], one["size"], _version(one))
-            for one in found
-            if not _is_hidden(one["path"])
-        ]
-        return sorted(files, key=lambda file: file.path)
+        found: list[StoredFile] = []
+        for piece in self.pieces():
+            found.extend(piece)
+            if not piece:
+                found.clear()
+        return sorted(found, key=itemgetter(0))
+
+    def pieces(self) -> Iterator[Sequence[StoredFile]]:
+        """All files, as the server tells them.
+
+        A listing that breaks off goes on behind the last key that was told. Where a server tells
+        keys in another order (by folders, or in none), it begins again.
+        """
+        listing = under_way = Request(Patience(), self._contact)
+        last, is_ordered = "", True
+        while True:
+            try:
+                for page in self._client.list(offset=last or None, chunk_size=PIECE_FILES):
+                    paths = [last, *(one["path"] for one in page)]
+                    is_ordered = is_ordered and paths == sorted(paths)
+                    last = paths[-1]
+                    under_way = Request(Patience(), self._contact)
+                    if piece := [_listed(one) for one in page if not _is_hidden(one["path"])]:
+                        yield piece
+                return
+            except FOREIGN_ERRORS as error:
+                self._rest(under_way if is_ordered else listing, error)
+                if not is_ordered:
+                    last, is_ordered = "", True
+                    yield []
 
     def stat(self, path: str) -> StoredFile | None:
         """One file as it is now, or None."""
@@ -115,25 +137,15 @@ class BucketFiles:
 
     # --- how -------------------------------------------------------------------
 
-    def _ask(self, request: Callable[[], Answer], what: str) -> Answer:
-        """Send a request until it is answered, as stores do."""
-        under_way = Request(Patience(), self._contact)
-        while True:
-            try:
-                return request()
-            except GenericError as error:
-                if "invalid path" in str(error).lower():
-                    raise InvalidInput(
-                        f"a key in {self._place.url} cannot be the path of a file: {error}",
-                        code="unsafe_path",
-                        hint="rename the object, or move it out of the channel's place",
-                    ) from error
-                self._rest(under_way, error, what)
-            except FOREIGN_ERRORS as error:
-                self._rest(under_way, error, what)
-
-    def _rest(self, under_way: Request, error: BaseException, what: str) -> None:
-        explained = explain(error, self._place, what)
+    def _rest(self, under_way: Request, error: BaseException) -> None:
+        """Rest before the server is asked again, as stores do; or say why it does not."""
+        if isinstance(error, GenericError) and "invalid path" in str(error).lower():
+            raise InvalidInput(
+                f"a key in {self._place.url} cannot be the path of a file: {error}",
+                code="unsafe_path",
+                hint="rename the object, or move it out of the channel's place",
+            ) from error
+        explained = explain(error, self._place, "list the files")
         if isinstance(explained, NotFound) and code_of(error):
             explained.hint = "check `storage_path` in the channel's spec, and the endpoint"
         if not isinstance(explained, Unavailable):
@@ -152,6 +164,10 @@ def _of_one_version(path: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _is_hidden(path: str) -> bool:
     return path.endswith("/") or path.startswith(".") or "/." in path.replace("/../", "//")
+
+
+def _listed(found: ObjectMeta) -> StoredFile:
+    return StoredFile(found["path"], found["size"], _version(found))
 
 
 def _version(found: ObjectMeta) -> str:

@@ -15,7 +15,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from operator import itemgetter
 from typing import Final
 from urllib.parse import quote
@@ -29,6 +29,7 @@ from opendata.wire.errors import Denied, InvalidInput, NotFound, OpenDataError, 
 from opendata.wire.paths import check_path
 
 CHANGED: Final = "changed"
+PIECE_FILES: Final = 1 << 16
 _new: Final = tuple.__new__
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
@@ -50,6 +51,12 @@ class FolderFiles:
 
     def listing(self) -> Sequence[StoredFile]:
         """All files, in byte order of their paths."""
+        found = [file for piece in self.pieces() for file in piece]
+        found.sort(key=itemgetter(0))
+        return found
+
+    def pieces(self) -> Iterator[Sequence[StoredFile]]:
+        """All files, folder by folder; only the paths of folders that wait are held."""
         if not os.path.isdir(self._root):
             raise NotFound(
                 f"there is no folder {self._root}",
@@ -62,13 +69,13 @@ class FolderFiles:
         while waiting:
             folder = waiting.pop()
             try:
-                _scan(f"{self._root}/{folder}", folder, found, waiting)
+                found = yield from _scan(f"{self._root}/{folder}", folder, found, waiting)
             except OSError as error:
                 # A folder that is gone since it was seen has no files; the channel's own has to be.
                 if not folder or error.errno not in _GONE:
                     raise self._explained(error, folder) from error
-        found.sort(key=itemgetter(0))
-        return found
+        if found:
+            yield found
 
     def stat(self, path: str) -> StoredFile | None:
         """One file as it is now, or None."""
@@ -141,7 +148,10 @@ class FolderFiles:
         return explained
 
 
-def _scan(path: str, folder: str, found: list[StoredFile], waiting: list[str]) -> None:
+def _scan(
+    path: str, folder: str, found: list[StoredFile], waiting: list[str]
+) -> Generator[list[StoredFile], None, list[StoredFile]]:
+    """Add a folder's files to what was found, and yield that whenever it is a piece."""
     prefix = f"{folder}/" if folder else ""
     add = found.append
     with os.scandir(path) as entries:
@@ -157,8 +167,13 @@ def _scan(path: str, folder: str, found: list[StoredFile], waiting: list[str]) -
                 # As `_stored`, written out: an unchanged channel costs these lines.
                 version = "%x-%x" % (stat.st_mtime_ns, stat.st_ino)  # noqa: UP031 - twice as fast
                 add(_new(StoredFile, (prefix + name, stat.st_size, version)))
+                if len(found) >= PIECE_FILES:
+                    yield found
+                    found = []
+                    add = found.append
             elif entry.is_dir(follow_symlinks=False):
                 waiting.append(prefix + name)
+    return found
 
 
 def _stored(path: str, found: os.stat_result) -> StoredFile:

@@ -24,6 +24,8 @@ def open_channel_files(
         InvalidInput: for an address that is none.
         Denied: for S3 without any credentials, or a place that the settings do not allow.
     """
+    if "\0" in storage_path:
+        raise _no_place(storage_path)
     is_own = own is not None and storage_path == own
     scheme, separator, rest = storage_path.partition("://")
     if separator and scheme.lower() == "s3":
@@ -39,7 +41,11 @@ def open_channel_files(
         if not is_own:
             check_folder(folder, environ, root)
         return FolderFiles(folder)
-    raise InvalidInput(
+    raise _no_place(storage_path)
+
+
+def _no_place(storage_path: str) -> InvalidInput:
+    return InvalidInput(
         f"{storage_path!r} is no place of files",
         code="invalid_storage_path",
         hint="write a folder, or s3://bucket/prefix",

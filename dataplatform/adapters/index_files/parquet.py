@@ -11,20 +11,24 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataplatform.channels.ports import WrittenFile
-from dataplatform.channels.rows import INDEX_SCHEMA, STATE_SCHEMA
+from dataplatform.channels.ports import StoredState, WrittenFile
+from dataplatform.channels.row_groups import row_groups
+from dataplatform.channels.rows import DESCRIBED_BY, INDEX_SCHEMA, STATE_SCHEMA
 from opendata.stores.disk import explained
 from opendata.stores.port import LocalFile
 from opendata.wire.errors import Corrupt
 
 INDEX_ROW_GROUP_ROWS: Final = 16_384
 STATE_ROW_GROUP_ROWS: Final = 1 << 17
+ROW_GROUP_BYTES: Final = 64 << 20
+"""A row group is held by whoever writes or reads it; with much metadata it has fewer rows."""
+STATE_BATCH_ROWS: Final = 1 << 14
 HASH_BYTES: Final = 1 << 20
 INDEX_OPTIONS: Final[dict[str, Any]] = {
     "compression": "zstd",
@@ -50,41 +54,86 @@ class ParquetIndexWriter:
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def write(self, rows: pa.Table) -> contextlib.AbstractContextManager[WrittenFile]:
+    def write(
+        self, rows: Iterable[pa.RecordBatch]
+    ) -> contextlib.AbstractContextManager[WrittenFile]:
         """The file of an index's rows, which are in order."""
-        table = rows.cast(INDEX_SCHEMA) if rows.schema != INDEX_SCHEMA else rows
-        return self._written(table, INDEX_ROW_GROUP_ROWS, INDEX_OPTIONS)
+        return self._written(rows, INDEX_SCHEMA, INDEX_ROW_GROUP_ROWS, INDEX_OPTIONS)
 
-    def write_state(self, state: pa.Table) -> contextlib.AbstractContextManager[WrittenFile]:
+    def write_state(
+        self, state: Iterable[pa.RecordBatch], described_by: str
+    ) -> contextlib.AbstractContextManager[WrittenFile]:
         """The file of a state."""
-        return self._written(state, STATE_ROW_GROUP_ROWS, _STATE_OPTIONS)
+        schema = STATE_SCHEMA.with_metadata({DESCRIBED_BY: described_by})
+        return self._written(state, schema, STATE_ROW_GROUP_ROWS, _STATE_OPTIONS)
 
     def read_state(self, data: bytes, what: str) -> pa.Table:
         """What `write_state` wrote."""
-        try:
+        with _told_corrupt(what):
             # Not `read_table`, which loads pandas for nothing.
             table = pq.ParquetFile(pa.BufferReader(data)).read()
-        except (pa.ArrowInvalid, OSError, ValueError) as error:
-            raise Corrupt(
-                f"{what} is no state of an index: {error}", code="malformed_object"
-            ) from error
-        if not table.schema.equals(STATE_SCHEMA, check_metadata=False):
-            raise Corrupt(f"{what} has other columns than a state has", code="malformed_object")
+        _check_columns(table.schema, what)
         return table
+
+    def open_state(self, file: LocalFile, what: str) -> StoredState:
+        """What `write_state` wrote, read as it is needed."""
+        with _told_corrupt(what), pq.ParquetFile(file.path) as opened:
+            schema = opened.schema_arrow
+        _check_columns(schema, what)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with _told_corrupt(what), pq.ParquetFile(file.path) as opened:
+                for group in range(opened.num_row_groups):  # one after the other is let go
+                    yield from opened.iter_batches(STATE_BATCH_ROWS, row_groups=[group])
+
+        told = (schema.metadata or {}).get(DESCRIBED_BY, b"")
+        return StoredState(told.decode("utf-8", "replace"), batches)
 
     @contextlib.contextmanager
     def _written(
-        self, table: pa.Table, row_group_rows: int, options: dict[str, Any]
+        self,
+        batches: Iterable[pa.RecordBatch],
+        schema: pa.Schema,
+        row_group_rows: int,
+        options: dict[str, Any],
     ) -> Iterator[WrittenFile]:
         path = os.path.join(self._folder, f"{secrets.token_hex(8)}.parquet")
         with explained(path):
             os.makedirs(self._folder, exist_ok=True)
             try:
-                pq.write_table(table, path, row_group_size=row_group_rows, **options)
+                with pq.ParquetWriter(path, schema, **options) as writer:
+                    # A row group is written of one piece: where pages end would else depend on
+                    # how the rows were cut before.
+                    for group in _groups(batches, schema, row_group_rows):
+                        writer.write_table(group, row_group_size=row_group_rows)
                 yield _measured(path)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
+
+
+def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
+    is_empty = True
+    for block in row_groups(batches, rows, ROW_GROUP_BYTES):
+        is_empty = False
+        yield pa.Table.from_arrays(block.columns, schema=schema)
+    if is_empty:
+        yield schema.empty_table()
+
+
+@contextlib.contextmanager
+def _told_corrupt(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError, ValueError) as error:
+        raise Corrupt(
+            f"{what} is no state of an index: {error}", code="malformed_object"
+        ) from error
+
+
+def _check_columns(schema: pa.Schema, what: str) -> None:
+    if not schema.equals(STATE_SCHEMA, check_metadata=False):
+        raise Corrupt(f"{what} has other columns than a state has", code="malformed_object")
 
 
 def _measured(path: str) -> WrittenFile:

@@ -6,7 +6,7 @@ places. What a measure gives is compared with them elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -20,7 +20,7 @@ from dataplatform.datasets.complaint import ambiguous_words, complaint
 from dataplatform.datasets.yaml import Path, YamlDocument, read_yaml
 from dataplatform.errors import InvalidDefinition, SourceFinding
 from dataplatform.ports import SpecRepo
-from opendata.wire.errors import NotFound
+from opendata.wire.errors import Denied, NotFound, Unavailable
 
 MONITORING_PATH: Final = "monitoring/data_integrity.yaml"
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -198,6 +198,28 @@ def read_monitoring(repo: SpecRepo, commit: str) -> Monitoring:
         return parse_monitoring(repo.read(MONITORING_PATH, commit), MONITORING_PATH)
     except NotFound:
         return Monitoring()
+
+
+def newest_monitoring(open_repo: Callable[[], SpecRepo]) -> Monitoring:
+    """What the spec repository says now; what it said at the last look where it does not answer, so
+    that somebody is told of that too. The document's values where there is none.
+
+    Raises:
+        InvalidDefinition: with every finding at its line and column.
+        Denied, NotFound, Unavailable: if the repository does not answer and never did.
+    """
+    try:
+        repo = open_repo()
+    except NotFound:
+        return Monitoring()  # no repository is set: then nothing says otherwise
+    try:
+        at = repo.head()
+    except (Denied, NotFound, Unavailable):
+        known = repo.known_head()
+        if known is None:
+            raise
+        at = known
+    return read_monitoring(repo, at)
 
 
 def _contradictions(monitoring: Monitoring, document: YamlDocument) -> Iterator[SourceFinding]:

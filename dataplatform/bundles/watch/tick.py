@@ -21,7 +21,7 @@ from dataplatform.bundles.watch import findings as words
 from dataplatform.bundles.watch.completeness import measure_channel
 from dataplatform.bundles.watch.expectation import find_specs
 from dataplatform.bundles.watch.measured import ChannelCompleteness, Completeness
-from dataplatform.bundles.watch.monitoring import Monitoring, read_monitoring
+from dataplatform.bundles.watch.monitoring import Monitoring, newest_monitoring
 from dataplatform.bundles.watch.places import Places
 from dataplatform.bundles.watch.scrub import Scrubbed, scrub
 from dataplatform.bundles.watch.storage import StorageHealth, storage_health
@@ -139,11 +139,7 @@ class _Looking:
             return None
 
     def _monitoring(self) -> Monitoring:
-        try:
-            repo = self._ports.open_spec_repo()
-        except NotFound:
-            return Monitoring()  # no repository is set: then nothing says otherwise
-        return read_monitoring(repo, repo.head())
+        return newest_monitoring(self._ports.open_spec_repo)
 
     def _sync(self) -> None:
         tick = self.tick

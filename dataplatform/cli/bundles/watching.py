@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from dataplatform.bundle_wiring import bundle_ports
 from dataplatform.bundles.ports import BundlePorts
-from dataplatform.bundles.watch.monitoring import Monitoring, read_monitoring
+from dataplatform.bundles.watch.monitoring import Monitoring, newest_monitoring
 from dataplatform.cli.place import find_settings, require_store
 from dataplatform.settings import Settings
 from opendata.reading.bundle_signature import verify_bundle
 from opendata.reading.file_index.bundles import find_bundle
 from opendata.wire.bundle import BundleLock
-from opendata.wire.errors import InvalidInput, NotFound
+from opendata.wire.errors import Denied, InvalidInput, NotFound, Unavailable
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,9 @@ def open_site() -> Site:
     ports = bundle_ports(settings)
     require_store(ports.store)
     try:
-        repo = ports.open_spec_repo()
-    except NotFound:
-        return Site(settings, ports, Monitoring())
-    return Site(settings, ports, read_monitoring(repo, repo.head()))
+        return Site(settings, ports, newest_monitoring(ports.open_spec_repo))
+    except (Denied, NotFound, Unavailable):
+        return Site(settings, ports, Monitoring())  # the status says what is wrong with it
 
 
 def find_lock(ports: BundlePorts, reference: str, kind: str | None) -> BundleLock:

@@ -37,6 +37,14 @@ class ChannelFilesConformance:
         assert [one.size for one in listed] == [len(one.path.encode()) for one in listed]
         assert [place.stat(one.path) for one in listed] == list(listed)
 
+    def test_pieces_hold_the_same_files(self, place: ChannelFiles) -> None:
+        assert [file for piece in place.pieces() for file in piece] == []
+        for at in range(7):
+            write(place, f"{'abc'[at % 3]}/{at}.txt", b"%d" % at)
+        found = [file for piece in place.pieces() for file in piece]
+        assert sorted(found) == list(place.listing())
+        assert len(found) == 7
+
     def test_hidden_files_are_none_of_the_channels(self, place: ChannelFiles) -> None:
         write(place, "a.txt", b"1")
         for path in (".hidden", "a/.tmp-1", ".git/config"):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections.abc import Iterator
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from obstore.exceptions import GenericError
 
 from dataplatform.adapters.channel_files.bucket import BucketFiles
 from dataplatform_tests.adapters.channel_files.conformance import ChannelFilesConformance, digest
@@ -46,6 +49,31 @@ class TestBucketFiles(ChannelFilesConformance):
             check_paths([one.path for one in place.listing()])
         assert caught.value.code == "unsafe_path"
 
+    def test_a_listing_that_breaks_off_goes_on_where_it_was(
+        self, place: BucketFiles, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("dataplatform.adapters.channel_files.bucket.PIECE_FILES", 2)
+        paths = [f"{folder}/{at}.txt" for folder in ("a", "b", "é") for at in range(3)]
+        for path in paths:
+            place.write(path, iter([b"1"]), sha256=digest(b"1"))
+        client = BreakingClient(place._client)
+        monkeypatch.setattr(place, "_client", client)
+        assert sorted(told(place)) == sorted(paths)
+        assert client.offsets == [None, "a/1.txt", "b/0.txt"]
+        assert [file.path for file in place.listing()] == sorted(paths)
+
+    def test_a_listing_in_another_order_begins_again(
+        self, place: BucketFiles, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        paths = [f"{at}.txt" for at in range(5)]
+        for path in paths:
+            place.write(path, iter([b"1"]), sha256=digest(b"1"))
+        client = BreakingClient(place._client)
+        client.is_mixed_up = True
+        monkeypatch.setattr(place, "_client", client)
+        assert sorted(told(place)) == sorted(paths)
+        assert client.offsets == [None] * 3
+
     def test_a_link_of_another_path_does_not_work(self, place: BucketFiles) -> None:
         for path in ("a.txt", "b.txt"):
             place.write(path, iter([path.encode()]), sha256=digest(path.encode()))
@@ -53,6 +81,34 @@ class TestBucketFiles(ChannelFilesConformance):
         assert "X-Amz-Signature" in link
         with pytest.raises(OSError, match="403"):
             urlopen(Request(link.replace("a.txt", "b.txt")))
+
+
+class BreakingClient:
+    """A client whose first two listings break off behind a page; keys come last first where it
+    `is_mixed_up`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.broken = 0
+        self.is_mixed_up = False
+        self.offsets: list[str | None] = []
+
+    def list(self, *, offset: str | None, chunk_size: int) -> Iterator[Any]:
+        """The pages of the real one, until it breaks."""
+        self.offsets.append(offset)
+        for page in self._client.list(offset=offset, chunk_size=chunk_size):
+            yield page[::-1] if self.is_mixed_up else page
+            if self.broken < 2:
+                self.broken += 1
+                raise GenericError("connection reset by peer")
+
+
+def told(place: BucketFiles) -> list[str]:
+    """The paths of all pieces since the listing last began."""
+    found: list[str] = []
+    for piece in place.pieces():
+        found = [*found, *(file.path for file in piece)] if piece else []
+    return found
 
 
 def put_raw(seaweed: SeaweedServer, bucket: str, key: str) -> None:

@@ -77,6 +77,20 @@ def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(tmp_path: P
         place.hash(listed[0].path)
 
 
+def test_no_piece_is_larger_than_it_may_be_also_of_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dataplatform.adapters.channel_files.folder.PIECE_FILES", 4)
+    root, place = lake(tmp_path, **{f"f{at}": b"1" for at in range(9)})
+    for day in ("a", "b"):
+        (root / day).mkdir()
+        for at in range(3):
+            (root / day / str(at)).write_bytes(b"2")
+    pieces = list(place.pieces())
+    assert [len(piece) for piece in pieces] == [4, 4, 4, 3]
+    assert sorted(file for piece in pieces for file in piece) == list(place.listing())
+
+
 def test_what_is_no_plain_file_neither_counts_nor_hangs(tmp_path: Path) -> None:
     root, place = lake(tmp_path, a=b"1")
     os.mkfifo(root / "pipe")

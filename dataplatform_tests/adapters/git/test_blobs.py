@@ -5,7 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,24 +24,17 @@ FILES = {f"bundles/weekly/a{number}.yaml": b"%d\n" % number * number for number 
 BIG = bytes(range(256)) * 20_000
 
 
+@dataclass(frozen=True)
 class CountingGit(Git):
-    """Git that notes the processes it starts to converse with."""
+    """Git that notes the processes that it starts to converse with."""
 
-    started: list[int]
+    started: list[int] = field(default_factory=list)
 
-    def conversing(self, command, *arguments):  # type: ignore[no-untyped-def]
-        context = super().conversing(command, *arguments)
-
-        class Noting:
-            def __enter__(noting):  # type: ignore[no-untyped-def]  # noqa: N805
-                process = context.__enter__()
-                self.started.append(process.pid)
-                return process
-
-            def __exit__(noting, *error):  # type: ignore[no-untyped-def]  # noqa: N805
-                return context.__exit__(*error)
-
-        return Noting()
+    @contextmanager
+    def conversing(self, command: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        with super().conversing(command, *arguments) as process:
+            self.started.append(process.pid)
+            yield process
 
 
 @pytest.fixture
@@ -48,9 +45,7 @@ def hand(tmp_path: Path) -> GitHand:
 
 
 def counting(hand: GitHand) -> CountingGit:
-    git = CountingGit(str(hand.folder))
-    object.__setattr__(git, "started", [])
-    return git
+    return CountingGit(str(hand.folder))
 
 
 def is_alive(pid: int) -> bool:
@@ -106,7 +101,7 @@ def test_one_that_was_killed_is_started_anew(hand: GitHand) -> None:
 
 
 def test_threads_get_their_own_answers(hand: GitHand) -> None:
-    reader, commit, wrong = BlobReader(counting(hand)), str(hand.tip), []
+    reader, commit, wrong = BlobReader(counting(hand)), str(hand.tip), list[str]()
 
     def read_all() -> None:
         wrong.extend(path for path in FILES if reader.read(commit, path) != FILES[path])

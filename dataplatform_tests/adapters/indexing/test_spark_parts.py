@@ -31,8 +31,10 @@ from dataplatform.adapters.indexing.spark.parcels import (
     unpack_outcomes,
 )
 from dataplatform.adapters.indexing.spark.rounds import (
+    ROUND_MAX_BYTES,
     ROUND_MAX_PARCELS,
     ROUND_MIN_PARCELS,
+    Pace,
     next_size,
     run_rounds,
 )
@@ -179,6 +181,30 @@ def test_the_size_of_rounds_stays_between_its_ends() -> None:
     assert next_size(ROUND_MAX_PARCELS, 0.1) == ROUND_MAX_PARCELS
     assert next_size(ROUND_MIN_PARCELS, 999.0) == ROUND_MIN_PARCELS
     assert next_size(64, 10.0) == 64
+
+
+def test_rounds_shrink_where_their_outcomes_are_large() -> None:
+    size = ROUND_MAX_PARCELS
+    per_parcel = ROUND_MAX_BYTES // 8
+    for _ in range(20):
+        size = next_size(size, 0.1, size * per_parcel)
+    assert size * per_parcel <= ROUND_MAX_BYTES
+    assert next_size(1, 0.1, 10 * ROUND_MAX_BYTES) == 1
+    assert next_size(1, 999.0, 10) == 1
+    assert next_size(1, 0.1, 10) == 2
+
+
+def test_the_next_job_begins_at_the_pace_of_the_last_one() -> None:
+    def work(some: Sequence[bytes]) -> Callable[[Iterable[Any]], Iterator[Any]]:
+        return lambda batches: iter([(parcel, None) for parcel in some])
+
+    pace, session = Pace(), FakeSession()
+    for _ in range(2):
+        parcels = iter([b"x"] * 2000)
+        rows = run_rounds(session, parcels, work, "…", pace=pace, clock=lambda: 0.0)
+        assert len(list(rows)) == 2000
+        last, session.rounds = session.rounds, []
+    assert last[0] == ROUND_MAX_PARCELS
 
 
 # --- where Spark cannot run ----------------------------------------------------------------------

@@ -22,6 +22,7 @@ from dataplatform_tests.fakes.notifier import FakeNotifier
 from dataplatform_tests.fakes.stores import CrashingStore, SimulatedCrash
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock
+from opendata.wire.errors import Unavailable
 
 CHANNEL = """\
 channel: images
@@ -205,6 +206,23 @@ def test_a_broken_monitoring_file_is_a_finding_and_the_defaults_hold(site: Site)
     found = {one.key: one for one in site.look().findings}
     assert f"{MONITORING_PATH}:1:" in found["checks/monitoring"].cause
     assert "completeness/weekly/model-v1.0.0-2025.25/images" in found
+
+
+@pytest.mark.requirement("S0-72")
+def test_a_repository_that_does_not_answer_is_told_to_whom_it_named_before(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(site)
+    site.look()
+
+    def away() -> str:
+        raise Unavailable("git.example.org does not answer")
+
+    monkeypatch.setattr(site.repo, "head", away)
+    tick = site.look(timedelta(minutes=30))
+    assert "sync/repository" in [one.key for one in tick.findings]
+    assert "checks/monitoring" not in [one.key for one in tick.findings]
+    assert {one.target for one in site.notifier.received} == {OPS}
 
 
 def test_without_a_spec_repository_files_are_watched_all_the_same(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -87,8 +88,13 @@ def _show(out: Output, batches: Iterable[FileList], limit: int | None) -> None:
 
 def _cells(file: FileRecord) -> list[object]:
     metadata = file["metadata"]
-    told = " ".join(f"{name}={value}" for name, value in metadata.items())
+    told = " ".join(f"{name}={_told(value)}" for name, value in metadata.items())
     return [file["timestamp"], file["relative_path"], human_bytes(file["size_bytes"]), told]
+
+
+def _told(value: object) -> str:
+    """A value as `--where` takes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _save(

@@ -18,7 +18,7 @@ import msgspec
 
 from dataplatform.adapters.indexing.spark.frames import Kind, PipeClosed, read_frame, write_frame
 from dataplatform.adapters.indexing.spark.parcels import pack_failure
-from dataplatform.adapters.indexing.spark.rounds import run_rounds
+from dataplatform.adapters.indexing.spark.rounds import Pace, run_rounds
 from dataplatform.adapters.indexing.spark.session import open_session
 from dataplatform.adapters.indexing.spark.work import OUTCOME_COLUMNS, DescribeParcels
 from dataplatform.channels.ports import DescribeTask
@@ -52,6 +52,7 @@ class SparkProcess:
         self._frames: queue.Queue[tuple[Kind, bytes] | None] = queue.Queue(_AHEAD_FRAMES)
         self._in_job = threading.Event()
         self._session: Any = None
+        self._pace = Pace()
         self._settings = Settings("", {})
 
     def serve(self, asked: BinaryIO) -> None:
@@ -105,6 +106,7 @@ class SparkProcess:
             self._parcels(),
             lambda parcels: DescribeParcels(task, job.root, parcels),
             OUTCOME_COLUMNS,
+            pace=self._pace,
         )
         try:
             for outcomes, failure in rounds:
