@@ -63,11 +63,11 @@ def publish_index(
         Unavailable: if the outcome is unknown; indexing again settles it.
     """
     with ExitStack() as stack:
-        written = stack.enter_context(ports.writer.write(draft.rows))
-        state = None
+        writing = [ports.writer.write(draft.rows)]
         if draft.state is not None:
-            state = stack.enter_context(ports.writer.write_state(draft.state))
-        objects = [one for one in (written, state) if one is not None]
+            writing.append(ports.writer.write_state(draft.state))
+        objects = list(in_parallel(stack.enter_context, writing))
+        written, state = objects[0], objects[1] if draft.state is not None else None
         list(in_parallel(lambda one: _put(ports.store, one), objects))
         index = _index(ports, draft, base, written, state)
         _swap(ports.store, index, base)
