@@ -72,7 +72,12 @@ demo: $(VENV)/.platform ## Produce, check, freeze and publish real data sets, th
 # The API ends with it, whichever way; without a store yet it says so and the control room goes on.
 .PHONY: dev
 dev: $(VENV)/.platform ## Start the control room (dagster dev) and the API on this folder
-	@$(BIN)/od serve & api=$$!; trap 'kill $$api 2>/dev/null && wait $$api || true' EXIT; \
+	@demo="$(CURDIR)/.opendata/demo"; \
+		if [ -z "$${OPENDATA_SPEC_REPO:-}" ] && [ -d "$$demo/DataSpecHub.git" ]; then \
+			echo "showing the bundles of make demo: $$demo"; \
+			export OPENDATA_SPEC_REPO="$$demo/DataSpecHub.git" OPENDATA_INDEX_REPO="$$demo/DataIndexHub.git"; \
+		fi; \
+		$(BIN)/od serve & api=$$!; trap 'kill $$api 2>/dev/null && wait $$api || true' EXIT; \
 		DAGSTER_HOME="$(CURDIR)" DAGSTER_DISABLE_TELEMETRY=1 \
 		PYTHONWARNINGS='ignore:Function `dev_command`' $(BIN)/dagster dev
 

@@ -13,6 +13,7 @@ from dataplatform.bundles.ports import BundlePorts
 from dataplatform.channels.ports import ChannelFiles, ChannelPorts, IndexEngine
 from dataplatform.ports import IndexRepo, SpecRepo
 from dataplatform.settings import Settings
+from opendata.reading.cache import open_cache
 from opendata.reading.trust import TrustRoot
 from opendata.stores import ObjectStore, open_store
 from opendata.wire.errors import Denied, InvalidInput, NotFound
@@ -39,6 +40,7 @@ def bundle_ports(settings: Settings, store: ObjectStore | None = None) -> Bundle
         base_url=settings.api_url,
         signer=signer,
         trust=trust,
+        cache=open_cache(settings.environ),
     )
 
 
@@ -50,7 +52,7 @@ def channel_ports(
 
     return ChannelPorts(
         store=store,
-        open_files=lambda storage_path: _channel_files(settings, storage_path),
+        open_files=lambda storage_path: _channel_files(settings, storage_path, store.url),
         engines=_engines(settings),
         writer=ParquetIndexWriter(str(settings.work / "indexes")),
         now=_utc_now,
@@ -76,10 +78,10 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _channel_files(settings: Settings, storage_path: str) -> ChannelFiles:
+def _channel_files(settings: Settings, storage_path: str, own: str) -> ChannelFiles:
     from dataplatform.adapters.channel_files.opening import open_channel_files
 
-    return open_channel_files(storage_path, settings.environ, root=str(settings.root))
+    return open_channel_files(storage_path, settings.environ, root=str(settings.root), own=own)
 
 
 def _engines(settings: Settings) -> dict[str, IndexEngine]:

@@ -48,6 +48,8 @@ class Settings:
                             30, at least 5
     OPENDATA_INDEX_REPO     git path or URL of the index repository (DataIndexHub); without one,
                             documents stay in the store alone
+    OPENDATA_FILE_PLACES    folders and `s3://bucket/prefix`, with commas between them: where
+                            channels may keep their files; default: wherever these can be read
     OPENDATA_SPARK_FILES    from how many files to read on a channel is indexed on Spark; default:
                             only where its spec says `engine: spark`
     OPENDATA_SPARK_MASTER   where Spark runs: `local[*]`, which is the default, `spark://…`, `yarn`,

@@ -2,15 +2,18 @@
 
 Pure, like `machine`. A message that fails stays in line and is tried again, ever more seldom. What
 a newer message about the same alert makes pointless is replaced by it, so the line never holds more
-than one message about an alert for a target.
+than one message about an alert for a target. A target hears what is news to it: whoever was never
+told that an alert was over is not told that it was raised once more, but that it is still open.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from dataplatform.alerts.finding import Severity
 from dataplatform.alerts.state import Alert, AlertState, Message
 from dataplatform.alerts.words import body_of, title_of
 from opendata.wire.codec import replace
@@ -31,6 +34,8 @@ def queue(state: AlertState, alert: Alert, target: str, kind: str, now: datetime
     waiting = [one for one in state.outbox if (one.key, one.target) == (alert.key, target)]
     if kind == "reminder" and waiting:
         return state  # what was never delivered needs no reminder
+    if kind == "raised":
+        kind = _raised_for(alert, waiting)
     identity = f"{alert.key}\n{alert.opened}\n{kind}\n{state.elapsed}\n{target}"
     message = Message(
         id=hashlib.sha256(identity.encode()).hexdigest()[:16],
@@ -43,11 +48,26 @@ def queue(state: AlertState, alert: Alert, target: str, kind: str, now: datetime
         created_at=format_instant(now),
         queued=state.elapsed,
         due=state.elapsed,
+        is_first=any(one.is_first or one.kind == "raised" for one in waiting if _is_untaken(one)),
     )
     if any(one.id == message.id for one in waiting):
         return state
     kept = tuple(one for one in state.outbox if one not in waiting)
     return replace(state, outbox=(*kept, message))
+
+
+def _raised_for(alert: Alert, waiting: Sequence[Message]) -> str:
+    """What an alert that was opened again is to a target that has not heard yet of its end."""
+    for one in waiting:
+        if one.kind == "recovered" and not one.is_first and _is_untaken(one):
+            worse = Severity(alert.severity).rank > Severity(one.severity).rank
+            return "worse" if worse else "reminder"
+    return "raised"
+
+
+def _is_untaken(message: Message) -> bool:
+    """Whether its service surely has not taken it; of one that is being sent nobody knows."""
+    return message.claimed_until is None
 
 
 def claim(state: AlertState) -> tuple[AlertState, Message | None]:

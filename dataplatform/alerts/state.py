@@ -51,7 +51,8 @@ class Message(Wire):
     """One message that is to be sent; recorded before it is, and gone once it was.
 
     `id` is the same for the same message, however often it is tried. `due` and `claimed_until` are
-    values of `elapsed`: when to try (again), and until when somebody is at it.
+    values of `elapsed`: when to try (again), and until when somebody is at it. With `is_first` it
+    took the place of the first word about an alert that its target would have had.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Message(Wire):
     attempts: int = 0
     claimed_until: int | None = None
     last_error: str | None = None
+    is_first: bool = False
 
 
 class AlertState(Wire):

@@ -23,7 +23,7 @@ from dataplatform.api.bundles import bundle_endpoints
 from dataplatform.api.channels import channel_endpoints
 from dataplatform.api.download import Downloads, OpenFiles, download_endpoints
 from dataplatform.api.endpoint import JSON, Call, Endpoint, Reply, Response
-from dataplatform.api.exchange import Workers
+from dataplatform.api.exchange import STREAMS, Workers
 from dataplatform.api.files import file_endpoints
 from dataplatform.api.front import Front
 from dataplatform.api.health import health_endpoints
@@ -57,7 +57,7 @@ class ServiceOptions:
 
     Without `tokens` it answers to the names in `hosts` alone. Without `hook_secret` it takes no
     webhooks. `log` is where the access log goes, None for nowhere. `threads` queries run at once
-    and `waiting` more wait; `kept_bytes` is the room of kept pages.
+    and `waiting` more wait; `streams` are sent at once; `kept_bytes` is the room of kept pages.
     """
 
     version: str = "0"
@@ -69,6 +69,7 @@ class ServiceOptions:
     log: TextIO | None = None
     threads: int = THREADS
     waiting: int = WAITING
+    streams: int = STREAMS
     kept_bytes: int = KEPT_BYTES
 
 
@@ -76,9 +77,9 @@ def create_app(platform: Served, options: ServiceOptions | None = None) -> Starl
     """The service over a platform's bundles."""
     options = options or ServiceOptions()
     ports = platform.bundles
-    library = Library(ports.store, options.cache)
+    library = Library(ports.store, options.cache, trust=ports.trust)
     endpoints = _endpoints(ports, library, options)
-    workers = Workers(options.threads, options.waiting)
+    workers = Workers(options.threads, options.waiting, options.streams)
     log = AccessLog(options.log, ports.now)
     secured = options.tokens is not None
     access = Access(options.tokens, ports.now, None if secured else options.hosts)

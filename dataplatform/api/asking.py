@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from dataplatform.api.endpoint import Binding, Call, Parameters, Reply, Selector
 from dataplatform.api.library import Library
-from opendata.reading.file_index.bundles import FoundBundle
+from opendata.reading.file_index.bundles import UNKNOWN_BUNDLE, FoundBundle
 from opendata.reading.file_index.index import FileIndex
 from opendata.reading.file_index.query import FileQuery, file_query
 from opendata.wire.bundle import BUNDLE_TYPES, BundleLock, LockedChannel
-from opendata.wire.errors import InvalidInput
+from opendata.wire.errors import InvalidInput, NotFound
 
 METADATA_MAX: Final = 16
+_LIST_HINT: Final = "GET /api/v1/bundles lists what the token opens"
 YEAR_SECONDS: Final = 365 * 24 * 3600
 CACHED: Final = "private, no-cache"
 IMMUTABLE: Final = f"private, max-age={YEAR_SECONDS}, immutable"
@@ -161,11 +162,17 @@ def open_bundle(library: Library, call: Call) -> Opened:
 
     Raises:
         Denied: if the call's token does not open it.
-        NotFound: with did-you-mean.
+        NotFound: with did-you-mean, if the token opens all that could be meant.
     """
     selector: Selector = call.parameters.selector
     call.grant.require(selector.name)
-    return Opened(library.find(selector), selector, library)
+    try:
+        found = library.find(selector)
+    except NotFound as error:
+        if error.code == UNKNOWN_BUNDLE and not call.grant.is_whole:
+            error.hint = _LIST_HINT  # the nearest name may be one that the token does not open
+        raise
+    return Opened(found, selector, library)
 
 
 def etag_of(opened: Opened, call: Call, *told: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import yaml
@@ -20,8 +20,12 @@ from dataplatform.api.endpoint import JSON, Call, Endpoint, Reply, Response, jso
 from dataplatform.api.library import Library
 from dataplatform.bundles.document import render_document
 from opendata.reading.file_index.bundles import read_bundle_catalogue
+from opendata.reading.signature import Countersignature
+from opendata.wire import keys
 from opendata.wire.bundle import BundleCatalogue, BundleLock
 from opendata.wire.codec import replace
+from opendata.wire.errors import NotFound
+from opendata.wire.limits import DOCUMENT_MAX_BYTES
 
 _DOCUMENTS_MAX: Final = 64
 
@@ -32,6 +36,20 @@ class ShownBundle(msgspec.Struct, frozen=True):
     bundle: BundleLock
     document: dict[str, Any]
     lock_sha256: str
+
+
+class OfSignature(OfBundle, frozen=True, kw_only=True):
+    """Which key's signature, and of which bundle."""
+
+    key_id: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=64,
+            max_length=64,
+            pattern="^[0-9a-f]{64}$",
+            description="The key's id, as trust files have it.",
+        ),
+    ]
 
 
 def list_bundles(library: Library, call: Call) -> Reply:
@@ -56,6 +74,24 @@ def show_bundle(library: Library, base_url: str, call: Call) -> Reply:
     }
     body = msgspec.json.encode(shown)
     return Reply(body, headers=headers | {"content-type": JSON}, binding=opened.binding)
+
+
+def show_signature(library: Library, call: Call) -> Reply:
+    """What a further key signed of a bundle's lock; whoever reads it checks it."""
+    opened = open_bundle(library, call)
+    asked: OfSignature = call.parameters
+    lock = opened.lock
+    key = keys.bundle_countersignature_key(lock.ref, lock.revision, asked.key_id)
+    try:
+        stored = library.reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
+    except NotFound as error:
+        raise NotFound(
+            f"the key {asked.key_id[:12]}… has not countersigned {lock.ref}, revision "
+            f"{lock.revision}",
+            code="no_signature",
+            hint=f"od key countersign {lock.ref}",
+        ) from error
+    return Reply(stored, headers={"content-type": JSON, "cache-control": "no-store"})
 
 
 def _document(lock: BundleLock, base_url: str) -> dict[str, Any]:
@@ -92,5 +128,17 @@ def bundle_endpoints(library: Library, base_url: str) -> list[Endpoint]:
             },
             OfBundle,
             failures=(404, 422),
+        ),
+        Endpoint(
+            "GET",
+            "/api/v1/bundles/{bundle_name}/signatures/{key_id}",
+            "show_signature",
+            "Show what a further key signed of a bundle's lock",
+            partial(show_signature, library),
+            {200: Response("The countersignature, as it is stored.", Countersignature)},
+            OfSignature,
+            failures=(404, 422),
+            description="For who trusts other keys than the one that froze the lock, or asks for "
+            "several. A signature may come later than its lock, so it is never kept.",
         ),
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from dataplatform.api.endpoint import Bytes, Headers, Reply, Streamed
@@ -20,6 +21,8 @@ T = TypeVar("T")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+STREAMS: Final = 128
+"""So many at once, of one process."""
 _END: Final = object()
 
 
@@ -28,11 +31,13 @@ class HungUp(Exception):
 
 
 class Workers:
-    """The threads that queries run in: `threads` at once, and at most `waiting` that wait."""
+    """The threads that queries run in: `threads` at once, and at most `waiting` that wait; and room
+    for `streams`, which hold no thread and yet what was decoded for them, while a reader rests."""
 
-    def __init__(self, threads: int, waiting: int) -> None:
+    def __init__(self, threads: int, waiting: int, streams: int = STREAMS) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="opendata-api")
         self._free = threads + waiting
+        self._streams = streams
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns, once a thread has done it.
@@ -51,6 +56,21 @@ class Workers:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
             self._free += 1
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Room for one stream.
+
+        Raises:
+            Unavailable: if there are too many already.
+        """
+        if self._streams <= 0:
+            raise Unavailable("the service has too many streams under way", code=OVERLOADED)
+        self._streams -= 1
+        try:
+            yield
+        finally:
+            self._streams += 1
 
     def close(self) -> None:
         """Wait for what runs; nothing new begins."""

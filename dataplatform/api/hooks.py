@@ -45,6 +45,7 @@ class Accepted(Protocol):
         ...
 
 
+Delivery = tuple[str, bytes]
 Accept = Callable[[Mapping[str, Any]], Accepted]
 
 
@@ -113,7 +114,7 @@ class BundleHook:
         self._check(call)
         if call.header(EVENT) == "ping":
             return _json({"pong": True}, 200)
-        delivery = call.header(DELIVERY)[:_DELIVERY_CHARS_MAX]
+        delivery = _named(call.header(DELIVERY), call.raw_body)
         before = self._taken.get(delivery)
         if before is not None:
             return _json(before, 202)
@@ -150,7 +151,8 @@ class BundleHook:
             seconds = int(at)
         except ValueError:
             raise InvalidInput(f"{TIMESTAMP} is no number of seconds", code="bad_header") from None
-        if abs(self._now().timestamp() - seconds) > WINDOW_SECONDS:
+        now = int(self._now().timestamp())  # whole, since no fraction reaches as far as numbers do
+        if abs(now - seconds) > WINDOW_SECONDS:
             raise Denied(
                 f"the message was signed more than {WINDOW_SECONDS // 60} minutes from now",
                 code="late_delivery",
@@ -164,22 +166,27 @@ class _Deliveries:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._answers: OrderedDict[str, tuple[float, dict[str, Any]]] = OrderedDict()
+        self._answers: OrderedDict[Delivery, tuple[float, dict[str, Any]]] = OrderedDict()
 
-    def get(self, delivery: str) -> dict[str, Any] | None:
+    def get(self, delivery: Delivery) -> dict[str, Any] | None:
         """The earlier answer, if there was one a moment ago."""
         with self._lock:
             at, answer = self._answers.get(delivery, (0.0, None))
         return answer if answer is not None and self._clock() - at < WINDOW_SECONDS else None
 
-    def put(self, delivery: str, answer: dict[str, Any]) -> None:
+    def put(self, delivery: Delivery, answer: dict[str, Any]) -> None:
         """Remember an answer; a delivery without a number is not remembered."""
-        if not delivery:
+        if not delivery[0]:
             return
         with self._lock:
             self._answers[delivery] = (self._clock(), answer)
             while len(self._answers) > DELIVERIES_MAX:
                 self._answers.popitem(last=False)
+
+
+def _named(number: str, body: bytes) -> Delivery:
+    """A delivery's number and its body: the number is not signed, so it says nothing alone."""
+    return number[:_DELIVERY_CHARS_MAX], hashlib.sha256(body).digest()
 
 
 def _payload(body: bytes) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from dataplatform.api.endpoint import Binding, Bytes, Reply
 
 KEPT_BYTES: Final = 64 << 20
 PAGE_BYTES_MAX: Final = 4 << 20
+KEY_BYTES_MAX: Final = 2 << 10
+PAGES_MAX: Final = 16_384
+"""However small their bodies are: each has a key and headers too, and who asks writes the key."""
 
 PageKey = tuple[str, bytes, bytes, bytes]
 """Path, query, `Accept` and `Accept-Encoding`, as they were sent."""
@@ -60,12 +63,12 @@ class KeptPages:
     def put(self, key: PageKey, page: KeptPage) -> None:
         """Keep an answer, if it is small enough to be worth its room."""
         size = len(page.body)
-        if size > min(PAGE_BYTES_MAX, self._limit):
+        if size > min(PAGE_BYTES_MAX, self._limit) or sum(map(len, key)) > KEY_BYTES_MAX:
             return
         self.drop(key)
         self._pages[key] = page
         self._bytes += size
-        while self._bytes > self._limit:
+        while self._bytes > self._limit or len(self._pages) > PAGES_MAX:
             _, dropped = self._pages.popitem(last=False)
             self._bytes -= len(dropped.body)
 

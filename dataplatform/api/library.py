@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from dataplatform.api.endpoint import Selector
+from opendata.reading.bundle_signature import verify_bundle
 from opendata.reading.cache import Cache
 from opendata.reading.file_index.bundles import FoundBundle, find_bundle
 from opendata.reading.file_index.index import FileIndex, open_index
+from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectReader
 from opendata.wire.bundle import LockedChannel
 from opendata.wire.digest import parse_digest
@@ -89,17 +91,23 @@ class _Recent(Generic[K, V]):
 
 
 class Library:
-    """What a store's bundles are now, read through `reader`; indexes are kept in `cache`."""
+    """What a store's bundles are now, read through `reader`; indexes are kept in `cache`.
+
+    With `trust` a lock is served only if it is signed by who is trusted: what a lock says decides
+    which places the service signs addresses for.
+    """
 
     def __init__(
         self,
         reader: ObjectReader,
         cache: Cache | None,
         *,
+        trust: TrustRoot | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.reader = reader
         self._cache = cache
+        self._trust = trust
         self._clock = clock
         self._locks: _Recent[Selector, _Found] = _Recent(LOCKS_MAX)
         self._indexes: _Recent[str, _Opened] = _Recent(INDEXES_MAX)
@@ -109,6 +117,7 @@ class Library:
 
         Raises:
             NotFound: with did-you-mean.
+            Denied: if somebody is trusted and has not signed it.
             InvalidInput, Corrupt, Denied, Unavailable: as `find_bundle` does.
         """
         return self._locks.get(selector, self._is_good, lambda: self._find(selector)).found
@@ -159,5 +168,6 @@ class Library:
             type=selector.type,
             revision=selector.revision,
         )
+        verify_bundle(found.lock, self._trust, self.reader)
         good_until = float("inf") if selector.is_pinned else began + FRESH_SECONDS
         return _Found(found, good_until)

@@ -42,8 +42,9 @@ class _Served:
             if scope["method"] == "HEAD":  # nothing is made that nobody gets
                 await send_whole(send, 200, named_headers(answer.headers), b"")
                 return
-            first = await first_piece(answer, self._workers)
-            await send_streamed(answer, self._workers, first, receive, send)
+            with self._workers.streaming():
+                first = await first_piece(answer, self._workers)
+                await send_streamed(answer, self._workers, first, receive, send)
             return
         headers = raw_headers(answer)
         if answer.binding is not None and answer.status == 200 and scope["method"] == "GET":

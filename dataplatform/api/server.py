@@ -23,6 +23,8 @@ STOP_SECONDS: Final = 20
 IDLE_SECONDS: Final = 75
 """Longer than proxies keep a connection, so that it is the proxy that ends one."""
 BACKLOG: Final = 2048
+STALLED_SECONDS: Final = 600
+"""After so long a reader that takes nothing is let go of."""
 APP: Final = "dataplatform.api.service:app_of_environment"
 
 
@@ -49,6 +51,10 @@ def listen(host: str, port: int, *, has_tokens: bool) -> socket.socket:
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # connections take it over; Linux alone has it
+            timeout = STALLED_SECONDS * 1000
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:

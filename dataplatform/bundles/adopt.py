@@ -8,6 +8,7 @@ the command's. Nothing that is there already is changed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,7 @@ from opendata.wire.errors import Conflict, InvalidInput, Rejected
 
 BUNDLE_TYPE: Final = "snapshot"
 BUNDLE_VERSION: Final = BundleVersion(1, 0, 0)
+_PLAIN: Final = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z][a-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Adopted:
 
 
 def plan_adoption(surveyed: Sequence[Surveyed], bundle_name: str | None = None) -> Adoption:
-    """The specs of surveyed channels, and of a bundle of all of them.
+    """The specs of surveyed channels, and of a bundle of the newest version of each.
 
     Args:
         bundle_name: What the bundle is called; the first channel's name by default.
@@ -192,7 +194,7 @@ def _adopted_spec(surveyed: Surveyed) -> AdoptedSpec:
 def _spec_text(surveyed: Surveyed) -> str:
     lines = [
         "# Read this before it is committed: it was worked out from the files as they lie.",
-        f"channel: {surveyed.channel}",
+        f"channel: {_name(surveyed.channel)}",
         f"version: {_quoted(str(surveyed.version))}",
         f"storage_path: {_quoted(surveyed.storage_path)}",
         f"description: {_quoted(_described(surveyed))}",
@@ -220,16 +222,22 @@ def _described(surveyed: Surveyed) -> str:
 
 
 def _bundle_text(bundle: BundleRef, surveyed: Sequence[Surveyed]) -> str:
-    meta = f'bundle_name: {bundle.name}, bundle_version: "{bundle.version}"'
+    newest = {one.channel: one.version for one in sorted(surveyed, key=lambda one: one.version)}
+    meta = f'bundle_name: {_name(bundle.name)}, bundle_version: "{bundle.version}"'
     lines = [
         f"meta: {{{meta}, bundle_type: {bundle.type}}}",
         "channels:",
         *(
-            f'  - {{channel: {one.channel}, version: "{one.version}", required: true}}'
-            for one in surveyed
+            f'  - {{channel: {_name(name)}, version: "{version}", required: true}}'
+            for name, version in newest.items()
         ),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _name(text: str) -> str:
+    """A name as people write it, in quotes where YAML would read a number or a truth."""
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
 
 
 def _quoted(value: Any) -> str:

@@ -1,7 +1,9 @@
 """A bundle as it is asked for: its spec, where that stands, and where the channels' specs are read.
 
 Here belongs the way from a request, or from a file that somebody holds, to those. A request names
-a commit; a file may be in no commit at all, and then the lock says so.
+the commit that made the bundle's file; a file may be in no commit at all, and then the lock says
+so. Channels' specs are read where the branch stands by now, so that who mends one, or pushes it
+after the bundle that asks for it, has only to index again.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from opendata.wire.errors import NotFound
 
 @dataclass(frozen=True)
 class AskedBundle:
-    """A spec and its source. Channels are read from `repo` at `commit`, which is not the source's
-    own where the file is in no commit."""
+    """A spec and its source. Channels are read from `repo` at `commit`, which is the source's own
+    or a later one."""
 
     spec: BundleSpec
     source: SpecSource
@@ -33,8 +35,11 @@ class AskedBundle:
         return self.spec.ref
 
 
-def ask_for(repo: SpecRepo, request: BundleRequest) -> AskedBundle:
+def ask_for(repo: SpecRepo, request: BundleRequest, commit: str | None = None) -> AskedBundle:
     """What a request asks for.
+
+    Args:
+        commit: Where channels are read; where the branch stands by now if none is given.
 
     Raises:
         NotFound: if there is no such file at that commit.
@@ -45,7 +50,14 @@ def ask_for(repo: SpecRepo, request: BundleRequest) -> AskedBundle:
     source = SpecSource(
         repo=repo.name, commit=request.commit, file=request.path, sha256=digest_of(text)
     )
-    return AskedBundle(spec, source, repo, request.commit)
+    return AskedBundle(spec, source, repo, commit or newest_with(repo, request.commit))
+
+
+def newest_with(repo: SpecRepo, commit: str) -> str:
+    """Where the branch stands, as of the last look, if a commit leads there; else the commit, which
+    a force-push has dropped or nobody has looked for yet."""
+    head = repo.known_head()
+    return head if head is not None and repo.is_ancestor(commit, head) else commit
 
 
 def ask_for_file(repo: SpecRepo, text: bytes, path: str, commit: str | None = None) -> AskedBundle:
@@ -56,9 +68,8 @@ def ask_for_file(repo: SpecRepo, text: bytes, path: str, commit: str | None = No
 
     Args:
         path: How findings call the file.
-        commit: Where the bytes are looked for and channels are read. Without it the file is looked
-            for at the newest commit, and channels are read as of the commit that made it, which is
-            what a webhook or a sensor would do.
+        commit: Where the bytes are looked for and channels are read; the newest commit if none is
+            given.
 
     Raises:
         InvalidDefinition: if it is no spec of a bundle.
@@ -69,7 +80,7 @@ def ask_for_file(repo: SpecRepo, text: bytes, path: str, commit: str | None = No
     own_path = f"bundles/{spec.ref}.yaml"
     found = repo.touched(own_path, at) if _is_committed(repo, own_path, at, text) else None
     source = SpecSource(repo=repo.name, commit=found, file=own_path, sha256=digest_of(text))
-    return AskedBundle(spec, source, repo, commit or found or at)
+    return AskedBundle(spec, source, repo, at)
 
 
 def _is_committed(repo: SpecRepo, path: str, commit: str, text: bytes) -> bool:

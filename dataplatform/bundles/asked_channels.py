@@ -6,6 +6,7 @@ nothing that can be resolved has no channels, and its run says what is wrong wit
 
 from __future__ import annotations
 
+from dataplatform.bundles.asked import newest_with
 from dataplatform.bundles.parse import parse_bundle_spec
 from dataplatform.bundles.published import PublishedReleases
 from dataplatform.bundles.requests import BundleRequest
@@ -26,7 +27,7 @@ def asked_channels(
     """
     try:
         spec = parse_bundle_spec(repo.read(request.path, request.commit), request.path)
-        channels = read_channels(repo, request.commit)
+        channels = read_channels(repo, newest_with(repo, request.commit))
         return resolve_bundle(spec, channels, PublishedReleases(store)).resolved
     except (InvalidInput, NotFound, Rejected):
         return ()

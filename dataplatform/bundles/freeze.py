@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 DEFAULT_OBSERVATION: Final = timedelta(days=7)
 FREEZE_TRIES: Final = 64
+INDEX_MOVED: Final = "index_moved"
+"""Code of a `Conflict`: a channel was indexed by somebody else since this draft was made."""
 UNSEALED_INTEGRITY: Final = Integrity(hash_sha256="0" * 64, content_hash="0" * 64)
 UNSEALED_FREEZE: Final = Freeze(tag="", mode="soft", frozen_at="")
 
@@ -59,11 +61,13 @@ class Order:
     `is_overtaken` says of the commit that a lock was asked for at whether it is newer than this
     draft's. `has_same_files` says of two entries of one channel, which pin different indexes,
     whether what they give a reader is the same all the same: a channel grows beyond a bundle's
-    range, and that is no change of the bundle.
+    range, and that is no change of the bundle. `has_moved` says whether a channel has another index
+    by now than the draft: then a lock that was frozen meanwhile may be of a later look at it.
     """
 
     is_overtaken: Callable[[str | None], bool]
     has_same_files: Callable[[LockedChannel, LockedChannel], bool]
+    has_moved: Callable[[], bool] = lambda: False
 
 
 def freeze_bundle(
@@ -83,7 +87,7 @@ def freeze_bundle(
     Raises:
         Conflict: `bundle_frozen`, with what differs, if the window has closed;
             `spec_not_committed`, if this is other content than a commit asked for, and in no commit
-            itself; also if others kept freezing revisions of this bundle.
+            itself; `index_moved`; also if others kept freezing revisions of this bundle.
         Corrupt: if the newest revision was altered.
     """
     for _ in range(FREEZE_TRIES):
@@ -99,6 +103,12 @@ def freeze_bundle(
                 return Frozen(shown, changed=False)
             require_open(head.lock, draft, now)
             _require_commit(head.lock, draft)
+            if order.has_moved():
+                raise Conflict(
+                    f"a channel of {draft.ref} was indexed by others meanwhile",
+                    code=INDEX_MOVED,
+                    hint="run the same command again",
+                )
         sealed = Revision.of(_sealed(draft, head, observation, now, signer))
         key = keys.bundle_revision_key(draft.ref, sealed.number)
         try:

@@ -32,6 +32,7 @@ from opendata.wire.digest import digest_of, prefixed
 from opendata.wire.errors import NotFound, Rejected
 from opendata.wire.ids import is_dataset_id, parse_dataset_id
 from opendata.wire.times import format_instant
+from opendata.wire.version import parse_version
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,14 @@ class How:
     """How channels are indexed: `force` reads every file again, `only` names the channels that are
     looked at anew (all where it is empty; the others keep the index they have), `tell` hears which
     channel comes next and `progress` how far it is. `keep` names channels that somebody has looked
-    at just now."""
+    at just now, `is_again` says that all of this was done a moment ago."""
 
     force: bool
     only: frozenset[str]
     progress: Progress
     tell: Callable[[str], object]
     keep: frozenset[str] = frozenset()
+    is_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,16 @@ def gather_channels(
     return Gathered(tuple(entries), tuple(indexed), tuple(left_out))
 
 
+def has_moved(ports: BundlePorts, gathered: Gathered) -> bool:
+    """Whether somebody else has indexed one of the channels since; what was frozen meanwhile may
+    pin the newer index."""
+    for one in gathered.channels:
+        index = read_channel_pointer(ports.store, one.channel, parse_version(one.version))
+        if index is not None and index.index != one.index:
+            return True
+    return False
+
+
 def check_only(only: Collection[str], resolved: Sequence[Resolved]) -> None:
     """See that the channels which are to be looked at anew are in the bundle.
 
@@ -162,7 +174,7 @@ def _source(repo: SpecRepo, commit: str, path: str) -> SpecSource:
 
 
 def _pinned(ports: BundlePorts, one: Resolved, index: ChannelIndex) -> LockedChannel:
-    total = count_in_range(ports.store, index, one.asked.data_range)
+    total = count_in_range(ports.store, index, one.asked.data_range, ports.cache)
     return LockedChannel(
         channel=one.channel,
         version=str(one.version),

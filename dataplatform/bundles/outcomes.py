@@ -15,17 +15,23 @@ from dataplatform.releases.update import update_object
 from opendata.stores.port import ObjectReader, ObjectStore
 from opendata.wire import keys
 from opendata.wire.codec import Wire, decoder_of, read_wire
+from opendata.wire.digest import canonical_json
 from opendata.wire.errors import Corrupt, NotFound, OpenDataError
 from opendata.wire.limits import CATALOGUE_MAX_BYTES
 from opendata.wire.times import format_instant
 
 OUTCOMES_KEY: Final = keys.watch_state_key("requests")
 MESSAGE_MAX_CHARS: Final = 1_000
+PUBLISHED: Final = "published"
+"""In the details of an error after which readers have the new lock all the same."""
 Ended = Literal["indexed", "unchanged", "failed"]
 
 
 class RequestOutcome(Wire):
-    """How the run of one commit of a path ended, and why, where it failed."""
+    """How the run of one commit of a path ended, and why, where it failed. With `is_published` that
+    was so late that readers have what it asked for, and somebody else has not been told."""
+
+    ADDED_LATER = ("is_published",)
 
     path: str
     commit: str
@@ -34,6 +40,7 @@ class RequestOutcome(Wire):
     code: str | None = None
     message: str | None = None
     hint: str | None = None
+    is_published: bool = False
 
 
 class RequestOutcomes(Wire):
@@ -72,13 +79,40 @@ def record_outcome(
         code=known.code if known else None,
         message=message,
         hint=known.hint if known else None,
+        is_published=bool(known and known.details.get(PUBLISHED)),
     )
 
     def join(data: bytes | None) -> bytes:
         paths = dict(_read(data).paths) if data else {}
-        return RequestOutcomes(paths={**paths, path: outcome}).to_bytes()
+        return _document({**paths, path: outcome})
 
     update_object(store, OUTCOMES_KEY, join)
+
+
+def note_shown(store: ObjectStore, path: str, now: datetime) -> None:
+    """Whoever was not told of a published lock has been now: that request has ended well.
+
+    Raises:
+        Conflict: if others kept recording.
+        Denied, Unavailable: as the store answers.
+    """
+    known = read_outcomes(store).get(path)
+    if known is None or not known.is_published:
+        return
+
+    def settled(data: bytes | None) -> bytes:
+        paths = dict(_read(data).paths) if data else {}
+        if paths.get(path) == known:
+            paths[path] = RequestOutcome(
+                path=path, commit=known.commit, outcome="indexed", at=format_instant(now)
+            )
+        return _document(paths)
+
+    update_object(store, OUTCOMES_KEY, settled)
+
+
+def _document(paths: Mapping[str, RequestOutcome]) -> bytes:
+    return canonical_json({"paths": {path: one.to_json() for path, one in paths.items()}})
 
 
 def read_outcomes(reader: ObjectReader) -> Mapping[str, RequestOutcome]:

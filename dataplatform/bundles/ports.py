@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dataplatform.bundles.requests import BundleRequest
 from dataplatform.channels.ports import ChannelPorts
 from dataplatform.ports import Clock, IndexRepo, SpecRepo
+from opendata.reading.cache import Cache
 from opendata.reading.trust import TrustRoot
 from opendata.stores.port import ObjectStore
 
@@ -42,7 +43,8 @@ class RunRequests(Protocol):
 class BundlePorts:
     """Everything that the verbs of this folder act through.
 
-    `base_url` is what documents call the address of the API (S0-36).
+    `base_url` is what documents call the address of the API (S0-36). `cache` keeps indexes by their
+    digests, so that a remote store's are fetched once on a machine; None fetches them each time.
     """
 
     store: ObjectStore
@@ -55,3 +57,4 @@ class BundlePorts:
     base_url: str
     signer: Signer | None = None
     trust: TrustRoot | None = None
+    cache: Cache | None = field(default=None, repr=False)

@@ -42,7 +42,7 @@ def publish_revision(
     Args:
         asked_at: The commit at which the spec asked for what this revision says; the pointer
             remembers the newest such commit, so that a commit which changes nothing counts as seen.
-        is_newer: Whether its first commit leads to its second.
+        is_newer: Whether its second commit counts, and not its first one (`precedence`).
 
     Raises:
         Corrupt: if one of the indexes that the lock pins is missing.

@@ -117,7 +117,7 @@ class AskedChannel(Spec):
 
     `file_count`, `total_size` and `storage_path` are what a person declared; they are compared with
     what is found (B16). A channel that is not `required` is left out where it is missing, unless
-    `on_missing` says otherwise.
+    `on_missing` says otherwise; of the two, one alone says both.
     """
 
     channel: ChannelName | None = None
@@ -135,6 +135,8 @@ class AskedChannel(Spec):
     def _missing_follows_required(cls, value: Any) -> Any:
         if isinstance(value, dict) and value.get("required") is False:
             return {"on_missing": "ignore", **value}
+        if isinstance(value, dict) and value.get("on_missing") == "ignore":
+            return {"required": False, **value}
         return value
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dataplatform.bundles.spec import AskedChannel, AskedRange, BundleSpec
 from dataplatform.bundles.volume import stands_for, volume_text
+from opendata.reading.cache import Cache
 from opendata.reading.file_index.index import open_index
 from opendata.reading.file_index.query import FileQuery
 from opendata.stores.port import ObjectReader
@@ -29,7 +30,9 @@ class Total:
     bytes: int
 
 
-def count_in_range(reader: ObjectReader, index: ChannelIndex, asked: AskedRange) -> Total:
+def count_in_range(
+    reader: ObjectReader, index: ChannelIndex, asked: AskedRange, cache: Cache | None = None
+) -> Total:
     """What lies in the range; files without a time do where it is open at both ends.
 
     The index is opened only where its own totals do not answer.
@@ -39,7 +42,7 @@ def count_in_range(reader: ObjectReader, index: ChannelIndex, asked: AskedRange)
     """
     if _covers(asked, index):
         return Total(index.total_files, index.total_bytes)
-    opened = open_index(reader, None, index.index, index.index_sha256, index.index_bytes)
+    opened = open_index(reader, cache, index.index, index.index_sha256, index.index_bytes)
     found = opened.count(FileQuery(asked.start_time, asked.end_time))
     return Total(found.files, found.bytes)
 

@@ -239,8 +239,7 @@ def _left_out(spec: ChannelSpec, unread: Sequence[Unread]) -> tuple[Unread, ...]
         f"{len(blocking):,} of the files of {spec.channel} {spec.version} could not be read, so "
         "the index stays as it was:\n" + "\n".join(lines),
         code="unread_files",
-        hint="mend them and index again (what was read is kept), or write `on_unread: leave_out` "
-        "into the channel's spec",
+        hint=_hint(blocking),
         details={
             "channel": spec.channel,
             "version": str(spec.version),
@@ -249,6 +248,17 @@ def _left_out(spec: ChannelSpec, unread: Sequence[Unread]) -> tuple[Unread, ...]
             ],
         },
     )
+
+
+def _hint(blocking: Sequence[Unread]) -> str:
+    if any(one.code != UNMATCHED for one in blocking):
+        return (
+            "mend them and index again (what was read is kept), or write `on_unread: leave_out` "
+            "into the channel's spec"
+        )
+    sidecars = all(one.file.path.endswith(".json") for one in blocking)
+    say = '`sidecar: "{stem}.json"` if they tell of the others' if sidecars else "a path they match"
+    return f"write into the spec's pattern {say}, or `unmatched: ignore` to go without them"
 
 
 def _state(looked: Look, found: Comparison, described: Sequence[Described]) -> pa.Table:

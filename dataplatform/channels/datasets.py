@@ -45,7 +45,7 @@ def index_dataset(
     """
     channel = str(dataset)
     current = read_current_index(ports.store, channel, version)
-    if current is not None and not force:
+    if current is not None and current.is_there and not force:
         return IndexedChannel(current.index, changed=False, reused=current.index.total_files)
     release = resolve(ports.store, Reference(dataset, version))
     verify_release(release.manifest, ports.trust, ports.store)

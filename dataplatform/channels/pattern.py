@@ -22,6 +22,9 @@ from opendata.wire.errors import InvalidInput
 VARIABLE_MAX: Final = 4
 """So many parts of no fixed length may stand in one name: each more makes matching slower for
 whoever chooses a file's name."""
+STARS_WEIGHT: Final = 2
+"""For so many of those a `**` counts, since it reaches over a whole path. The first `**/` counts
+for none: it comes to each name in one way; nor does a `**` at the end, which always matches."""
 RESERVED: Final = frozenset({"stem", "name", "ext", "folder", "path"})
 """What templates call the parts of a path; see `template`."""
 _ORDER: Final = ("year", "month", "day", "hour", "minute", "second", "microsecond")
@@ -191,14 +194,29 @@ def _checked(parts: list[Part], text: str) -> list[Part]:
                 other.offset,
                 "put a character between them, or say how many digits one has: {name:4d}",
             )
-    if max(_variables_by_name(parts)) > VARIABLE_MAX:
+    _check_work(parts)
+    _check_times(parts)
+    return parts
+
+
+def _check_work(parts: Sequence[Part]) -> None:
+    """Whoever chooses a file's name does not choose for how long it is looked at."""
+    variable = max(_variables_by_name(parts))
+    if variable > VARIABLE_MAX:
         raise PatternFault(
             f"more than {VARIABLE_MAX} parts of one name have no fixed length",
             0,
             "say how many digits some have: {name:4d}",
         )
-    _check_times(parts)
-    return parts
+    stars = [part for part in parts[:-1] if part.kind == "stars"]
+    first = next((part for part in stars if part.value.endswith("/")), None)
+    counted = [part for part in stars if part is not first]
+    if counted and variable + STARS_WEIGHT * len(counted) > VARIABLE_MAX:
+        raise PatternFault(
+            "with ** beside them, too many parts have no fixed length",
+            counted[-1].offset,
+            "write * for each folder, or say how many digits some parts have: {name:4d}",
+        )
 
 
 def _check_times(parts: Sequence[Part]) -> None:

@@ -79,7 +79,7 @@ def derive_index_copies(store: ObjectStore, channel: str, version: Version) -> N
     """Make `index.parquet` and `index.yaml` say what the pointer says, unless they do."""
     for _ in range(DERIVE_ATTEMPTS):
         current = read_current_index(store, channel, version)
-        if current is None or _is_derived(store, current.index):
+        if current is None or not current.is_there or _is_derived(store, current.index):
             return
         _write_copies(store, current.index, store.get(current.index.index).data)
 

@@ -7,6 +7,7 @@ of paths is guessed is `guess`'s.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ SAMPLE_FILES: Final = 16
 EXAMPLES: Final = 5
 _IMAGES: Final = frozenset({"jpg", "jpeg", "png", "tif", "tiff", "webp"})
 _SIDECARS: Final = ("{stem}.json", "{name}.json")
+_FIELD: Final = re.compile(r"\{(\w+)")
+_HOURS: Final = frozenset({"year", "month", "day", "hour"})
 _FINE: Final = (
     "{minute}",
     "{second}",
@@ -170,9 +173,16 @@ def _pattern_of(paths: Sequence[str]) -> str | None:
     # The convention tells the hour, and more where it is sure of it; a guess may know better.
     is_finer = any(part in guess.pattern for part in _FINE)
     told = _check(sample, guess.pattern)
-    if is_finer and told.matched == len(sample) and set(told.times) != set(by_convention.times):
-        return guess.pattern
-    return None
+    if told.matched < len(sample):
+        return None
+    is_same = told.times == by_convention.times
+    knows_more = _names_folders(guess.pattern) if is_same else is_finer
+    return guess.pattern if knows_more else None
+
+
+def _names_folders(pattern: str) -> bool:
+    """Whether folders tell something besides the time, such as a site: the convention does not."""
+    return bool(set(_FIELD.findall(pattern.rpartition("/")[0])) - _HOURS)
 
 
 def _check(paths: Sequence[str], path: str | None) -> _Check:

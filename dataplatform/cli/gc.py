@@ -13,6 +13,7 @@ from opendata.wire.words import counted, human_bytes
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dataplatform.bundles.leftovers import Leftovers
     from dataplatform.releases.collecting.explain import Explanation
     from dataplatform.releases.collecting.look import Look, Rules
     from dataplatform.releases.collecting.sweep import Collection
@@ -30,7 +31,8 @@ KEYS_SHOWN = 10
 @click.option("--explain", metavar="KEY", help="Say who needs an object; a key or a digest.")
 @with_output
 def gc(out: Output, dry_run: bool, apply: bool, force: bool, explain: str | None) -> None:
-    """Remove objects that no release, candidate or other document names.
+    """Remove objects that no release, candidate or other document names, and what an interrupted
+    indexing of a channel put aside more than a week ago.
 
     Nothing goes that is younger than a day, and nothing at the first time: an object has to be
     found unneeded twice, four hours apart.
@@ -40,6 +42,7 @@ def gc(out: Output, dry_run: bool, apply: bool, force: bool, explain: str | None
     od gc --apply                mark; the second time, remove what both marks name
     od gc --explain objects/…    who needs it
     """
+    from dataplatform.bundles.leftovers import drop_leftovers, find_leftovers
     from dataplatform.cli.place import find_settings, require_store
     from dataplatform.releases.collecting.look import STEPS, Rules, roots_of
     from dataplatform.releases.collecting.mark import look_only, newest_mark_at
@@ -58,17 +61,19 @@ def gc(out: Output, dry_run: bool, apply: bool, force: bool, explain: str | None
             done = collect(ports, roots, rules, force=force, advance=advance)
         else:
             found = look_only(ports, roots, rules, advance)
+    left = find_leftovers(ports.store, ports.now())
     if apply:
+        drop_leftovers(ports.store, left)
         out.result(
-            {"applied": True, **done.to_json()},
-            lambda: _show_done(out, done, rules),
+            {"applied": True, **done.to_json(), "abandoned_segments": list(left.segments)},
+            lambda: _show_done(out, done, left, rules),
             done.to_json()["removed"]["keys"],
         )
         return
     marked_at = newest_mark_at(ports)
     out.result(
-        {"applied": False, **found.to_json()},
-        lambda: _show_look(out, found, marked_at, rules),
+        {"applied": False, **found.to_json(), "abandoned_segments": list(left.segments)},
+        lambda: _show_look(out, found, left, marked_at, rules),
         (one["key"] for one in found.to_json()["due"]),
     )
 
@@ -105,11 +110,16 @@ def _show_explanation(out: Output, told: Explanation) -> None:
         out.line(f"    named by nobody; it may be marked from {_moment(told.old_from)} on")
 
 
-def _show_look(out: Output, found: Look, marked_at: datetime | None, rules: Rules) -> None:
+def _show_look(
+    out: Output, found: Look, left: Leftovers, marked_at: datetime | None, rules: Rules
+) -> None:
     _show_counts(out, found)
+    _show_left(out, left, "to go:")
     if found.due:
         _show_keys(out, [one.digest for one in found.due])
         out.note("nothing was changed; od gc --apply removes what is due")
+    elif not found.unmarked and left.segments:
+        out.note("nothing was changed; od gc --apply removes them")
     elif not found.unmarked:
         out.line("✓ nothing is left over", fg="green")
     elif marked_at is None:
@@ -121,8 +131,9 @@ def _show_look(out: Output, found: Look, marked_at: datetime | None, rules: Rule
         )
 
 
-def _show_done(out: Output, done: Collection, rules: Rules) -> None:
+def _show_done(out: Output, done: Collection, left: Leftovers, rules: Rules) -> None:
     _show_counts(out, done.look)
+    _show_left(out, left, "removed")
     gone = done.removed_tally
     if gone.objects:
         what = f"{counted(gone.objects, 'object')}, {human_bytes(gone.size_bytes)}"
@@ -136,6 +147,12 @@ def _show_done(out: Output, done: Collection, rules: Rules) -> None:
             f"marked {counted(len(done.look.unmarked), 'object')}: od gc --apply removes them from "
             f"{_moment(done.look.at + rules.interval)} on, if nobody needs them by then"
         )
+
+
+def _show_left(out: Output, left: Leftovers, word: str) -> None:
+    if left.segments:
+        what = counted(len(left.segments), "abandoned segment")
+        out.line(f"{word} {what} of interrupted indexing, {human_bytes(left.size_bytes)}")
 
 
 def _show_counts(out: Output, found: Look) -> None:

@@ -9,9 +9,10 @@ from typing import Any, Final
 import dagster as dg
 
 from dataplatform.bundles.index import IndexedBundle
+from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.volume import volume_text
 from dataplatform.channels.build import IndexedChannel
-from dataplatform.defs.tables import columns_of, table
+from dataplatform.defs.tables import table
 from dataplatform.ports import SpecRepo
 from opendata.reading.file_index.index import open_index
 from opendata.reading.file_index.query import FileQuery
@@ -66,15 +67,15 @@ def channel_metadata(
         unread = ({"file": one.file.path, "reason": one.reason} for one in done.unread[:20])
         metadata["unread"] = table(unread, ("file", "reason"))
     if index.samples:
-        metadata["preview"] = table(index.samples, columns_of(index.samples))
+        metadata["preview"] = table(index.samples, ("file_id", *_FILE_COLUMNS))
     return metadata
 
 
 def bundle_metadata(
-    store: ObjectStore, done: IndexedBundle, repo: SpecRepo, *, seconds: float | None = None
+    ports: BundlePorts, done: IndexedBundle, repo: SpecRepo, *, seconds: float | None = None
 ) -> Metadata:
     """A lock as readers get it, and where it was committed."""
-    lock = done.lock
+    lock, store = done.lock, ports.store
     return {
         **lock_facts(lock),
         "dagster/uri": f"{store.url.rstrip('/')}/{keys.bundle_document_key(lock.ref)}",
@@ -85,7 +86,7 @@ def bundle_metadata(
         **({"index_commits": dg.MetadataValue.json(dict(done.commits))} if done.commits else {}),
         **({"notes": "\n".join(done.notes)} if done.notes else {}),
         **_seconds(seconds),
-        "preview": table(_preview(store, lock), ("channel", *_FILE_COLUMNS)),
+        "preview": table(_preview(ports, lock), ("channel", *_FILE_COLUMNS)),
     }
 
 
@@ -145,11 +146,11 @@ def _left_out(lock: BundleLock) -> Metadata:
     return {"left_out": table(rows, ("channel", "requested", "reason"))}
 
 
-def _preview(store: ObjectStore, lock: BundleLock) -> Iterator[Mapping[str, Any]]:
+def _preview(ports: BundlePorts, lock: BundleLock) -> Iterator[Mapping[str, Any]]:
     """The first files of the first channels, as a reader of the bundle gets them."""
     for one in lock.channels[:PREVIEW_CHANNELS]:
         sha256 = one.checksum.removeprefix("sha256:")
-        index = open_index(store, None, one.index, sha256, one.index_bytes)
+        index = open_index(ports.store, ports.cache, one.index, sha256, one.index_bytes)
         query = FileQuery(_moment(one.data_range.start_time), _moment(one.data_range.end_time))
         page = index.page(query, offset=0, limit=PREVIEW_FILES).select(list(_FILE_COLUMNS))
         for row in page.to_pylist():

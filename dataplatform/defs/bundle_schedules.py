@@ -3,11 +3,13 @@
 No postponed annotations here: Dagster reads the classes of `context` and `config` from a step.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import dagster as dg
 from pydantic import Field
 
+from dataplatform.bundles.leftovers import Leftovers, drop_leftovers, find_leftovers
 from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.retention import KEEP_FOR, KEEP_NEWEST, PartitionRules, old_partitions
 from dataplatform.bundles.run_names import PARTITIONS
@@ -35,7 +37,8 @@ class PruneConfig(dg.Config):
 
 
 def bundle_retention_schedule(platform: Platform) -> dg.ScheduleDefinition:
-    """Drops partitions of old bundles every night; what they published stays."""
+    """Drops partitions of old bundles every night, their claims, and what interrupted indexings put
+    aside a week ago; what they published stays."""
 
     @dg.op(description="Drops the partitions of old bundles. Locks and indexes are never touched.")
     def drop_old_partitions(context: dg.OpExecutionContext, config: PruneConfig) -> None:
@@ -52,8 +55,17 @@ def bundle_retention_schedule(platform: Platform) -> dg.ScheduleDefinition:
             context.log.info("%s %s", "dropping" if config.apply else "would drop", partition)
             if config.apply:
                 instance.delete_dynamic_partition(PARTITIONS, partition)
+        left = _left_over(ports, set(known) - set(old), rules)
+        if config.apply:
+            drop_leftovers(ports.store, left)
         context.add_output_metadata(
-            {"partitions": len(known), "old": len(old), "dropped": len(old) if config.apply else 0}
+            {
+                "partitions": len(known),
+                "old": len(old),
+                "dropped": len(old) if config.apply else 0,
+                "old_claims": len(left.claims),
+                "abandoned_segments": len(left.segments),
+            }
         )
 
     @dg.job(name=PRUNE_JOB, description="Drops old partitions of bundles; what they name stays.")
@@ -68,6 +80,15 @@ def bundle_retention_schedule(platform: Platform) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Keeps the list of bundles short enough for Dagster's pages.",
     )
+
+
+def _left_over(ports: BundlePorts, partitions: Collection[str], rules: PartitionRules) -> Leftovers:
+    try:
+        return find_leftovers(ports.store, ports.now(), partitions, rules)
+    except NotFound:
+        return Leftovers()  # there is no store yet
+    except OpenDataError as error:
+        raise failure_of(error) from error
 
 
 def indexed_at(ports: BundlePorts) -> dict[BundleRef, datetime]:

@@ -33,7 +33,10 @@ _log = logging.getLogger(__name__)
 
 
 def bundle_watch_schedule(platform: Platform) -> dg.ScheduleDefinition:
-    """A look as often as the spec repository asks for, and at least once an hour."""
+    """A look as often as the spec repository asks for: every 10 minutes by the document's values.
+
+    A look costs little where nothing is due: completeness keeps `check_interval` by itself.
+    """
 
     @dg.op(description="Measures what is due, scrubs on, updates the alerts and sends them.")
     def look_at_bundles(context: dg.OpExecutionContext) -> Iterator[Events]:
@@ -70,7 +73,8 @@ def bundle_watch_schedule(platform: Platform) -> dg.ScheduleDefinition:
 
 
 def interval_of(platform: Platform) -> timedelta:
-    """How often a look is asked for by what the spec repository says, as it was seen last.
+    """How often a look is asked for by what the spec repository says, as it was seen last
+    (`Monitoring.pace`): an alert is told at most so much later than it is due.
 
     A file that cannot be read asks for the document's pace; the watch itself tells of it.
     """
@@ -82,10 +86,7 @@ def interval_of(platform: Platform) -> timedelta:
             monitoring = read_monitoring(repo, known) if known else monitoring
         except OpenDataError as error:
             _log.warning("the watch keeps the pace of the document: %s", error.message)
-    asked = [monitoring.completeness.check_interval]
-    if monitoring.sync.check_dataspec_updates:
-        asked.append(monitoring.sync.max_sync_delay)
-    return min(asked)
+    return monitoring.pace
 
 
 def cron_every(interval: timedelta) -> str:

@@ -88,6 +88,7 @@ def bundle_asset(platform: Platform, asked: AskedBundles, retries: Retries) -> d
                 lock = done.lock
             else:
                 lock = read_bundle(ports.store, request.ref).lock
+        with in_dagsters_words(context, retries):  # how the request ended is recorded by now
             verdicts = list(look_at_bundle(ports, repo, lock, checks))
         yield from events
         yield from (verdict.result() for verdict in verdicts)
@@ -173,7 +174,7 @@ def _told(
                 tags={DATA_VERSION_TAG: one.index.index_sha256},
             )
         )
-    metadata = bundle_metadata(ports.store, done, repo, seconds=seconds)
+    metadata = bundle_metadata(ports, done, repo, seconds=seconds)
     if done.superseded:
         context.log.info("a newer commit has been indexed already: %s", done.lock.spec.commit)
     if _is_shown(context, done.lock):

@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from dataplatform.bundles.asked import newest_with
 from dataplatform.bundles.asked_channels import asked_channels
 from dataplatform.bundles.gather import How, index_resolved
 from dataplatform.bundles.ports import BundlePorts
@@ -120,11 +121,11 @@ def _asked(
     channel: str,
     config: ChannelConfig,
 ) -> _Asked:
+    commit = newest_with(repo, request.commit) if request is not None else repo.head()
     if request is not None and config.version is None:
         for one in asked_channels(repo, ports.store, request):
             if one.channel == channel:
-                return _Asked(repo, request.commit, one)
-    commit = request.commit if request is not None else repo.head()
+                return _Asked(repo, commit, one)
     version = parse_version(config.version) if config.version else None
     return _Asked(repo, commit, _alone(ports, repo, commit, channel, version))
 

@@ -132,6 +132,38 @@ def test_recovery_is_told_once_to_everyone_who_was_told() -> None:
     assert watch.notifier.heard(PHONE) == ["raised", "recovered"]
 
 
+def relapse(watch: Watching, severity: Severity = Severity.WARNING) -> None:
+    """It is over, and it comes back, while nobody can be told."""
+    watch.notifier.down = {OPS}
+    watch.look(after=timedelta(minutes=1))
+    watch.look(after=timedelta(minutes=10))
+    assert read_alerts(watch.store).open == []
+    watch.look(missing(severity))
+    watch.notifier.down = set()
+    watch.look(missing(severity), after=timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("severity", "kind"), [(Severity.WARNING, "reminder"), (Severity.CRITICAL, "worse")]
+)
+def test_who_never_heard_that_it_was_over_is_not_told_of_it_as_if_it_were_new(
+    severity: Severity, kind: str
+) -> None:
+    watch = Watching(Policy(steps=(Step(timedelta(), (OPS,)),)))
+    watch.look(missing())
+    relapse(watch, severity)
+    assert watch.notifier.heard(OPS) == ["raised", kind]
+    assert "came back" in watch.notifier.received[-1].body
+
+
+def test_who_never_heard_of_it_at_all_is_told_that_it_was_raised() -> None:
+    watch = Watching(Policy(steps=(Step(timedelta(), (OPS,)),)))
+    watch.notifier.down = {OPS}
+    watch.look(missing())
+    relapse(watch)
+    assert watch.notifier.heard(OPS) == ["raised"]
+
+
 def test_what_was_not_looked_for_has_not_recovered() -> None:
     watch = Watching()
     watch.look(missing())

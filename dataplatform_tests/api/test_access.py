@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from dataplatform.api.access import is_loopback
 from dataplatform.api.failures import status_of
-from dataplatform.api.server import listen
+from dataplatform.api.server import STALLED_SECONDS, listen
 from dataplatform.api.tokens import TokenCheck, TokenList, add_token
 from dataplatform_tests.api.site import CHANNEL, FILES, NAME, Site
 from dataplatform_tests.fakes.stores import Fault, FaultyStore
@@ -79,6 +80,16 @@ def test_a_token_for_some_bundles_does_not_open_the_others(
         assert client.get("/api/v1/channels", headers=whole).status_code == 200
 
 
+def test_a_token_is_told_no_name_that_it_does_not_open(site: Site) -> None:
+    listed, secret = add_token(TokenList(), "some", now=NOW, bundles=["*_mode", "foundational_*"])
+    with site.serving(tokens=TokenCheck(listed)) as client:
+        for near in ("other_mode", "foundational_modl"):
+            answer = client.get(f"/api/v1/bundles/{near}", headers=bearer(secret))
+            assert (answer.status_code, answer.json()["code"]) == (404, "unknown_bundle")
+            assert "other_model" not in answer.text
+            assert "/api/v1/bundles" in answer.json()["hint"]
+
+
 def test_without_tokens_only_this_machine_is_answered(site: Site) -> None:
     with site.serving() as client:
         for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[::2]:1"):
@@ -93,6 +104,17 @@ def test_without_tokens_only_this_machine_is_answered(site: Site) -> None:
 )  # fmt: skip
 def test_loopback_is_known(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux has it")
+def test_a_reader_that_takes_nothing_is_let_go_of() -> None:
+    with (
+        listen("127.0.0.1", 0, has_tokens=False) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        held = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert held == STALLED_SECONDS * 1000
 
 
 def test_a_service_without_tokens_listens_on_loopback_alone() -> None:

@@ -133,6 +133,20 @@ def test_a_delivery_is_taken_once_and_one_that_failed_again(ingress: Ingress) ->
     assert len(ingress.taken) == 2
 
 
+def test_a_number_that_comes_with_another_body_hides_nothing(ingress: Ingress) -> None:
+    with Site().serving(hook_secret=SECRET, accept=ingress) as client:
+        for body in (BODY, BODY + b" "):
+            post(client, body, {**signed(body), "x-github-delivery": "72d3162e"})
+    assert len(ingress.taken) == 2
+
+
+def test_a_time_beyond_all_numbers_is_late(ingress: Ingress) -> None:
+    with Site().serving(hook_secret=SECRET, accept=ingress) as client:
+        for at in ("9" * 400, "-" + "9" * 400):
+            answer = post(client, BODY, signed(BODY, at=at))
+            assert (answer.status_code, answer.json()["code"]) == (403, "late_delivery")
+
+
 @pytest.mark.requirement("S0-9", "S0-10", "B5")
 def test_a_push_becomes_a_run_once_however_often_it_is_told() -> None:
     site, repo, room = Site(), FakeSpecRepo(), FakeControlRoom()

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from dataplatform.api.endpoint import Binding, Selector
-from dataplatform.api.kept_pages import PAGE_BYTES_MAX, KeptPage, KeptPages, PageKey
+from dataplatform.api.kept_pages import (
+    KEY_BYTES_MAX,
+    PAGE_BYTES_MAX,
+    PAGES_MAX,
+    KeptPage,
+    KeptPages,
+    PageKey,
+)
 
 
 def page(size: int) -> KeptPage:
@@ -36,3 +43,13 @@ def test_what_is_too_large_is_not_kept() -> None:
     pages = KeptPages()
     pages.put(key(1), page(PAGE_BYTES_MAX + 1))
     assert len(pages) == 0
+
+
+def test_keys_that_a_client_writes_take_no_more_room_than_pages() -> None:
+    pages = KeptPages()
+    pages.put(("/", b"", b"x" * KEY_BYTES_MAX, b""), page(10))
+    assert len(pages) == 0
+    for number in range(PAGES_MAX + 10):
+        pages.put(key(number), page(1))
+    assert len(pages) == pages.size_bytes == PAGES_MAX
+    assert pages.get(key(9)) is None and pages.get(key(10)) is not None

@@ -52,6 +52,7 @@ def test_every_endpoint_is_described(document: dict[str, Any]) -> None:
         ("/api/v1/bundles", "get"),
         ("/api/v1/bundles/{bundle_name}", "get"),
         ("/api/v1/bundles/{bundle_name}/files", "get"),
+        ("/api/v1/bundles/{bundle_name}/signatures/{key_id}", "get"),
         ("/api/v1/bundles/{bundle_name}/stream", "get"),
         ("/api/v1/bundles/{bundle_name}/download", "get"),
         ("/api/v1/bundles/{bundle_name}/download", "post"),

@@ -268,3 +268,19 @@ def test_too_many_at_once_are_turned_away() -> None:
         assert await workers.run(lambda: "again") == "again"
 
     run(test)
+
+
+def test_no_more_streams_than_there_is_room_for(site: Site) -> None:
+    """Each holds what was decoded for it, however long its reader rests."""
+    workers = Workers(1, 1, streams=2)
+    with workers.streaming(), workers.streaming():
+        with pytest.raises(Unavailable) as refused, workers.streaming():
+            pass
+        assert refused.value.code == "overloaded"
+    with workers.streaming():
+        workers.close()
+    with site.serving(streams=0) as client:
+        assert client.get(STREAM).status_code == 503
+        assert client.get(FILES, params={"channel": CHANNEL}).status_code == 200
+    with site.serving(streams=1) as client:
+        assert [client.get(STREAM).status_code for _ in range(3)] == [200] * 3

@@ -17,7 +17,9 @@ from dataplatform.bundles.freeze import (
     freeze_bundle,
 )
 from opendata.stores.port import ObjectStore
-from opendata.wire.bundle import BundleLock, LockedChannel, SpecSource
+from opendata.wire import keys
+from opendata.wire.bundle import BundleLock, BundlePointer, LockedChannel, SpecSource
+from opendata.wire.digest import digest_of
 
 NOW = datetime(2025, 6, 20, 10, 30, tzinfo=UTC)
 COMMIT = "a" * 40
@@ -62,3 +64,17 @@ def freeze(
     by: Ed25519Signer | None = None,
 ) -> Frozen:
     return freeze_bundle(store, what, observation=observation, order=order, now=now, signer=by)
+
+
+def signed_bundle(store: ObjectStore, what: BundleLock, by: Ed25519Signer) -> BundleLock:
+    """A frozen lock, and the pointer by which it is found."""
+    lock = freeze(store, what, by=by).revision.lock
+    data = store.get(keys.bundle_revision_key(lock.ref, lock.revision)).data
+    pointer = BundlePointer(
+        revision=lock.revision,
+        lock_sha256=digest_of(data),
+        commit_id="0" * 16,
+        updated_at=lock.created_at,
+    )
+    store.put(keys.bundle_pointer_key(lock.ref), pointer.to_bytes())
+    return lock

@@ -147,6 +147,46 @@ def test_a_newer_commit_that_asks_for_what_is_there_already_keeps_it(
     assert (again.changed, again.lock) == (False, kept.lock)
 
 
+def test_what_the_newest_commit_asks_for_stays_although_an_older_one_is_published_meanwhile(
+    bench: Bench,
+) -> None:
+    """It froze nothing, since all was as it asked; when it gets to the pointer, that is no more."""
+    bench.index(commit=bench.ask())
+    between = bench.commit({PATH: bundle_text(ASKED.replace("2025-06-01", "2025-05-31"))})
+    newest = bench.commit({PATH: bundle_text() + "# as it was\n"})
+    pause = Pause("list", keys.COLLECTION_JOURNALS)
+    slow = bench.with_store(FaultyStore(bench.store, [pause]))
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(lambda: slow.index(commit=newest))
+        pause.await_call()
+        bench.index(commit=between)
+        pause.release()
+        result = late.result()
+    assert (result.superseded, result.lock.spec.commit) == (False, newest)
+    check_chain(bench, 3)
+    assert result.lock.channels[0].data_range.start_time == "2025-06-01T00:00:00Z"
+    pointer = read_bundle_pointer(bench.store, REF)
+    assert pointer is not None
+    assert pointer.spec_commit == newest
+
+
+def test_an_older_look_at_the_files_never_replaces_a_later_one(bench: Bench) -> None:
+    bench.ask()
+    bench.index()
+    bench.pictures("images", 1, first=12)
+    pause = Pause("put_new", "bundles/*")
+    slow = bench.with_store(FaultyStore(bench.store, [pause]))
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(slow.index)
+        pause.await_call()
+        bench.pictures("images", 1, first=13)
+        bench.index()
+        pause.release()
+        result = late.result()
+    assert (result.changed, result.lock.total_files) == (False, 14)
+    check_chain(bench, 2)
+
+
 def test_a_pointer_that_lags_is_never_moved_back(bench: Bench) -> None:
     """Whoever froze revision 1 and slept wakes up after revision 2 was published."""
     bench.ask()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from dataplatform.bundles.asked import ask_for_file
 from dataplatform.bundles.compatibility import COMPATIBILITY_FILE
 from dataplatform.bundles.gather import How
 from dataplatform.bundles.index import index_asked, plan_bundle
+from dataplatform.bundles.outcomes import PUBLISHED
 from dataplatform.channels.progress import NO_PROGRESS
 from dataplatform.errors import InvalidDefinition
 from dataplatform_tests.bundles.bench import ASKED, PATH, STEM, TABLE, Bench, bundle_text
 from dataplatform_tests.bundles.drafts import signer
+from dataplatform_tests.fakes.index_repo import FakeIndexRepo
 from opendata.reading.bundle_signature import verify_bundle
 from opendata.reading.file_index.bundles import (
     find_bundle,
@@ -25,7 +28,7 @@ from opendata.reading.file_index.bundles import (
 )
 from opendata.wire import keys
 from opendata.wire.bundle import parse_bundle_ref
-from opendata.wire.errors import Conflict, NotFound, Rejected
+from opendata.wire.errors import Conflict, Denied, NotFound, Rejected
 
 pytestmark = pytest.mark.requirement("S0-1", "S0-80", "S0-82")
 REF = parse_bundle_ref(PATH)
@@ -73,6 +76,25 @@ def test_the_same_again_changes_nothing(bench: Bench) -> None:
     again = bench.index()
     assert (again.changed, again.lock, again.commits) == (False, first.lock, first.commits)
     assert {stat.key: stat.token for stat in bench.store.list("")} == before
+
+
+class RefusingIndexRepo(FakeIndexRepo):
+    """An index repository that nobody may push to."""
+
+    def publish(self, *args, **named):  # type: ignore[no-untyped-def]
+        raise Denied("the index repository refuses commits", code="push_refused")
+
+
+def test_a_push_that_fails_says_what_is_done_and_the_same_again_finishes_it(bench: Bench) -> None:
+    bench.ask()
+    with pytest.raises(Denied) as refused:
+        replace(bench, indexes=RefusingIndexRepo()).index()
+    assert (refused.value.code, refused.value.details[PUBLISHED]) == ("push_refused", True)
+    assert find_bundle(bench.store, "model").lock.revision == 1
+    again = bench.index()
+    assert (again.changed, again.lock.revision) == (False, 1)
+    assert bench.indexes is not None
+    assert bench.indexes.read(PATH) == bench.store.get(PATH).data
 
 
 def test_without_an_index_repository_documents_stay_in_the_store(bench: Bench) -> None:
@@ -206,6 +228,17 @@ def test_what_comes_in_beyond_the_range_changes_no_bundle(bench: Bench) -> None:
 
 
 @pytest.mark.requirement("B5")
+def test_a_pinned_index_that_is_lost_is_followed_by_the_channel_s_new_one(bench: Bench) -> None:
+    """What the lock pins gives readers nothing any more, so keeping it would help nobody."""
+    bench.ask(bundle_text(ASKED.replace("}}", ", end_time: 2025-06-01}}")))
+    pinned = bench.index().lock.channels[0]
+    bench.store.delete(pinned.index)
+    bench.pictures("images", 1, day=2)  # beyond the range
+    done = bench.index()
+    assert (done.lock.revision, done.lock.total_files) == (2, 30)
+    assert done.lock.channels[0].index != pinned.index
+
+
 def test_an_older_commit_that_arrives_late_changes_nothing(bench: Bench) -> None:
     older = bench.ask()
     newer = bench.commit({PATH: bundle_text(ASKED.replace("<2", "<1.3"))})
@@ -251,7 +284,7 @@ def test_an_alias_is_locked_under_the_channel_s_own_name(bench: Bench) -> None:
     assert done.notes == ("pictures is another name of images, which was locked",)
 
 
-@pytest.mark.requirement("S0-57", "S0-58")
+@pytest.mark.requirement("S0-52", "S0-57", "S0-58", "S0-59", "S0-88")
 def test_repositories_that_do_not_go_together_end_it_before_anything_is_read(
     bench: Bench,
 ) -> None:
@@ -274,9 +307,9 @@ def test_repositories_that_do_not_go_together_end_it_before_anything_is_read(
 
 def test_a_lone_file_is_known_by_its_bytes_and_else_names_no_commit(bench: Bench) -> None:
     commit = bench.ask()
-    bench.commit({"README.md": "later"})
+    later = bench.commit({"README.md": "later"})
     known = ask_for_file(bench.specs, bundle_text().encode(), "bundle_spec.yaml")
-    assert (known.source.commit, known.commit, known.source.file) == (commit, commit, PATH)
+    assert (known.source.commit, known.commit, known.source.file) == (commit, later, PATH)
     text = bundle_text("  - {channel: images, version: '1'}\n").encode()
     unknown = ask_for_file(bench.specs, text, "bundle_spec.yaml")
     assert (unknown.source.commit, unknown.commit) == (None, bench.specs.head())

@@ -78,6 +78,8 @@ def test_a_document_can_be_asked_for_again_with_its_totals_as_declarations() -> 
 def test_a_channel_that_is_not_required_may_be_missing_unless_it_says_otherwise() -> None:
     text = PINNED.replace(", on_missing: ignore", "")
     assert parse_bundle_spec(text, PATH).channels[1].on_missing == "ignore"
+    one = parse_bundle_spec(PINNED.replace("required: false, ", ""), PATH).channels[1]
+    assert (one.required, one.on_missing) == (False, "ignore")
     text = PINNED.replace("on_missing: ignore", "on_missing: fail")
     assert parse_bundle_spec(text, PATH).channels[1].on_missing == "fail"
 

@@ -90,6 +90,7 @@ def test_actions_are_pinned_by_commit() -> None:
 
 
 @pytest.mark.platform
+@pytest.mark.requirement("S0-81")
 @pytest.mark.parametrize("tool", ["actionlint", "zizmor"])
 def test_linters_find_nothing(files: Path, tool: str) -> None:
     program = str(Path(sys.executable).with_name(tool))
@@ -195,7 +196,7 @@ def paths(events: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.platform
-@pytest.mark.requirement("S0-4", "S0-5", "S0-6", "S0-7", "S0-10")
+@pytest.mark.requirement("S0-4", "S0-5", "S0-6", "S0-7", "S0-10", "S0-81", "S0-83")
 def test_every_file_of_a_push_is_an_event(spec_side: Runner, hand: GitHand) -> None:
     before = hand.commit({A: "1", "README.md": "x"})
     hand.commit({B: "1", "bundles/README.md": "x"})
@@ -290,7 +291,7 @@ def test_the_index_side_takes_only_bundles(tmp_path: Path) -> None:
 
 
 @pytest.mark.platform
-@pytest.mark.requirement("S0-13", "S0-14", "S0-15")
+@pytest.mark.requirement("S0-13", "S0-14", "S0-15", "S0-81", "S0-83")
 def test_the_index_side_generates_commits_and_pushes(
     files: Path, tmp_path: Path, hand: GitHand
 ) -> None:

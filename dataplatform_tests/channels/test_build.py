@@ -215,6 +215,7 @@ def test_files_beside_the_pattern_keep_the_index_as_it_was_unless_they_are_ignor
         lake.index(spec=lake.spec_with(pattern=pattern))
     assert caught.value.details["unread"][0]["code"] == "unmatched"
     assert lake.place.hashed == []  # refused before terabytes are read
+    assert "`unmatched: ignore`" in (caught.value.hint or "")
     spec = lake.spec_with(pattern={**pattern, "unmatched": "ignore"})
     done = lake.index(spec=spec)
     assert (done.index.total_files, done.unread) == (3, ())

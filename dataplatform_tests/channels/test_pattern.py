@@ -106,6 +106,9 @@ def test_other_paths_do_not_match(pattern: str, path: str) -> None:
         ("/a", 0),
         ("a/b/", 3),
         ("{a}_{b}_{c}_{d}_{e}", 0),
+        ("**/x/**/y/**/z/**/{a}.jpg", 15),
+        ("**x**x**x.jpg", 6),
+        ("**x**/*a*a*a*b", 0),
     ],
 )
 def test_what_is_ambiguous_is_refused_where_it_stands(text: str, offset: int) -> None:
@@ -113,6 +116,18 @@ def test_what_is_ambiguous_is_refused_where_it_stands(text: str, offset: int) ->
         PathPattern(text)
     assert caught.value.offset == offset
     assert caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("**/{camera}_{part}_{n:d}.jpg", "a/b/front_left_7.jpg"),
+        ("**/raw/**/{camera}_{n:d}.jpg", "a/raw/b/front_7.jpg"),
+        ("{a}_{b}_{c}/**", "1_2_3/4/5"),
+    ],
+)
+def test_folders_of_any_depth_stand_beside_names_of_several_parts(text: str, path: str) -> None:
+    assert PathPattern(text).match(path)
 
 
 def test_a_path_that_matches_in_two_ways_is_refused() -> None:

@@ -31,6 +31,13 @@ def test_paths_by_the_convention_need_no_pattern() -> None:
     assert found.first == found.last == 1_748_779_200_000_000
 
 
+def test_folders_above_the_convention_become_metadata() -> None:
+    found = survey({f"site{n % 25:02d}/2025/06/01/{n % 24:02d}/a_{n}.bin": b"x" for n in range(90)})
+    assert found.pattern.path is not None
+    assert found.pattern.path.startswith("{group}/{year}/{month}/{day}/{hour}/")
+    assert (found.unmatched, found.undated) == (0, 0)
+
+
 def test_a_name_that_tells_more_than_the_convention_gets_a_pattern() -> None:
     found = survey({f"2025/06/01/12/c_20250601T12{n:02d}00Z.bin": b"x" for n in range(9)})
     assert found.pattern.path is not None

@@ -195,6 +195,29 @@ def test_without_a_tree_for_specs_one_is_asked_for(project: Path) -> None:
     answer = od("bundle", "adopt", "lake")
     assert answer.code == 2
     assert "--into FOLDER" in answer.err
+    looked = od("bundle", "adopt", "lake", "--dry-run", "--json")
+    assert (looked.code, looked.json["into"]) == (0, "specs")
+    assert not (project / "specs").exists()
+
+
+def test_of_several_versions_the_bundle_asks_for_the_newest(project: Path) -> None:
+    for version in ("v1.0.0", "v1.10.0", "v1.9.0"):
+        for number in range(3):
+            put(project / f"lake/sky/{version}/2025/06/01/00/img_{number:03d}.bin", b"x")
+    answer = adopt("--json")
+    assert answer.code == 0, answer.err
+    assert {one["version"] for one in answer.json["channels"]} == {"1.0.0", "1.9.0", "1.10.0"}
+    bundle = (project / "specs" / "bundles" / "snapshot" / "lake-v1.0.0.yaml").read_text()
+    assert bundle.splitlines()[2:] == ['  - {channel: sky, version: "1.10.0", required: true}']
+
+
+def test_a_folder_that_is_called_like_a_number_or_a_truth_is_a_channel(project: Path) -> None:
+    for folder in ("01-06", "on"):
+        for number in range(3):
+            put(project / f"lake/{folder}/2025/06/01/00/img_{number:03d}.bin", b"x")
+    answer = adopt("--json")
+    assert answer.code == 0, answer.err
+    assert {one["channel"] for one in answer.json["channels"]} == {"01_06", "on"}
 
 
 def test_a_place_that_is_not_there_is_told(project: Path) -> None:

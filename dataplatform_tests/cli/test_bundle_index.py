@@ -104,6 +104,59 @@ def test_a_dry_run_writes_nothing(hub: Path, project: Path) -> None:
     assert not (project / ".opendata" / "store").exists()
 
 
+@pytest.mark.requirement("B45")
+def test_a_dry_run_tells_which_engine_would_read_how_much_and_why(
+    hub: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("bundle", "index", f"DataSpecHub/{BUNDLE}", "--dry-run")
+    [one] = od(*asked, "--json").json["channels"]
+    assert (one["engine"], one["engine_reason"]) == ("local", "4 files to read")
+    assert (one["new"], one["changed"], one["read_bytes"]) == (4, 0, 36)
+    monkeypatch.setenv("OPENDATA_SPARK_FILES", "3")  # nothing starts, with Java or without
+    said(od(*asked), 0, "spark", "4 files to read; from 3 on it is Spark")
+    monkeypatch.delenv("OPENDATA_SPARK_FILES")
+    assert od("bundle", "index", f"DataSpecHub/{BUNDLE}").code == 0
+    said(od(*asked), 0, "local", "0 files to read")
+    assert od(*asked, "--force", "--json").json["channels"][0]["new"] == 4
+    (project / "lake").rename(project / "elsewhere")
+    lost = od(*asked, "--json")
+    assert "lake/images" in lost.json["channels"][0]["problem"]
+    said(lost, 0, "images 1.2.0: ")
+
+
+@pytest.mark.requirement("S0-72")
+def test_how_it_ended_by_hand_is_told_to_whoever_watches(
+    hub: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENDATA_SPEC_REPO", str(hub))
+    (project / "lake").rename(project / "elsewhere")
+    said(od("bundle", "index", BUNDLE), 6, "images")
+    (project / ".opendata" / "store").mkdir(parents=True, exist_ok=True)
+    shown = od("bundle", "status")
+    said(shown, 6, f"✗ {BUNDLE}: failed for", "cause:  ", "lake/images", "repair: ")
+    [one] = od("bundle", "status", "--json").json["not_indexed"]
+    assert (one["path"], one["state"], one["passed"]) == (BUNDLE, "failed", False)
+    (project / "elsewhere").rename(project / "lake")
+    first = git(hub, "rev-parse", "HEAD")
+    assert od("bundle", "index", f"DataSpecHub/{BUNDLE}").code == 0
+    assert sync_of_the_bundle() == ("indexed", first)
+    # What an old commit comes to says nothing of the newest.
+    write(hub / BUNDLE, ASKED + "  - {channel: radar, version: '1'}\n")
+    second = commit(hub)
+    assert od("bundle", "index", BUNDLE).code == 6
+    assert sync_of_the_bundle() == ("failed", second)
+    assert od("bundle", "index", BUNDLE, "--commit", first).code == 0
+    assert sync_of_the_bundle() == ("failed", second)
+
+
+def sync_of_the_bundle() -> tuple[str, str]:
+    """What `od bundle status` says of the one bundle's file."""
+    told = od("bundle", "status", "--json").json
+    assert told["not_indexed"] == []
+    [sync] = [one["sync"] for one in told["bundles"]]
+    return sync["state"], sync["commit"]
+
+
 def test_a_path_at_a_commit_of_the_repository_that_is_set(
     hub: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +194,7 @@ def test_a_mistake_is_told_at_its_place(hub: Path, project: Path) -> None:
     said(answer, 2, f"{BUNDLE}:3:6: unknown key `chanel`", "did you mean `channel`?")
 
 
+@pytest.mark.requirement("S0-13", "S0-15", "S0-78", "S0-79")
 def test_documents_go_to_a_bare_index_repository(
     hub: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataplatform.adapters.signing.ed25519 import create_key
 from dataplatform.alerts.deliver import update_alerts
 from dataplatform.alerts.finding import Finding, Observation, Severity
 from dataplatform.alerts.policy import Policy, Step
@@ -20,7 +21,7 @@ from dataplatform_tests.adapters.git.hands import GitHand
 from dataplatform_tests.bundles.watch.site import MONITORING, OPS, PHONE
 from dataplatform_tests.cli.shell import od
 from opendata.stores import open_store
-from opendata.wire.errors import InvalidInput
+from opendata.wire.errors import Denied, InvalidInput
 
 PATH = "bundles/weekly/model-v1.0.0-2025.25.yaml"
 BUNDLE = """\
@@ -103,6 +104,60 @@ def test_what_has_no_mirror_is_said_with_what_to_do(lake: Path) -> None:
     assert answer.code == 6
     assert "no mirror has a file of its size" in answer.out
     assert "channels/images/spec-1.2.0.yaml" in answer.out
+
+
+@pytest.mark.platform
+def test_a_file_that_was_restored_by_hand_is_sound_and_nothing_is_left_to_say(lake: Path) -> None:
+    (lake.parent / "mirror" / BAD).unlink()
+    sound = (lake / BAD).read_bytes()
+    (lake / BAD).write_bytes(sound[::-1])
+    assert od("bundle", "verify", "model").code == 6
+    (lake / BAD).write_bytes(sound)
+    planned = od("bundle", "repair", "model")
+    assert (planned.code, f"unless it is sound by now: images: {BAD}" in planned.out) == (6, True)
+    done = od("bundle", "repair", "model", "--apply")
+    assert (done.code, "cannot be repaired" in done.out) == (0, False), done
+    assert "✓ 1 file was sound after all" in done.out
+
+
+@pytest.mark.platform
+def test_a_repair_without_a_spec_repository_names_the_setting(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lake / LOST).unlink()
+    monkeypatch.delenv("OPENDATA_SPEC_REPO")
+    answer = od("bundle", "repair", "model", "--apply")
+    assert answer.code == 6
+    assert "its mirrors are not known: no spec repository is set" in answer.out
+    assert "hint: export OPENDATA_SPEC_REPO=" in answer.out
+
+
+@pytest.mark.platform
+def test_documents_and_a_push_that_failed_are_made_again(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = GitHand(lake.parent / "DataIndexHub.git")
+    bare.commit({"README.md": "indexes"}, at=datetime.now(UTC))
+    monkeypatch.setenv("OPENDATA_INDEX_REPO", str(bare.folder))
+    (lake.parent / "store" / PATH).unlink()
+    planned = od("bundle", "repair", "model")
+    assert (planned.code, f"make again: {PATH}: is missing" in planned.out) == (0, True)
+    assert not (lake.parent / "store" / PATH).exists()
+    (lake.parent / "store" / "bundles" / "index.json").write_text("{")
+    found = od("repair", "--dry-run", "--json").json
+    assert found["bundles"] == 1
+    assert [one["object"] for one in found["findings"]] == [
+        "bundles/index.json", PATH, f"{PATH} in {bare.folder}"
+    ]  # fmt: skip
+    repaired = od("repair")
+    assert (repaired.code, f"repaired: {PATH} in {bare.folder}" in repaired.out) == (0, True)
+    assert "✓ nothing to repair in 0 data sets and 1 bundle" in od("repair").out
+    (lake.parent / "store" / PATH).unlink()
+    assert f"✓ {PATH} is made again" in od("bundle", "repair", "model", "--apply").out
+    assert "nothing to repair" in od("bundle", "repair", "model").out
+    monkeypatch.setenv("OPENDATA_INDEX_REPO", str(lake.parent / "nowhere.git"))
+    away = od("repair")
+    assert (away.code, "nowhere.git" in away.out) == (6, True)
 
 
 @pytest.mark.platform
@@ -204,3 +259,16 @@ def is_shard(key: str, project: Path) -> bool:
     """Whether an object is one of the release's shards."""
     manifest = project / ".opendata/store/datasets/me/rates/releases/1.0.0.json"
     return key in {one["path"] for one in json.loads(manifest.read_text())["files"]}
+
+
+@pytest.mark.platform
+def test_nobody_is_told_that_what_a_stranger_locked_is_sound(
+    lake: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = project / "trust.json"
+    trusted.write_text(create_key(project / "somebody.pem").trust_file())
+    assert od("bundle", "verify", "model").code == 0
+    monkeypatch.setenv("OPENDATA_TRUST", str(trusted))
+    for words in (("verify",), ("repair",), ("repair", "--apply")):
+        done = od("bundle", words[0], "model", *words[1:])
+        assert done.code == Denied.exit_code, done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -176,3 +177,19 @@ def test_an_empty_store_has_nothing_to_clean_and_a_missing_one_is_told(project: 
     assert not (project / ".opendata/store").exists()
     (project / ".opendata/store").mkdir(parents=True)
     assert [od(word).code for word in ("gc", "retention")] == [0, 0]
+
+
+def test_what_interrupted_indexing_put_aside_goes_after_a_week(
+    project: Path, littered: str
+) -> None:
+    folder = project / ".opendata" / "store" / "channels" / "images" / "v1.2.0" / "progress"
+    folder.mkdir(parents=True)
+    for name, days in (("old", 8), ("young", 6)):
+        (folder / f"{name}-000000.parquet").write_bytes(b"rows")
+        at = time.time() - days * 86_400
+        os.utime(folder / f"{name}-000000.parquet", (at, at))
+    old = "channels/images/v1.2.0/progress/old-000000.parquet"
+    assert od("gc", "--json").json["abandoned_segments"] == [old]
+    assert "to go: 1 abandoned segment" in od("gc").out
+    assert "removed 1 abandoned segment" in od("gc", "--apply").out
+    assert [one.name for one in folder.iterdir()] == ["young-000000.parquet"]

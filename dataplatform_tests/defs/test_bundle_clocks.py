@@ -52,7 +52,7 @@ def test_both_clocks_run_by_default(site: BundleSite) -> None:
     schedules = {one.name: one for one in site.defs().get_repository_def().schedule_defs}
     for name in ("bundle_watch_schedule", "bundle_retention_schedule"):
         assert schedules[name].default_status is dg.DefaultScheduleStatus.RUNNING
-    assert schedules["bundle_watch_schedule"].cron_schedule == "2-59/30 * * * *"
+    assert schedules["bundle_watch_schedule"].cron_schedule == "2-59/10 * * * *"
 
 
 @pytest.mark.requirement("S0-68", "S0-75")
@@ -82,14 +82,15 @@ def test_a_look_before_anything_is_published_finds_nothing(site: BundleSite) -> 
 
 @pytest.mark.requirement("S0-67", "S0-71")
 def test_the_pace_is_what_the_spec_repository_asks_for(site: BundleSite) -> None:
-    often = {"monitoring": {"bundle_completeness": {"check_interval": "10m"}}}
+    often = {"monitoring": {"sync_status": {"max_sync_delay": "15m"}}}
     site.specs.push({MONITORING: often})
-    assert interval_of(site.site.platform) == timedelta(minutes=30)  # nobody has looked yet
-    site.tick()
+    # Nobody has looked yet: the document's 30 minutes are told after 40 at the latest.
     assert interval_of(site.site.platform) == timedelta(minutes=10)
+    site.tick()
+    assert interval_of(site.site.platform) == timedelta(minutes=5)
     site.specs.push({MONITORING: "monitoring: ["})
     site.tick()
-    assert interval_of(site.site.platform) == timedelta(minutes=30)
+    assert interval_of(site.site.platform) == timedelta(minutes=10)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,7 @@ def test_the_pace_is_what_the_spec_repository_asks_for(site: BundleSite) -> None
     [
         (1, "2-59/5 * * * *"),
         (7, "2-59/6 * * * *"),
+        (10, "2-59/10 * * * *"),
         (30, "2-59/30 * * * *"),
         (45, "2-59/30 * * * *"),
         (60, "7 * * * *"),
@@ -116,9 +118,25 @@ def test_old_partitions_go_and_what_they_published_stays(site: BundleSite) -> No
     kept = set(site.instance.get_dynamic_partitions("bundles"))
     dry = run(site, "bundle_retention", newest=1, days=0, apply=False)
     assert (told(dry)["old"], told(dry)["dropped"]) == (2, 0)
+    assert (told(dry)["old_claims"], told(dry)["abandoned_segments"]) == (2, 0)
     assert set(site.instance.get_dynamic_partitions("bundles")) == kept
     assert told(run(site, "bundle_retention"))["dropped"] == 0  # the rules of every night
     assert told(run(site, "bundle_retention", newest=1, days=0))["dropped"] == 2
     assert site.instance.get_dynamic_partitions("bundles") == ["weekly/model-v1.0.0-2025.27"]
     assert site.lock(version="v1.0.0-2025.25").total_files == 3
     assert PARTITION not in site.instance.get_dynamic_partitions("bundles")
+
+
+def test_every_night_documents_and_pushes_that_are_missing_are_made_again(site: BundleSite) -> None:
+    site.begin()
+    site.follow()
+    document = "bundles/weekly/model-v1.0.0-2025.25.yaml"
+    before = site.store.get(document).data
+    site.store.delete(document)
+    assert run(site, "repair").succeeded
+    assert site.store.get(document).data == before
+    pointer = "bundles/weekly/model-v1.0.0-2025.25/latest.json"
+    site.store.put(pointer, b"{")
+    broken = run(site, "repair")
+    assert not broken.succeeded
+    assert pointer in str(broken.failures)

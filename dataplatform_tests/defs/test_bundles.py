@@ -65,6 +65,8 @@ def test_events_show_counts_bytes_preview_and_the_commit(site: BundleSite) -> No
     )
     assert channel["spec_commit"].text == commit
     assert [row.data["relative_path"] for row in channel["preview"].records]
+    shown = [column.name for column in channel["preview"].schema.columns]
+    assert shown[:2] == ["file_id", "relative_path"]
     assert (bundle["files"].value, bundle["revision"].value) == (3, 1)
     assert bundle["commit"].text == commit
     assert bundle["bytes"].value == site.lock().total_bytes

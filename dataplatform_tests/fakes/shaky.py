@@ -36,7 +36,8 @@ WORST_SHARE = 0.75
 class ShakyStore(WatchedStore):
     """A store of whose calls a share fails; `faults` counts what was done to them.
 
-    Calls on keys that match `worst` fail more often than not.
+    Calls on keys that match `worst` fail more often than not. Of answers to ranges the share
+    `short` arrives short, a quarter of the others' where nothing is said.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class ShakyStore(WatchedStore):
         seed: int,
         share: float = 0.3,
         worst: str = "",
+        short: float | None = None,
     ) -> None:
         super().__init__(inner)
         self.share = share
+        self._short = share / 4 if short is None else short
         self._worst = worst
         self.faults: Counter[str] = Counter()
         self._time = time
@@ -58,7 +61,7 @@ class ShakyStore(WatchedStore):
 
     def get_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         pieces = super().get_ranges(key, ranges)
-        if pieces and self._strikes(SHORT, self.share / 4):
+        if pieces and self._strikes(SHORT, self._short):
             pieces[-1] = pieces[-1][: len(pieces[-1]) // 2]
         return pieces
 

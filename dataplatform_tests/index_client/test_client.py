@@ -175,6 +175,23 @@ def test_a_question_that_is_wrong_fails_before_the_first_batch(client: DataIndex
         client.stream_data(NAME, VERSION, channel="nothing")
 
 
+def test_name_and_version_may_stand_in_one_text(client: DataIndexClient) -> None:
+    assert client.get_dataset(f"{NAME}@{VERSION}").version == VERSION
+    assert client.get_dataset(f"{NAME}@{VERSION}", VERSION).version == VERSION
+    with pytest.raises(InvalidInput, match="names a version"):
+        client.get_dataset(f"{NAME}@v1.0.0-2025.24", VERSION)
+    for wrong in ("", f"weekly/{NAME}", "../x"):
+        with pytest.raises(InvalidInput, match="no bundle's name"):
+            client.get_dataset(wrong)
+
+
+def test_what_is_no_file_of_a_client_is_refused(client: DataIndexClient, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no file of a bundle"):
+        client.open("2025/06/01/00/img_000000.jpg")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="no file of a bundle"):
+        client.download([{"relative_path": "x"}], tmp_path)  # type: ignore[list-item]
+
+
 def test_a_cursor_of_an_earlier_revision_is_refused(tmp_path: Path) -> None:
     from dataplatform_tests.reading.file_index.lake import pictures
     from opendata.stores import FolderStore

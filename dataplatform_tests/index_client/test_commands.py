@@ -42,6 +42,8 @@ def test_a_wrong_name_gets_the_right_one() -> None:
     wrong = od("bundle", "files", NAME, "--channel", "images_original")
     assert wrong.code == 4 and f"'{IMAGES}'" in wrong.err
     assert od("bundle", "show", "No Name").code == 2
+    for command in (("list",), ("show", NAME), ("files", NAME)):
+        assert od("bundle", *command, "--type", "monthly").code == 2
 
 
 def test_files_are_listed_by_time() -> None:

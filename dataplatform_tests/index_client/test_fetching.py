@@ -44,6 +44,29 @@ def test_files_lie_below_their_paths(client: DataIndexClient, lake: Lake, tmp_pa
     assert all(path.stat().st_mode & 0o200 for path in done.paths), "they are the user's own"
 
 
+def test_a_link_in_the_folder_leads_no_file_out_of_it(
+    client: DataIndexClient, tmp_path: Path
+) -> None:
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    files = client.list_files(NAME, VERSION, OBJECTS, limit=3)
+    top = files[0].relative_path.split("/")[0]
+    for name in (top, fetching.PARTIAL):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / name).symlink_to(elsewhere)
+        done = client.download(files, folder)
+        assert [one.error.code for one in done.failed] == ["link_out_of_folder"] * 3
+        assert not list(elsewhere.iterdir())
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "real").mkdir()
+    (folder / top).symlink_to(folder / "real")
+    assert client.download(files, folder).fetched == 3, "inside of it a link is no harm"
+    (tmp_path / "alias").symlink_to(folder)
+    assert client.download(files, tmp_path / "alias").kept == 3
+
+
 def test_a_second_time_only_what_is_missing_or_wrong_is_fetched(
     client: DataIndexClient, tmp_path: Path
 ) -> None:
@@ -58,8 +81,8 @@ def test_a_second_time_only_what_is_missing_or_wrong_is_fetched(
 
 def test_files_of_several_channels_lie_apart(client: DataIndexClient, tmp_path: Path) -> None:
     files = [file for batch in client.stream_data(NAME, VERSION, 20) for file in batch[:2]]
-    client.download(files, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {IMAGES, OBJECTS}
+    client.download(files, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {IMAGES, OBJECTS}
 
 
 def test_a_damaged_file_stops_no_other_and_appears_nowhere(tmp_path: Path) -> None:

@@ -8,11 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 from opendata.reading.file_index.bundles import FoundBundle
 from opendata.wire.bundle import BundleLock, LockedChannel
+from opendata.wire.errors import InvalidInput
 from opendata.wire.times import parse_instant
 from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
     from opendata._index_client.records import FileList
+
+
+def read_name(name: str, version: str | None) -> tuple[str, str | None]:
+    """A bundle's name and version, which may stand in one text as on the command line.
+
+    Raises:
+        InvalidInput: for what can be no name, or for two versions.
+    """
+    bare, at, told = name.partition("@")
+    if at and version is not None and version != told:
+        raise InvalidInput(
+            f"{name} names a version, and {version} was asked for", code="invalid_version"
+        )
+    if not bare or "/" in bare:
+        raise InvalidInput(
+            f"{name!r} is no bundle's name",
+            code="invalid_name",
+            hint="its name alone, such as foundational_model; the type is `type=`, the version "
+            "`bundle_version=`",
+        )
+    return bare, (told or None) if at else version
 
 
 class Bundle:

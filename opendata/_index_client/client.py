@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import pyarrow as pa
 
-from opendata._index_client.bundle import Bundle
+from opendata._index_client.bundle import Bundle, read_name
 from opendata._index_client.fetching import Downloaded, Fetcher, Progress, fetch_all
 from opendata._index_client.opening import open_source
 from opendata._index_client.ports import Ask
@@ -89,7 +89,7 @@ class DataIndexClient:
         type: str | None = None,
         revision: int | None = None,
     ) -> Bundle:
-        """One version of a bundle; without a version, the newest (S0-62).
+        """One version of a bundle, or `NAME@VERSION`; without a version, the newest (S0-62).
 
         Raises:
             NotFound: if there is no such bundle or version, with did-you-mean.
@@ -97,6 +97,7 @@ class DataIndexClient:
             Corrupt: if the lock is not the one that was published.
             Denied: if a trust root is set and the signature does not hold.
         """
+        bundle_name, bundle_version = read_name(bundle_name, bundle_version)
         found = self._source.bundle(bundle_name, bundle_version, revision, type)
         verify_bundle(found.lock, self._trust, self._source.signatures)
         return Bundle(found, self.list_files, self.stream_data)

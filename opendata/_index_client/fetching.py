@@ -25,7 +25,7 @@ from opendata.reading.downloads import download, wrong_size
 from opendata.stores.disk import explain_os_error
 from opendata.stores.port import ObjectReader
 from opendata.wire.digest import check_digest, parse_digest
-from opendata.wire.errors import InvalidInput, OpenDataError
+from opendata.wire.errors import Denied, InvalidInput, OpenDataError
 from opendata.wire.paths import check_paths
 
 PARTIAL: Final = ".opendata-partial"
@@ -82,7 +82,7 @@ def target_paths(files: Sequence[FileRecord], folder: Path) -> list[Path]:
         for file in files
     ]
     check_paths(names)
-    if names and PARTIAL in {name.split("/", 1)[0] for name in names}:
+    if PARTIAL in {name.split("/", 1)[0].lower() for name in names}:
         raise InvalidInput(f"a file of the bundle lies in {PARTIAL}", code="unsafe_path")
     return [folder / name for name in names]
 
@@ -148,8 +148,15 @@ class Fetcher:
         """Every file, whom to ask for it, and where it goes.
 
         Raises:
-            InvalidInput: if two of them would be one on some disks.
+            InvalidInput: if two of them would be one on some disks, or one is no file of a client.
         """
+        for file in files:
+            if not isinstance(file, FileRecord):
+                raise InvalidInput(
+                    f"{file!r} is no file of a bundle",
+                    code="invalid_file",
+                    hint="give what list_files or stream_data gave, such as files[0]",
+                )
         targets = target_paths(files, folder)
         of_place: dict[Place, list[FileRecord]] = {}
         for file in files:
@@ -197,10 +204,12 @@ def _have(one: Wanted, partial: Path, mode: int) -> bool:
     digest, size = parse_digest(one.file["checksum"]), int(one.file["size_bytes"])
     target = str(one.target)
     try:
+        _check_inside(partial.parent, target)
         if _is_right(target, digest, size):
             return False
         os.makedirs(os.path.dirname(target), exist_ok=True)
         # Two files may have the same bytes, so that each has a draft of its own.
+        _check_inside(partial.parent, f"{partial}/{PARTIAL}")
         own = partial / hashlib.sha256(target.encode()).hexdigest()[:32]
         download(one.reader, one.key, digest, size, partial=str(own), target=target)
         os.chmod(target, mode)
@@ -209,6 +218,21 @@ def _have(one: Wanted, partial: Path, mode: int) -> bool:
     except OSError as error:
         raise explain_os_error(error, target, size) from error
     return True
+
+
+def _check_inside(folder: Path, target: str) -> None:
+    """No link on the way to a file leads out of the folder; inside of it they may lead anywhere.
+
+    Raises:
+        Denied: code `link_out_of_folder`, naming the place.
+    """
+    inside, parent = os.path.realpath(folder), os.path.realpath(os.path.dirname(target))
+    if os.path.commonpath((inside, parent)) != inside:
+        raise Denied(
+            f"{os.path.dirname(target)} is a link out of {folder}, to {parent}",
+            code="link_out_of_folder",
+            hint="remove the link, or download into the folder that it leads to",
+        )
 
 
 def _is_right(target: str, digest: str, size: int) -> bool:

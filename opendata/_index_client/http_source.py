@@ -18,6 +18,9 @@ from urllib3.exceptions import HTTPError
 
 from opendata._index_client.answers import (
     ARROW,
+    UNKNOWN,
+    check_asked,
+    check_page,
     checked_files,
     cursor_of,
     read_answer,
@@ -30,9 +33,11 @@ from opendata._index_client.web import Fields, Web, segment, unreachable
 from opendata.reading.file_index.bundles import FoundBundle
 from opendata.reading.file_index.listing import choose_channel
 from opendata.reading.file_index.schema import CHANNEL
-from opendata.stores.port import ObjectReader
-from opendata.wire.bundle import BundleCatalogue, BundleEntry
-from opendata.wire.errors import Conflict
+from opendata.stores.port import Blob
+from opendata.stores.ranges import check_small
+from opendata.wire import keys
+from opendata.wire.bundle import BundleCatalogue, BundleEntry, parse_bundle_ref
+from opendata.wire.errors import Conflict, Corrupt, NotFound
 from opendata.wire.times import format_instant
 
 BUNDLES: Final = "/api/v1/bundles"
@@ -49,9 +54,9 @@ class HttpSource:
         self._web = web
 
     @property
-    def signatures(self) -> ObjectReader | None:
-        """Nowhere: a service hands out locks, and of their signatures the one inside counts."""
-        return None
+    def signatures(self) -> ApiSignatures:
+        """The API, which hands out what lies beside a lock."""
+        return ApiSignatures(self._web)
 
     @property
     def url(self) -> str:
@@ -71,7 +76,8 @@ class HttpSource:
         fields = [("version", version), ("revision", revision), ("type", type)]
         asked = [(field, str(value)) for field, value in fields if value is not None]
         answer = self._web.read(f"{BUNDLES}/{segment(name)}", asked)
-        return read_bundle_answer(answer.data, self.url)
+        found = read_bundle_answer(answer.data, self.url)
+        return check_asked(found, self.url, name, version, revision, type)
 
     def page(self, ask: Ask, *, limit: int | None, cursor: str | None) -> Page:
         """At most `limit` files, and at most as many as the API gives at once."""
@@ -79,7 +85,8 @@ class HttpSource:
         size = PAGE_FILES if limit is None else min(limit, PAGE_FILES)
         fields = [*_fields(ask, channel, cursor), ("limit", str(size)), ("format", "arrow")]
         answer = self._web.read(f"{_path(ask.bundle)}/files", fields, accept=ARROW)
-        return Page(*read_page(answer.data, self.url))
+        files, cursor = read_page(answer.data, self.url)
+        return Page(check_page(files, cursor, size, self.url), cursor)
 
     def batches(
         self, ask: Ask, batch_size: int, cursor: str | None
@@ -136,10 +143,45 @@ class HttpSource:
                 return
             if not batch.num_rows:
                 continue
-            table = checked_files(pa.Table.from_batches([batch]), self.url)
-            channel = named or table.column(CHANNEL)[0].as_py()
+            table = checked_files(
+                pa.Table.from_batches([batch]), self.url, named=ask.channel is None
+            )
+            channel = named or _channel_of(table, ask.bundle, self.url)
             (files,) = table.to_batches()
             yield SourceBatch(files, channel, cursor_of(facts))
+
+
+class ApiSignatures:
+    """Countersignatures as the API hands them out; who asks checks them."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+        """A countersignature by its key in a store.
+
+        Raises:
+            NotFound: if there is none, or for any other key.
+            Denied, Unavailable: as the API says.
+        """
+        named = keys.bundle_of_countersignature_key(key)
+        if named is None:
+            raise NotFound(f"{key} is no countersignature of a bundle", code="no_object")
+        ref, revision = parse_bundle_ref(named[0]), str(named[1])
+        fields = [("version", str(ref.version)), ("revision", revision), ("type", ref.type)]
+        path = f"{BUNDLES}/{segment(ref.name)}/signatures/{segment(named[2])}"
+        data = self._web.read(path, fields).data
+        check_small(len(data), max_bytes, key)
+        return Blob(data, "")
+
+
+def _channel_of(table: pa.Table, bundle: FoundBundle, url: str) -> str:
+    """Which of the bundle's channels the rows say that they are of."""
+    told = str(table.column(CHANNEL)[0].as_py())
+    if told not in {one.channel for one in bundle.lock.channels}:
+        raise Corrupt(f"{url} answers with files of {told!r}, which the bundle does not have",
+                      code=UNKNOWN)  # fmt: skip
+    return told
 
 
 def _path(bundle: FoundBundle) -> str:

@@ -20,6 +20,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from opendata._index_client.answers import LinksAnswer, read_answer
+from opendata._index_client.quiet_log import hide_queries
 from opendata._index_client.records import FileRecord
 from opendata._index_client.web import Fields, Web
 from opendata.stores.disk import explained
@@ -85,6 +86,7 @@ class LinkReader:
         self._ask = ask
         self._links: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()
+        hide_queries()
         self._pool = urllib3.PoolManager(
             maxsize=16,
             timeout=urllib3.Timeout(connect=10.0, read=TIMEOUT_SECONDS),

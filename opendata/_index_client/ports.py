@@ -12,6 +12,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from opendata._index_client.records import FileRecord
+from opendata.reading.bundle_signature import SignatureReader
 from opendata.reading.file_index.bundles import FoundBundle
 from opendata.reading.file_index.query import FileQuery
 from opendata.stores.port import ObjectReader
@@ -54,8 +55,8 @@ class FileSource(Protocol):
     """
 
     @property
-    def signatures(self) -> ObjectReader | None:
-        """Where signatures beside a lock are looked for; None where nobody can."""
+    def signatures(self) -> SignatureReader:
+        """Where signatures beside a lock are looked for."""
         ...
 
     @property

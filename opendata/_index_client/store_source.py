@@ -36,7 +36,7 @@ class StoreSource:
         self._cache = settings.cache()
 
     @property
-    def signatures(self) -> ObjectReader | None:
+    def signatures(self) -> ObjectReader:
         """The store: countersignatures lie beside the lock."""
         return self._reader
 
@@ -103,6 +103,8 @@ class StoreSource:
             return self._reader  # a data set's shards are objects of the store itself
         place = channel.storage_path
         if "://" not in place:
+            if place == "~" or place.startswith("~/"):  # as the platform reads it
+                place = self._settings.environ.get("HOME", "~") + place[1:]
             place = os.path.join(self._settings.cwd, place)
         return open_reader(place, environ=self._settings.environ)
 

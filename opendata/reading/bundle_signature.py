@@ -12,7 +12,7 @@ for where the lock's own signature is not enough.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from opendata.reading.signature import (
     CURABLE,
@@ -23,7 +23,7 @@ from opendata.reading.signature import (
     verify_envelope,
 )
 from opendata.reading.trust import TrustRoot
-from opendata.stores.port import ObjectReader
+from opendata.stores.port import Blob
 from opendata.wire import keys
 from opendata.wire.bundle import BundleLock
 from opendata.wire.codec import read_wire
@@ -33,6 +33,14 @@ from opendata.wire.limits import DOCUMENT_MAX_BYTES
 from opendata.wire.manifest import Freeze
 
 BUNDLE_PREDICATE: Final = "https://opendata.dev/predicates/bundle/v1"
+
+
+class SignatureReader(Protocol):
+    """Where the objects beside a lock are read: a store, or an API that hands them out."""
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> Blob:
+        """The whole object. Raises NotFound, Denied, Unavailable, Corrupt as a store does."""
+        ...
 
 
 def bundle_statement(
@@ -64,7 +72,7 @@ def countersigned_statement(lock: BundleLock, signed_at: str) -> bytes:
 def verify_bundle(
     lock: BundleLock,
     trust: TrustRoot | None,
-    reader: ObjectReader | None = None,
+    reader: SignatureReader | None = None,
     *,
     threshold: int | None = None,
 ) -> Trusted:
@@ -101,15 +109,17 @@ def verify_bundle(
     raise problem if problem is not None and not signers else _too_few(lock, signers, needed)
 
 
-def is_countersigned(lock: BundleLock, trust: TrustRoot, reader: ObjectReader, keyid: str) -> bool:
+def is_countersigned(
+    lock: BundleLock, trust: TrustRoot, reader: SignatureReader, keyid: str
+) -> bool:
     """Whether a key has signed a lock after it was frozen, and may have.
 
     Raises:
         Unavailable: if the store does not answer.
     """
-    key = keys.bundle_countersignature_key(lock.ref, lock.revision, keyid)
     if not is_digest(keyid):
         return False  # it names no object
+    key = keys.bundle_countersignature_key(lock.ref, lock.revision, keyid)
     try:
         data = reader.get(key, max_bytes=DOCUMENT_MAX_BYTES).data
         found = read_wire(Countersignature, data, key)

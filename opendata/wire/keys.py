@@ -265,6 +265,17 @@ def bundle_of_pointer_key(key: str) -> str | None:
     return None
 
 
+def bundle_of_countersignature_key(key: str) -> tuple[str, int, str] | None:
+    """`<type>/<name>-<version>`, revision and key id of a countersignature's key; None for any
+    other key."""
+    parts = key.split("/")
+    if len(parts) == 5 and parts[0] == "bundles" and parts[3] == "signatures":
+        revision, _, rest = parts[4].partition(".")
+        if revision.isdecimal() and rest.endswith(".json"):
+            return f"{parts[1]}/{parts[2]}", int(revision), rest.removesuffix(".json")
+    return None
+
+
 def bundle_of_revision_key(key: str) -> str | None:
     """`<type>/<name>-<version>` of a frozen lock's key, or None for any other key."""
     parts = key.split("/")

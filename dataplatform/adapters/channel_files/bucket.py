@@ -10,13 +10,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import obstore
 from obstore.exceptions import GenericError
 
-from dataplatform.adapters.channel_files.link_signing import open_link_signer
 from dataplatform.channels.ports import Hashed, StoredFile
 from opendata.stores import open_store
 from opendata.stores.obstore_errors import FOREIGN_ERRORS, code_of, explain
@@ -47,7 +46,6 @@ class BucketFiles:
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         self._store = open_store(url.rstrip("/"), environ=environ)
         self._client, self._place = open_s3_client(url, environ)
-        self._signer = open_link_signer(url, environ)
         self._contact = Contact(Patience())
 
     def __repr__(self) -> str:
@@ -99,11 +97,9 @@ class BucketFiles:
         """Signed addresses, made without asking the server."""
         if not paths:
             return []
-        seconds = min(seconds, LINK_SECONDS_MAX)
+        lasting = timedelta(seconds=min(seconds, LINK_SECONDS_MAX))
         checked = [check_path(path) for path in paths]
-        if self._signer is None:
-            return list(obstore.sign(self._client, "GET", checked, timedelta(seconds=seconds)))
-        return list(self._signer.sign(checked, seconds, datetime.now(UTC)))
+        return list(obstore.sign(self._client, "GET", checked, lasting))
 
     def write(self, path: str, pieces: Iterator[bytes], *, sha256: str) -> None:
         """Put a file in place, whole or not at all: the bytes are checked before they are sent."""

@@ -54,7 +54,8 @@ class FolderFiles:
             raise NotFound(
                 f"there is no folder {self._root}",
                 code="no_channel_files",
-                hint="check `storage_path` in the channel's spec, and that the disk is mounted",
+                hint="check `storage_path` in the channel's spec (a relative one begins where od "
+                "or Dagster was started), and that the disk is mounted",
             )
         found: list[StoredFile] = []
         waiting = [""]

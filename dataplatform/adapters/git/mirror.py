@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from dataplatform.adapters.git.address import Address
+from dataplatform.adapters.git.blobs import BlobReader
 from dataplatform.adapters.git.program import Failure, Git
 from opendata.wire.errors import InvalidInput, NotFound, Unavailable
 
@@ -37,6 +38,7 @@ class Mirror:
         self.folder = folder
         self.git = Git(folder, address.url)
         self._known: set[str] = set()
+        self._blobs = BlobReader(self.git)
 
     @contextmanager
     def locked(self) -> Iterator[Git]:
@@ -83,6 +85,17 @@ class Mirror:
         """
         try:
             return self.git.run(command, *arguments)
+        except Failure as failure:
+            raise self._broken(failure) from failure
+
+    def blob(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes at a commit that is here, or None where there is no such file.
+
+        Raises:
+            Unavailable: if git cannot read its own mirror, saying how to have a new one.
+        """
+        try:
+            return self._blobs.read(commit, path)
         except Failure as failure:
             raise self._broken(failure) from failure
 

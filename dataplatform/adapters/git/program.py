@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -145,10 +145,19 @@ class Git:
             if process.wait() != 0:
                 raise Failure(command, process.returncode, "")
 
+    def conversing(
+        self, command: str, *arguments: str
+    ) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """A command that answers what is written to it, until the block ends; nothing is heard of
+        its complaints."""
+        environ = _environment(None, False)
+        return self._started(command, arguments, environ, feeds=True, complains=False)
+
     @contextmanager
     def _started(
-        self, command: str, arguments: Sequence[str], environ: Mapping[str, str], *, feeds: bool
-    ) -> Iterator[subprocess.Popen[bytes]]:
+        self, command: str, arguments: Sequence[str], environ: Mapping[str, str], *,
+        feeds: bool, complains: bool = True,
+    ) -> Iterator[subprocess.Popen[bytes]]:  # fmt: skip
         always = [part for name, value in _ALWAYS.items() for part in ("-c", f"{name}={value}")]
         line = ["git", *always, f"--git-dir={self.folder}", "--literal-pathspecs", command]
         try:
@@ -156,7 +165,7 @@ class Git:
                 [*line, *arguments],
                 stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if feeds else subprocess.DEVNULL,
+                stderr=subprocess.PIPE if feeds and complains else subprocess.DEVNULL,
                 env=dict(environ),
                 cwd="/",
                 start_new_session=True,

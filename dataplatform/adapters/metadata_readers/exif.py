@@ -10,7 +10,9 @@ is wrong stands in its metadata as `exif_error`.
 
 from __future__ import annotations
 
+import logging
 import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -26,6 +28,11 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from dataplatform.adapters.metadata_readers.exif_tags import read_tags
 from dataplatform.channels.ports import Reading, StoredFile
+
+# Pillow tells of every damaged tag on standard error, without saying in which file. What counts is
+# told in the file's metadata; its warnings are for who asks for them.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 ERROR_KEY: Final = "exif_error"
 _TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -127,17 +127,14 @@ class GitSpecRepo:
 
     def read(self, path: str, commit: str) -> bytes:
         """A file's bytes at a commit."""
-        self._mirror.require(commit)
-        try:
-            if "\0" in path:
-                raise Failure("cat-file", 128, "a path has no NUL")
-            return self._mirror.git.run("cat-file", "blob", f"{commit}:{path}")
-        except Failure as failure:
+        data = self._mirror.blob(self._mirror.require(commit), path)
+        if data is None:
             raise NotFound(
                 f"{self.name} has no file {printable(path)} at commit {commit[:12]}",
                 code="no_file",
                 hint=f"git ls-tree -r --name-only {commit[:12]}",
-            ) from failure
+            )
+        return data
 
     def paths(self, prefix: str, commit: str) -> Sequence[str]:
         """The plain files at or below a path at a commit, in order."""

@@ -32,7 +32,7 @@ from dataplatform.channels.ports import StoredFile
 from opendata.reading.file_index.index import FileIndex, open_index
 from opendata.reading.file_index.query import FileQuery
 from opendata.wire.bundle import BundleLock, LockedChannel
-from opendata.wire.errors import OpenDataError
+from opendata.wire.errors import Corrupt, NotFound, OpenDataError
 
 BATCH_ROWS: Final = 1 << 16
 
@@ -90,14 +90,34 @@ def measure_channel(
 
 
 def open_locked(ports: BundlePorts, locked: LockedChannel) -> FileIndex:
-    """The index that a bundle pins.
+    """The index that a bundle pins: by its digest from the cache, if it lies in the store still.
 
     Raises:
         Corrupt: if its bytes are not the ones that were locked.
         NotFound, Denied, Unavailable: as the store answers.
     """
     digest = locked.checksum.removeprefix("sha256:")
-    return open_index(ports.store, None, locked.index, digest, locked.index_bytes)
+    if ports.cache is not None:
+        _require_stored(ports, locked)
+    return open_index(ports.store, ports.cache, locked.index, digest, locked.index_bytes)
+
+
+def _require_stored(ports: BundlePorts, locked: LockedChannel) -> None:
+    """A kept copy must not hide from whoever watches that readers have none."""
+    stat = ports.store.stat(locked.index)
+    if stat is None:
+        raise NotFound(
+            f"the index {locked.index} is gone from the store",
+            code="lost_index",
+            hint="restore it from a copy of the store; its name is its sha256",
+        )
+    if stat.size != locked.index_bytes:
+        raise Corrupt(
+            f"{locked.index} is corrupt: it has {stat.size} bytes, expected {locked.index_bytes}",
+            code="size_mismatch",
+            hint="od bundle verify names every damaged object of a bundle",
+            details={"object": locked.index},
+        )
 
 
 def _place(index: FileIndex, locked: LockedChannel, places: Places) -> Place:
@@ -112,6 +132,19 @@ def rows_of(index: FileIndex, query: FileQuery | None = None) -> Iterator[pa.Tab
     """The rows that a query finds, all without one, some at a time."""
     for batch in index.batches(query or FileQuery(), BATCH_ROWS):
         yield pa.Table.from_batches([batch])
+
+
+def locked_damage(
+    index: FileIndex, locked: LockedChannel, damage: Mapping[str, DamagedFile]
+) -> dict[str, DamagedFile]:
+    """The known damage, by identity, to files that a locked channel has in its range."""
+    paths, found = frozenset(one.path for one in damage.values()), set[str]()
+    for rows in rows_of(index, FileQuery().within(locked.data_range)):
+        pairs = zip(
+            listed_texts(rows["relative_path"]), listed_texts(rows["checksum"]), strict=True
+        )
+        found.update(identity(*pair) for pair in pairs if pair[0] in paths)
+    return {name: one for name, one in damage.items() if name in found}
 
 
 @dataclass

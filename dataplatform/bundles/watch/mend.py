@@ -29,12 +29,14 @@ Told = Callable[[str], object]
 @dataclass
 class Mended:
     """What was done: `verified` files turned out to be sound, `fetched` ones are in place again,
-    `relisted` channels have an index that is new. `failed` is what could not be done, and why."""
+    `relisted` channels have an index that is new. `failed` is what could not be done, and why;
+    `cannot` what the plan could not repair and hashing did not clear."""
 
     verified: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
     relisted: list[str] = field(default_factory=list)
     failed: list[Cannot] = field(default_factory=list)
+    cannot: list[Cannot] = field(default_factory=list)
     next_command: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def apply_repair(
         Denied, Unavailable: as the store answers. What could not be done at a channel's place is no
             error but told in `failed`.
     """
-    mended = Mended()
+    mended = Mended(cannot=list(plan.cannot))
     for action in plan.actions:
         act = {"rehash": _rehash, "refetch": _refetch, "relist": _relist}[action.kind]
         try:
@@ -65,12 +67,20 @@ def apply_repair(
 
 
 def _rehash(ports: BundlePorts, action: Action, mended: Mended, now: datetime, tell: Told) -> None:
+    sound: set[str] = set()
     for looked in _hashed(ports, action, [one.wanted for one in action.files], now):
         tell(looked.wanted.path)
         if looked.state == "sound":
+            sound.add(looked.wanted.path)
             mended.verified.append(looked.wanted.path)
         elif looked.state == "unknown":
             mended.failed.append(_cannot(action, looked))
+    channel = action.locked.channel
+    mended.cannot = [
+        one
+        for one in mended.cannot
+        if not (one.unless_sound and one.channel == channel and one.what in sound)
+    ]
 
 
 def _hashed(
@@ -138,7 +148,7 @@ def _relist(ports: BundlePorts, action: Action, mended: Mended, now: datetime, t
     are as they should be."""
     locked = action.locked
     damage = read_damage(ports.store, locked.channel, locked.version)
-    unmended = [one for one in mended.failed if one.channel == locked.channel]
+    unmended = [one for one in (*mended.failed, *mended.cannot) if one.channel == locked.channel]
     if damage or unmended or action.spec is None:
         why = "files are damaged or lost still, and a new index would take them as they are"
         hint = "mend the files that are named, then run the same command again"

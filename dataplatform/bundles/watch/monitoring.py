@@ -140,12 +140,12 @@ class Monitoring(Spec):
 
     @property
     def pace(self) -> timedelta:
-        """How often to look, so that nothing is told much later than it is due: a sixth of what a
+        """How often to look, so that nothing is told much later than it is due: a third of what a
         commit may wait, and no longer than any span that is set; a minute at least."""
         policy = self.policy()
         spans = [self.completeness.check_interval, policy.recover_after]
         if self.sync.check_dataspec_updates:
-            spans.append(self.sync.max_sync_delay / 6)
+            spans.append(self.sync.max_sync_delay / 3)
         spans += [step.after for step in policy.steps]
         return max(min(one for one in spans if one), timedelta(minutes=1))
 

@@ -6,7 +6,7 @@ fetched again before a channel is listed again: a listing first would make the d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -17,15 +17,15 @@ from dataplatform.bundles.watch.damage import identity, read_damage, read_verifi
 from dataplatform.bundles.watch.expectation import FindSpec, find_specs
 from dataplatform.bundles.watch.hashing import Wanted
 from dataplatform.bundles.watch.measured import SHOWN_MAX, ChannelCompleteness
+from dataplatform.bundles.watch.mirrors import mirrored
 from dataplatform.bundles.watch.monitoring import Monitoring
 from dataplatform.bundles.watch.places import Place, Places
+from dataplatform.bundles.watch.replaced import replaced_since
 from dataplatform.bundles.watch.scrub import wanted_of
 from dataplatform.bundles.watch.verify import channels_of
 from dataplatform.channels.columns import listed_texts
 from dataplatform.channels.current import read_current_index
-from dataplatform.channels.ports import ChannelFiles
 from dataplatform.channels.spec import ChannelSpec
-from opendata.stores.parallel import in_parallel
 from opendata.wire.bundle import BundleLock, LockedChannel
 from opendata.wire.errors import NotFound, OpenDataError
 from opendata.wire.version import parse_version
@@ -70,12 +70,16 @@ class Action:
 
 @dataclass(frozen=True)
 class Cannot:
-    """Something that is wrong and that no action repairs: why, and what a person can do."""
+    """Something that is wrong and that no action repairs: why, and what a person can do.
+
+    `unless_sound` is a file that is to be hashed again first, which may find it restored.
+    """
 
     channel: str
     what: str
     why: str
     hint: str
+    unless_sound: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ class _Planning:
     ) -> None:
         self._ports, self._path, self._locked = ports, path, locked
         self._measured, self._specs, self._places = measured, specs, places
+        self._no_spec: OpenDataError | None = None
         self.actions: list[Action] = []
         self.cannot: list[Cannot] = []
 
@@ -166,27 +171,36 @@ class _Planning:
                 hint = "od verify names what is damaged; restore it from a copy of the store"
                 self._give_up(one.path, "it is an object of a release", hint)
             return
-        self._rehash(spec)
-        self._refetch(broken, spec)
+        self._refetch(self._ours(broken), spec, self._rehash(spec))
         self._relist(spec)
 
     def _spec(self) -> ChannelSpec | None:
         try:
             return self._specs(self._locked.channel, self._locked.version)
-        except OpenDataError:
-            return None  # then there are no mirrors to ask, which is said of each file
+        except OpenDataError as error:
+            self._no_spec = error  # then there are no mirrors to ask, which is said of each file
+            return None
 
     def _broken(self) -> list[Wanted]:
         """The files that are lost or damaged, as the index says that they should be."""
         paths = {one.path for one in self._measured.lost} | set(self._measured.damaged)
         return list(self._rows(paths)) if paths else []
 
+    def _ours(self, broken: Sequence[Wanted]) -> list[Wanted]:
+        """Those in whose place nothing newer lies."""
+        replaced = replaced_since(self._ports, self._locked, broken)
+        hint = "give the bundle a new version: it is locked with what the channel has now"
+        for path in sorted(replaced):
+            self._give_up(path, "the channel has newer bytes under this name", hint)
+        return [one for one in broken if one.path not in replaced]
+
     def _rows(self, paths: set[str]) -> Iterator[Wanted]:
         for rows in rows_of(open_locked(self._ports, self._locked)):
             yield from (one for one in wanted_of(rows) if one.path in paths)
 
-    def _rehash(self, spec: ChannelSpec | None) -> None:
-        """Files that changed since they were indexed, or were found damaged a while ago."""
+    def _rehash(self, spec: ChannelSpec | None) -> frozenset[str]:
+        """Files that changed since they were indexed, or were found damaged a while ago; returns
+        their paths."""
         lost = {one.path for one in self._measured.lost}
         touched = self._touched() - lost
         damage = read_damage(self._ports.store, self._locked.channel, self._locked.version)
@@ -199,6 +213,7 @@ class _Planning:
             reason = f"{counted(len(files), 'file')} changed since, or were found damaged"
             fetches = tuple(Fetch(one, ()) for one in files)
             self.actions.append(Action("rehash", self._locked, reason, fetches, spec))
+        return frozenset(one.path for one in files)
 
     def _touched(self) -> set[str]:
         """Files whose version is not the one that was hashed, where the channel's state knows."""
@@ -226,21 +241,27 @@ class _Planning:
             and file.version not in (version, sound.get(path))
         }
 
-    def _refetch(self, broken: Sequence[Wanted], spec: ChannelSpec | None) -> None:
+    def _refetch(
+        self, broken: Sequence[Wanted], spec: ChannelSpec | None, rehashed: frozenset[str]
+    ) -> None:
         mirrors = spec.mirrors if spec is not None else ()
-        found = dict(_mirrored(self._ports, broken, mirrors))
+        found = dict(mirrored(self._ports, broken, mirrors))
         fetches = tuple(Fetch(one, found[one]) for one in broken if found[one])
         if fetches:
             reason = f"{counted(len(fetches), 'file')} lost or damaged"
             self.actions.append(Action("refetch", self._locked, reason, fetches, spec))
-        where = f"channels/{self._locked.channel}/spec-{self._locked.version}.yaml"
+        why, hint = self._why_no_mirror(mirrors)
         for one in broken:
             if not found[one]:
-                why = (
-                    "no mirror has a file of its size" if mirrors else "the channel has no mirrors"
-                )
-                hint = f"restore it at its place, or add a mirror to {where}"
-                self._give_up(one.path, why, hint)
+                self._give_up(one.path, why, hint, unless_sound=one.path in rehashed)
+
+    def _why_no_mirror(self, mirrors: Sequence[str]) -> tuple[str, str]:
+        where = f"channels/{self._locked.channel}/spec-{self._locked.version}.yaml"
+        if self._no_spec is not None:
+            why = f"its mirrors are not known: {self._no_spec.message}"
+            return why, self._no_spec.hint or f"restore it at its place, or mend {where}"
+        why = "no mirror has a file of its size" if mirrors else "the channel has no mirrors"
+        return why, f"restore it at its place, or add a mirror to {where}"
 
     def _relist(self, spec: ChannelSpec | None) -> None:
         measured, locked = self._measured, self._locked
@@ -256,7 +277,11 @@ class _Planning:
             return
         place = self._places.listed(locked.storage_path)
         unknown = len(place.files) - self._indexed_there(place)
-        if spec is None or unknown <= 0:
+        if self._no_spec is not None:
+            why = f"the channel's spec is not known: {self._no_spec.message}"
+            self._give_up(what, why, self._no_spec.hint or f"od bundle index {self._path}")
+            return
+        if unknown <= 0:
             hint = "ask whoever delivers the channel; od bundle status names the hours"
             self._give_up(what, f"they never arrived at {locked.storage_path}", hint)
             return
@@ -270,25 +295,5 @@ class _Planning:
         paths = (path for rows in parts for path in listed_texts(rows["relative_path"]))
         return sum(path in place.files for path in paths)
 
-    def _give_up(self, what: str, why: str, hint: str) -> None:
-        self.cannot.append(Cannot(self._locked.channel, what, why, hint))
-
-
-def _mirrored(
-    ports: BundlePorts, files: Iterable[Wanted], mirrors: Sequence[str]
-) -> Iterator[tuple[Wanted, tuple[str, ...]]]:
-    """Which mirrors have a file of each one's size."""
-    opened = [(mirror, ports.channels.open_files(mirror)) for mirror in mirrors]
-
-    def ask(one: Wanted) -> tuple[Wanted, tuple[str, ...]]:
-        return one, tuple(mirror for mirror, place in opened if _has(place, one))
-
-    yield from in_parallel(ask, files)
-
-
-def _has(place: ChannelFiles, wanted: Wanted) -> bool:
-    try:
-        file = place.stat(wanted.path)
-    except OpenDataError:
-        return False  # a mirror that does not answer has nothing to offer now
-    return file is not None and file.size == wanted.size
+    def _give_up(self, what: str, why: str, hint: str, *, unless_sound: bool = False) -> None:
+        self.cannot.append(Cannot(self._locked.channel, what, why, hint, unless_sound))

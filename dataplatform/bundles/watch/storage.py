@@ -6,13 +6,13 @@ two requests and no listing. What is known of bytes is what the scrub remembers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from dataplatform.bundles.ports import BundlePorts
-from dataplatform.bundles.watch.completeness import open_locked
+from dataplatform.bundles.watch.completeness import locked_damage, open_locked
 from dataplatform.bundles.watch.damage import DamagedFile, read_damage
 from dataplatform.bundles.watch.measured import SHOWN_MAX
 from dataplatform.bundles.watch.monitoring import StorageSettings
@@ -133,18 +133,39 @@ def storage_health(
 
 
 def known_damage(ports: BundlePorts, locks: Iterable[BundleLock]) -> tuple[Damage, ...]:
-    """What is remembered of damage in the versions of channels that are locked."""
-    bundles: dict[tuple[str, str], list[str]] = {}
+    """What is remembered of damage to files that are locked. What a correction has left behind is
+    nobody's any more."""
+    asked: dict[tuple[str, str], list[tuple[str, LockedChannel]]] = {}
     for lock in locks:
         for one in lock.channels:
-            bundles.setdefault((one.channel, one.version), []).append(str(lock.ref))
-    names = sorted(bundles)
+            asked.setdefault((one.channel, one.version), []).append((str(lock.ref), one))
+    names = sorted(asked)
     found = in_parallel(lambda name: read_damage(ports.store, *name), names)
-    return tuple(
-        Damage(*name, tuple(files.values()), tuple(bundles[name]))
+    damage = (
+        _of_locked(ports, name, files, asked[name])
         for name, files in zip(names, found, strict=True)
         if files
     )
+    return tuple(one for one in damage if one.files)
+
+
+def _of_locked(
+    ports: BundlePorts,
+    name: tuple[str, str],
+    files: Mapping[str, DamagedFile],
+    asked: Iterable[tuple[str, LockedChannel]],
+) -> Damage:
+    told: dict[str, DamagedFile] = {}
+    bundles = []
+    for ref, locked in asked:
+        try:
+            mine = locked_damage(open_locked(ports, locked), locked, files)
+        except OpenDataError:
+            mine = dict(files)  # an index that cannot be read hides no damage
+        if mine:
+            told |= mine
+            bundles.append(ref)
+    return Damage(*name, tuple(told[one] for one in sorted(told)), tuple(bundles))
 
 
 def coverage(

@@ -161,8 +161,12 @@ class _Looking:
             return _sync(path, known, "indexed", done - since)
         age = self._now - since
         if ended is not None:
-            repair = ended.hint or f"od bundle index {path}"
-            return _sync(path, known, "failed", age, str(ended.message), repair)
+            again = f"od bundle index {path}"
+            cause = str(ended.message)
+            if ended.is_published:
+                cause = f"its lock is published, and the index repository has it not yet: {cause}"
+            repair = again if ended.is_published else ended.hint or again
+            return _sync(path, known, "failed", age, cause, repair)
         if age <= self._limit:
             return _sync(path, known, "waiting", age)
         cause, repair = self._why(change.path, commit)
@@ -181,9 +185,12 @@ class _Looking:
         return SeenCommit(commit=commit, made=format_instant(made), since=format_instant(since))
 
     def _done(self, path: str, commit: str, ended: RequestOutcome | None) -> datetime | None:
-        """When the commit was indexed, if it was."""
+        """When the commit was indexed, if it was. What readers have and the index repository lacks
+        is not done: nobody else comes by to finish it."""
         if ended is not None and ended.outcome != "failed":
             return parse_instant(ended.at)
+        if ended is not None and ended.is_published:
+            return None
         try:
             ref = parse_bundle_ref(path)
             pointer = read_bundle_pointer(self._store, ref)

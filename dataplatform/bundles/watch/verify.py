@@ -7,7 +7,7 @@ remembered like what the scrub finds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -166,7 +166,8 @@ def _batches(
 ) -> Iterator[list[Wanted]]:
     query = FileQuery().within(locked.data_range)
     dice = np.random.default_rng([now.toordinal(), int(locked.checksum[-8:], 16)])
-    for batch in open_locked(ports, locked).batches(query, BATCH_ROWS):
+    stored = replace(ports, cache=None)  # what readers get is read, and no kept copy of it
+    for batch in open_locked(stored, locked).batches(query, BATCH_ROWS):
         wanted = wanted_of(pa.Table.from_batches([batch]))
         if sample < 1:
             kept = np.flatnonzero(dice.random(len(wanted)) < sample)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dataplatform.settings import Settings
 
 EXAMPLES_SHOWN = 5
+PROPOSED_TREE = "specs"
 _UNNAMED = re.compile(r"\{(group|part)\d*[}:]")  # what a guess calls what it cannot name
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,7 +62,7 @@ def adopt(out: Output, lake: str, into: str | None, dry_run: bool, yes: bool, **
     from opendata.stores import open_store
 
     settings = find_settings()
-    tree = find_spec_tree(settings, into)
+    tree = find_spec_tree(settings, into, proposed=PROPOSED_TREE if dry_run else None)
     request = _request(asked)
     ports = channel_ports(settings, open_store(settings.store_url, environ=settings.environ))
     storage_path = _storage_path(settings, lake)

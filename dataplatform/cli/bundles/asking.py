@@ -43,7 +43,8 @@ def find_asked(settings: Settings, spec: str, commit: str | None) -> AskedBundle
             hint="for a path in a repository, export OPENDATA_SPEC_REPO=path or URL of it",
         )
     repo = open_spec_repo(settings, settings.spec_repo)
-    return ask_for(repo, _request(repo, _path(spec), commit))
+    at = _commit(repo, commit)
+    return ask_for(repo, _request(repo, _path(spec), at), at)
 
 
 def _of_file(settings: Settings, file: Path, shown: str, commit: str | None) -> AskedBundle:
@@ -81,9 +82,8 @@ def _of_tree(settings: Settings, root: Path, text: bytes, path: str) -> AskedBun
         return asked  # not pushed yet, or nobody can tell
 
 
-def _request(repo: SpecRepo, path: str, commit: str | None) -> BundleRequest:
-    """With a commit everything is read there, without one where the file was last touched."""
-    at = _commit(repo, commit)
+def _request(repo: SpecRepo, path: str, at: str | None) -> BundleRequest:
+    """With a commit the file is read there, without one where it was last touched."""
     return canonical_request(repo, path, repo.head()) if at is None else BundleRequest(path, at)
 
 

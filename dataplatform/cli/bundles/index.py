@@ -13,10 +13,12 @@ from opendata.cli.output import Output, with_output
 from opendata.wire.words import counted, human_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dataplatform.bundles.compatibility import Compatibility
     from dataplatform.bundles.index import IndexedBundle, Plan
+    from dataplatform.bundles.ports import BundlePorts
+    from dataplatform.bundles.preview import Preview
     from dataplatform.channels.build import IndexedChannel
     from opendata.wire.bundle import BundleLock
 
@@ -49,6 +51,7 @@ def index(
     from dataplatform.bundle_wiring import bundle_ports
     from dataplatform.bundles.index import plan_bundle
     from dataplatform.cli.bundles.asking import find_asked
+    from dataplatform.cli.bundles.recording import record_by_hand
     from dataplatform.cli.place import find_settings, prepare_store
 
     settings = find_settings()
@@ -59,16 +62,20 @@ def index(
     if asked.source.commit is None:
         out.warn("the spec is not committed as it stands here, so the lock will name no commit")
     if dry_run:
-        _show_plan(out, plan_bundle(ports, asked))
+        _show_plan(out, ports, plan_bundle(ports, asked), force)
         return
-    with out.steps() as tell:
-        done = _indexed(out, ports, asked, frozenset(only), force, tell)
+    try:
+        with out.steps() as tell:
+            done = _indexed(ports, asked, frozenset(only), force, tell)
+    except Exception as error:
+        record_by_hand(ports, asked, out.warn, error=error)
+        raise
+    record_by_hand(ports, asked, out.warn, changed=done.changed)
     _warn(out, done)
     out.result(to_json(done), lambda: _show(out, done), [str(done.lock.ref)])
 
 
 def _indexed(
-    out: Output,
     ports: Any,
     asked: Any,
     only: frozenset[str],
@@ -152,25 +159,39 @@ def _work(channel: IndexedChannel | None) -> tuple[object, object]:
     return ("", "") if channel is None else (channel.described, channel.reused)
 
 
-def _show_plan(out: Output, plan: Plan) -> None:
+def _show_plan(out: Output, ports: BundlePorts, plan: Plan, force: bool) -> None:
+    from dataplatform.bundles.preview import preview_channels
+
     resolution, compatibility = plan.resolution, plan.compatibility
-
-    def show() -> None:
-        out.line(f"{plan.asked.ref} would lock")
-        out.table(
-            ["channel", "asked for", "version", "as"],
-            [
-                [one.channel, one.asked.version, str(one.version), one.requested_as or ""]
-                for one in resolution.resolved
-            ],
-        )
-
     for left in resolution.left_out:
         out.warn(f"{left.channel} {left.requested} would be left out: {left.reason}")
     if compatibility is not None and compatibility.verdict != "compatible":
         out.warn(compatibility.sentence)
     _refuse_as_indexing_would(plan)
-    out.result(_plan_json(plan, compatibility), show, [one.channel for one in resolution.resolved])
+    previews = preview_channels(ports, plan, force=force)
+    for one in previews:
+        if one.problem is not None:
+            out.warn(f"{one.resolved.channel} {one.resolved.version}: {one.problem}")
+
+    def show() -> None:
+        out.line(f"{plan.asked.ref} would lock")
+        out.table(
+            ["channel", "asked for", "version", "as", "to read", "size", "engine", "because"],
+            [_preview_row(one) for one in previews],
+        )
+
+    told = _plan_json(plan, previews, compatibility)
+    out.result(told, show, [one.channel for one in resolution.resolved])
+
+
+def _preview_row(one: Preview) -> list[object]:
+    resolved, plan = one.resolved, one.plan
+    work = ["", "", "", "it is a release"] if one.problem is None else ["?", "?", "?", ""]
+    if plan is not None:
+        read = human_bytes(plan.read_bytes)
+        work = [f"{plan.new + plan.changed:,}", read, plan.engine, plan.engine_reason]
+    version, alias = str(resolved.version), resolved.requested_as or ""
+    return [resolved.channel, resolved.asked.version, version, alias, *work]
 
 
 def _refuse_as_indexing_would(plan: Plan) -> None:
@@ -180,19 +201,22 @@ def _refuse_as_indexing_would(plan: Plan) -> None:
     plan.resolution.require_whole()
 
 
-def _plan_json(plan: Plan, compatibility: Compatibility | None) -> dict[str, Any]:
+def _plan_json(
+    plan: Plan, previews: Sequence[Preview], compatibility: Compatibility | None
+) -> dict[str, Any]:
     return {
         "bundle": str(plan.asked.ref),
         "spec": plan.asked.source.to_json(),
         "dry_run": True,
         "channels": [
             {
-                "channel": one.channel,
-                "version": str(one.version),
-                "requested": one.asked.version,
-                "requested_as": one.requested_as,
+                "channel": one.resolved.channel,
+                "version": str(one.resolved.version),
+                "requested": one.resolved.asked.version,
+                "requested_as": one.resolved.requested_as,
+                **one.to_json(),
             }
-            for one in plan.resolution.resolved
+            for one in previews
         ],
         "left_out": [one.to_json() for one in plan.resolution.left_out],
         "compatibility": compatibility.to_json() if compatibility else None,

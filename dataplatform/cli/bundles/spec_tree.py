@@ -55,8 +55,9 @@ class SpecTree:
                 raise Conflict(f"{place} came there meanwhile", code="spec_exists") from error
 
 
-def find_spec_tree(settings: Settings, into: str | None) -> SpecTree:
-    """The tree that was named, else the one that OPENDATA_SPEC_REPO names, if it is a folder.
+def find_spec_tree(settings: Settings, into: str | None, proposed: str | None = None) -> SpecTree:
+    """The tree that was named, else the one that OPENDATA_SPEC_REPO names, if it is a folder; else
+    the one that is proposed to who only looks.
 
     Raises:
         InvalidInput: code `no_spec_folder`, if there is neither.
@@ -66,6 +67,8 @@ def find_spec_tree(settings: Settings, into: str | None) -> SpecTree:
     named = settings.spec_repo
     if named and "://" not in named and (Path(named) / ".git").exists():
         return SpecTree(Path(named))
+    if proposed is not None:
+        return SpecTree(Path(proposed))
     raise InvalidInput(
         "there is no working tree to write specs into",
         code="no_spec_folder",

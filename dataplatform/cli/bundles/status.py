@@ -12,6 +12,7 @@ from opendata.wire.errors import Rejected
 
 if TYPE_CHECKING:
     from dataplatform.bundles.watch.status import BundleStatus
+    from dataplatform.bundles.watch.sync import BundleSync
     from dataplatform.cli.bundles.watching import Site
 
 
@@ -33,12 +34,16 @@ def status(out: Output, bundle: str | None, kind: str | None, known: tuple[str, 
     """
     from dataplatform.bundle_wiring import open_notifier
     from dataplatform.bundles.watch.status import open_alerts, unsent_json
-    from dataplatform.cli.bundles.status_words import show_alerts, show_status
+    from dataplatform.cli.bundles.status_words import (
+        show_alerts,
+        show_not_indexed,
+        show_status,
+    )
     from dataplatform.cli.bundles.watching import open_site
 
     site = open_site()
     _acknowledge(out, site, known)
-    found, unreadable = _measure(out, site, bundle, kind)
+    found, unreadable, without = _measure(out, site, bundle, kind)
     alerts = open_alerts(site.ports)
     targets = site.monitoring.policy().targets
     problems = open_notifier(site.settings).problems(targets)
@@ -46,20 +51,23 @@ def status(out: Output, bundle: str | None, kind: str | None, known: tuple[str, 
     keys = {one.key for one in about}
     unsent = [one for one in alerts.outbox if bundle is None or one.key in keys]
     passed = not about and not unreadable and all(one.passed for one in found)
+    passed = passed and all(one.passed for one in without)
 
     def show() -> None:
         for one in found:
             show_status(out, one)
         for name, problem in unreadable.items():
             out.line(f"✗ {name}: {problem}", fg="red", bold=True)
+        show_not_indexed(out, without)
         show_alerts(out, about, unsent, problems)
-        if not found and not unreadable:
+        if not found and not unreadable and not without:
             out.note("no bundle is published here; od bundle index publishes one")
 
     told: dict[str, Any] = {
         "passed": passed,
         "bundles": [one.to_json() for one in found],
         "unreadable": unreadable,
+        "not_indexed": [vars(one) | {"passed": one.passed} for one in without],
         "alerts": [one.to_json() for one in about],
         "unsent": [unsent_json(one) for one in unsent],
         "unresolved_targets": dict(problems),
@@ -79,8 +87,9 @@ def _acknowledge(out: Output, site: Site, known: tuple[str, ...]) -> None:
 
 def _measure(
     out: Output, site: Site, bundle: str | None, kind: str | None
-) -> tuple[list[BundleStatus], dict[str, str]]:
-    """The status of the bundles that are meant, and those whose locks cannot be read."""
+) -> tuple[list[BundleStatus], dict[str, str], list[BundleSync]]:
+    """The status of the bundles that are meant, those whose locks cannot be read, and, where all
+    are meant, the files of bundles that have no lock."""
     from dataplatform.bundles.watch.expectation import find_specs
     from dataplatform.bundles.watch.places import Places
     from dataplatform.bundles.watch.status import bundle_status
@@ -114,4 +123,7 @@ def _measure(
                 )
             )
             advance(str(lock.ref))
-    return found, unreadable
+    locked = {lock.spec.file for lock in locks} | {f"bundles/{name}.yaml" for name in unreadable}
+    is_all = bundle is None and kind is None
+    without = [one for one in sync.bundles if is_all and one.path not in locked]
+    return found, unreadable, without

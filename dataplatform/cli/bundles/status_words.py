@@ -46,6 +46,19 @@ def show_status(out: Output, status: BundleStatus) -> None:
         out.line(f"{_INDENT}{_INDENT}repair: {finding.repair}")
 
 
+def show_not_indexed(out: Output, files: Iterable[BundleSync]) -> None:
+    """Files of bundles that no lock was made of yet, and what is in the way."""
+    for one in files:
+        span = span_words(one.delay_seconds)
+        colour = "yellow" if one.passed else "red"
+        mark = "–" if one.passed else "✗"
+        out.line(f"{mark} {one.path}: {one.state} for {span}", fg=colour, bold=True)
+        if one.cause:
+            out.line(f"{_INDENT}cause:  {one.cause}")
+        if one.repair:
+            out.line(f"{_INDENT}repair: {one.repair}")
+
+
 def _show_channel(out: Output, one: ChannelCompleteness) -> None:
     name = f"{_INDENT}{one.channel} {one.version}"
     if one.problem is not None:

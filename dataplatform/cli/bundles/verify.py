@@ -31,11 +31,11 @@ def verify(out: Output, bundle: str, kind: str | None, channel: str | None, samp
     Ends with 6 if a file is damaged or gone, with 7 if some could not be had.
     """
     from dataplatform.bundles.watch.verify import channels_of, verify_bundle
-    from dataplatform.cli.bundles.watching import find_lock, open_site, parse_share
+    from dataplatform.cli.bundles.watching import find_trusted_lock, open_site, parse_share
 
     share = parse_share(sample)
-    ports = open_site().ports
-    lock = find_lock(ports, bundle, kind)
+    site = open_site()
+    ports, lock = site.ports, find_trusted_lock(site, bundle, kind)
     done = [0, 0]
     total = int(sum(one.total_bytes for one in channels_of(lock, channel)) * share)
 

@@ -13,6 +13,7 @@ from dataplatform.bundles.ports import BundlePorts
 from dataplatform.bundles.watch.monitoring import Monitoring, read_monitoring
 from dataplatform.cli.place import find_settings, require_store
 from dataplatform.settings import Settings
+from opendata.reading.bundle_signature import verify_bundle
 from opendata.reading.file_index.bundles import find_bundle
 from opendata.wire.bundle import BundleLock
 from opendata.wire.errors import InvalidInput, NotFound
@@ -56,6 +57,18 @@ def find_lock(ports: BundlePorts, reference: str, kind: str | None) -> BundleLoc
     if slash and kind is not None and typed != kind:
         raise InvalidInput(f"{reference} says {typed}, and --type says {kind}", code="usage")
     return find_bundle(ports.store, bare, version or None, type=typed or kind).lock
+
+
+def find_trusted_lock(site: Site, reference: str, kind: str | None) -> BundleLock:
+    """The same, signed as the trust file of `OPENDATA_TRUST` asks, where there is one.
+
+    Raises:
+        Denied: if it is not: nobody is told that its files are sound, and nothing is written to
+            the places that it names.
+    """
+    lock = find_lock(site.ports, reference, kind)
+    verify_bundle(lock, site.settings.trust(), site.ports.store)
+    return lock
 
 
 def parse_share(text: str) -> float:

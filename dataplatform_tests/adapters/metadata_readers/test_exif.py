@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zlib
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -151,3 +153,22 @@ def test_damaged_images_are_named_and_never_raise(data: st.DataObject) -> None:
     told = read_exif(head)
     assert told.timestamp is None or isinstance(told.timestamp, int)
     assert all(isinstance(name, str) for name in told.metadata)
+
+
+NOISY = """
+import sys
+from dataplatform.adapters.metadata_readers.exif import read_exif
+whole = sys.stdin.buffer.read()
+for place in range(8, 200):
+    for value in (0, 255):
+        read_exif(whole[:place] + bytes([value]) + whole[place + 1 :])
+"""
+
+
+def test_what_is_damaged_is_told_in_metadata_and_not_on_the_terminal() -> None:
+    """Pillow warns of each tag, and logs errors, without a word of which file it is."""
+    whole = image("tiff", tags={Base.Make: "Leica"}, exif={Base.DateTimeOriginal: NOON})
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY], input=whole, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr.decode()) == (0, "")

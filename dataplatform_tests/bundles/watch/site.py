@@ -83,7 +83,11 @@ class Site:
 
     def _open_repo(self) -> FakeSpecRepo:
         if not self.has_repo:
-            raise NotFound("no spec repository is set", code="no_spec_repo")
+            raise NotFound(
+                "no spec repository is set",
+                code="no_spec_repo",
+                hint="export OPENDATA_SPEC_REPO=path or URL",
+            )
         return self.repo
 
     # --- hands -----------------------------------------------------------------------

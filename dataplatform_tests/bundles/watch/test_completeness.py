@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +12,13 @@ from dataplatform.bundles.watch.completeness import measure_completeness
 from dataplatform.bundles.watch.damage import DamagedFile, note_damage
 from dataplatform.bundles.watch.measured import ChannelCompleteness
 from dataplatform.bundles.watch.monitoring import parse_monitoring
+from dataplatform.bundles.watch.verify import verify_bundle
 from dataplatform_tests.bundles.watch.site import JUNE, Site
+from opendata.reading.cache import Cache
+from opendata.reading.file_index import index
+from opendata.reading.file_index.opened import Opened
 from opendata.wire.bundle import BundleLock, DataRange
+from opendata.wire.errors import Corrupt
 
 
 @pytest.fixture
@@ -160,3 +166,31 @@ def test_a_channel_without_files_is_complete_only_if_none_is_expected(site: Site
     assert measure(site, lock).ratio == 0.0
     site.specs = site.spec(expected={"count": 0})
     assert measure(site, lock).ratio == 1.0
+
+
+@pytest.mark.requirement("S0-89")
+def test_an_index_is_fetched_once_on_a_machine_and_missed_when_it_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path)
+    site.ports = dataclasses.replace(site.ports, cache=Cache(str(tmp_path / "cache")))
+    site.deliver(hours=2)
+    lock = site.publish(hours=2)
+    [one] = lock.channels
+
+    def problem() -> str | None:
+        """What a process that knows nothing yet says of the channel."""
+        monkeypatch.setattr(index, "_opened", Opened())
+        measured = measure_completeness(site.ports, lock, now=site.now, specs=site.find_spec)
+        return measured.channels[0].problem
+
+    assert problem() is None
+    site.store.put(one.index, b"x" * one.index_bytes)
+    assert problem() is None  # it is not read again
+    monkeypatch.setattr(index, "_opened", Opened())
+    with pytest.raises(Corrupt, match="objects/sha256"):  # to verify is to read what readers get
+        verify_bundle(site.ports, lock, now=site.now)
+    site.store.put(one.index, b"x")
+    assert "it has 1 bytes" in str(problem())
+    site.store.delete(one.index)
+    assert "is gone from the store" in str(problem())

@@ -72,6 +72,22 @@ def test_lost_and_damaged_files_are_fetched_from_the_mirror_and_all_is_well_agai
     assert measured.ratio == 1.0
 
 
+def test_a_file_that_was_delivered_anew_is_not_overwritten_for_an_older_bundle(site: Site) -> None:
+    """The older bundle has lost it; the newer one, and the channel, have it as it is now."""
+    old = site.publish(hours=4)
+    anew, lost = site.paths()[3], site.paths()[5]
+    (site.lake / anew).write_bytes(b"recorded once more")
+    newer = site.publish(hours=4, version="v1.0.0-2025.26")
+    site.lose([lost])
+    found = plan(site, old)
+    assert [one.what for one in found.cannot] == [anew]
+    assert "newer bytes" in found.cannot[0].why
+    mended = apply_repair(site.ports, found, now=site.now)
+    assert mended.fetched == [lost]
+    assert (site.lake / anew).read_bytes() == b"recorded once more"
+    assert is_healthy(site, newer)
+
+
 def test_a_mirror_with_other_bytes_replaces_nothing(site: Site) -> None:
     lock = site.publish(hours=4)
     bad = site.paths()[0]
@@ -109,9 +125,46 @@ def test_a_file_that_was_restored_by_hand_only_needs_to_be_hashed(site: Site) ->
     site.flip_bit(path)
     verify_bundle(site.ports, lock, now=site.now)
     site.flip_bit(path)
+    (cannot,) = plan(site, lock).cannot
+    assert (cannot.what, cannot.unless_sound) == (path, True)
     mended = mend(site, lock)
-    assert mended.verified == [path]
+    assert (mended.verified, mended.cannot, mended.failed) == ([path], [], [])
     assert read_damage(site.store, "images", "1.2.0") == {}
+
+
+def test_damage_that_hashing_confirms_is_still_told_after_the_repair(site: Site) -> None:
+    lock = site.publish(4, site.spec(mirrors=[]))
+    site.flip_bit(site.paths()[3])
+    verify_bundle(site.ports, lock, now=site.now)
+    mended = mend(site, lock)
+    assert mended.verified == []
+    assert [one.what for one in mended.cannot] == [site.paths()[3]]
+
+
+def test_without_a_spec_repository_that_is_what_is_said(site: Site) -> None:
+    lock = site.publish(hours=6)  # four hours were delivered
+    site.lose(site.paths()[:1])
+    site.deliver(hours=1, first=4)
+    site.has_repo = False
+    found = plan_repair(site.ports, lock, now=site.now)
+    assert {one.why for one in found.cannot} == {
+        "its mirrors are not known: no spec repository is set",
+    }
+    assert all("OPENDATA_SPEC_REPO" in one.hint for one in found.cannot)
+
+
+def test_a_lost_file_that_no_mirror_has_never_leaves_the_index_by_listing_anew(site: Site) -> None:
+    lock = site.publish(6, site.spec(mirrors=[]))
+    lost = site.paths()[0]
+    site.lose([lost])
+    site.deliver(hours=2, first=4)
+    found = plan(site, lock)
+    assert kinds(found) == ["relist"]
+    mended = apply_repair(site.ports, found, now=site.now)
+    assert mended.relisted == []
+    index = read_channel_pointer(site.store, "images", parse_version("1.2.0"))
+    assert index is not None
+    assert index.total_files == 24
 
 
 def test_a_file_that_was_only_touched_is_hashed_and_found_sound(site: Site) -> None:

@@ -13,7 +13,7 @@ from dataplatform.adapters.channel_files.folder import FolderFiles
 from dataplatform.bundles.watch.damage import read_damage
 from dataplatform.bundles.watch.monitoring import StorageSettings
 from dataplatform.bundles.watch.scrub import ScrubState, quota_of, read_scrub, scrub
-from dataplatform.bundles.watch.storage import coverage
+from dataplatform.bundles.watch.storage import coverage, known_damage
 from dataplatform.bundles.watch.verify import verify_bundle
 from dataplatform.channels.ports import Hashed
 from dataplatform_tests.bundles.watch.site import JUNE, Site
@@ -185,6 +185,25 @@ def test_verifying_names_what_is_damaged_and_what_is_gone_and_remembers_the_dama
     site.flip_bit(bad)  # back again
     verify_bundle(site.ports, lock, now=site.now)
     assert read_damage(site.store, "images", "1.2.0") == {}
+
+
+@pytest.mark.requirement("S0-75")
+def test_damage_that_a_correction_left_behind_is_nobody_s(site: Site) -> None:
+    site.deliver(hours=2)
+    lock = site.publish(hours=2)
+    bad = site.paths()[3]
+    site.flip_bit(bad)
+    verify_bundle(site.ports, lock, now=site.now)
+    (damage,) = known_damage(site.ports, [lock])
+    assert ([one.path for one in damage.files], damage.bundles) == ([bad], (str(lock.ref),))
+    (site.lake / bad).write_bytes(b"delivered again")
+    corrected = site.publish(hours=2, version="v1.0.0-2025.26")
+    assert known_damage(site.ports, [corrected]) == ()
+    (damage,) = known_damage(site.ports, [lock, corrected])
+    assert damage.bundles == (str(lock.ref),)
+    site.store.delete(lock.channels[0].index)
+    (damage,) = known_damage(site.ports, [lock])  # what cannot be read hides nothing
+    assert [one.path for one in damage.files] == [bad]
 
 
 def test_only_the_range_and_the_channel_that_are_asked_for_are_verified(site: Site) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dataplatform.bundles.outcomes import read_outcomes, record_outcome
+from dataplatform.bundles.outcomes import PUBLISHED, read_outcomes, record_outcome
 from dataplatform.bundles.watch.sync import BundleSync, SyncStatus, remember_look, sync_status
 from dataplatform_tests.bundles.watch.site import JUNE, Site
 from dataplatform_tests.fakes.spec_repo import FakeSpecRepo
 from opendata.wire import keys
 from opendata.wire.bundle import BundlePointer, parse_bundle_ref
 from opendata.wire.codec import read_wire, replace
-from opendata.wire.errors import Rejected, Unavailable
+from opendata.wire.errors import Denied, Rejected, Unavailable
 
 PATH = "bundles/weekly/model-v1.0.0-2025.25.yaml"
 SPEC = """\
@@ -89,6 +89,28 @@ def test_a_failed_run_says_why_and_what_to_do(site: Site) -> None:
     assert (found.state, found.passed) == ("failed", False)
     assert found.cause == "images has no version >=1.2,<2"
     assert found.repair == "od bundle check"
+
+
+def test_what_is_published_and_not_pushed_is_not_done(site: Site) -> None:
+    """Readers have it, and nobody comes by to finish the rest, so somebody has to be told."""
+    commit = ask(site)
+    site.publish(hours=1)
+    indexed_at_commit(site, commit)
+    refused = Denied("the index repository refuses commits", details={PUBLISHED: True})
+    record_outcome(site.store, PATH, commit, site.now, error=refused)
+    found = only(status(site))
+    assert (found.state, found.repair) == ("failed", f"od bundle index {PATH}")
+    assert "its lock is published, and the index repository has it not yet" in str(found.cause)
+    record_outcome(site.store, PATH, commit, site.now, changed=False)
+    assert only(status(site)).state == "indexed"
+
+
+def test_a_failure_that_left_the_published_lock_as_it_is_is_no_delay(site: Site) -> None:
+    commit = ask(site)
+    site.publish(hours=1)
+    indexed_at_commit(site, commit)
+    record_outcome(site.store, PATH, commit, site.now, error=Rejected("the run was canceled"))
+    assert only(status(site)).state == "indexed"
 
 
 def test_what_failed_at_an_older_commit_says_nothing_of_the_newer_one(site: Site) -> None:

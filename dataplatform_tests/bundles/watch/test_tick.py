@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def site(tmp_path: Path) -> Site:
     return site
 
 
-def published(site: Site, monitoring: str = MONITORING) -> BundleLock:
+def published(site: Site, monitoring: str = MONITORING, hours: int = 4) -> BundleLock:
     """A spec repository and the bundle that it asks for, in time."""
     channel = CHANNEL.format(lake=site.lake, mirror=site.mirror)
     files = {
@@ -46,7 +47,7 @@ def published(site: Site, monitoring: str = MONITORING) -> BundleLock:
         "channels/images/spec-1.2.0.yaml": channel,
     }
     commit = site.repo.commit(files, at=site.now)
-    lock = site.publish(hours=4)
+    lock = site.publish(hours=hours)
     indexed_at_commit(site, commit)
     return lock
 
@@ -125,6 +126,44 @@ def test_a_place_that_cannot_be_reached_is_one_alert_and_no_false_one(site: Site
     assert "there is no folder" in tick.findings[0].cause
     (site.folder / "unmounted").rename(site.lake)
     assert site.look(timedelta(hours=1)).findings == []
+
+
+@pytest.mark.requirement("S0-68", "S0-70", "S0-72", "S0-73", "S0-74", "S0-75")
+@pytest.mark.parametrize(
+    ("switch", "about"),
+    [
+        ("alert_on_missing_files", "completeness/"),
+        ("check_dataspec_updates", "sync/"),
+        ("alert_on_sync_failure", "sync/"),
+        ("check_storage_accessibility", "access/"),
+        ("verify_checksums", "damage/"),
+        ("alert_on_corruption", "damage/"),
+    ],
+)
+def test_what_is_turned_off_is_not_told(site: Site, switch: str, about: str) -> None:
+    found = []
+    for setting in ("true", "false"):
+        monitoring = MONITORING.replace(f"{switch}: true", f"{switch}: {setting}").replace(
+            "  storage_health:\n", "  storage_health:\n    verify_within: 1h\n"
+        )
+        assert f"{switch}: {setting}" in monitoring
+        shutil.rmtree(site.folder)
+        site = Site(site.folder)
+        site.deliver(hours=24)
+        published(site, monitoring, hours=24)
+        if about == "access/":
+            site.lake.rename(site.folder / "unmounted")
+        else:
+            if about == "damage/":
+                site.flip_bit(site.paths()[7])
+            else:
+                site.lose(site.paths()[:1])  # of 144: the threshold is kept
+            site.repo.commit({"bundles/weekly/other-v1.0.0-2025.25.yaml": SPEC}, at=site.now)
+        tick = site.look(timedelta(minutes=31))
+        found.append({one.key.partition("/")[0] + "/" for one in tick.findings})
+    told, untold = found
+    assert told - untold == {about}
+    assert untold <= told
 
 
 def test_an_open_alert_has_not_recovered_only_because_nothing_can_be_measured(site: Site) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -150,6 +151,15 @@ def test_both_ends_of_an_interval_belong_to_it(index: FileIndex) -> None:
 
 def test_a_bare_date_as_end_is_the_whole_day(index: FileIndex) -> None:
     assert index.count(file_query("2025-06-01", "2025-06-01")).files == 100
+
+
+def test_numpy_s_dates_and_times_are_read_as_others_are(index: FileIndex) -> None:
+    day = np.datetime64("2025-06-01")
+    assert index.count(file_query(day, day)).files == 100
+    first = np.datetime64("2025-06-01T00:10:00", "ns")
+    assert index.count(file_query(first, np.datetime64("2025-06-01T00:12"))).files == 3
+    with pytest.raises(InvalidInput):
+        file_query(np.datetime64("NaT"))
 
 
 def test_files_without_a_time_come_last_and_only_where_no_interval_is_asked(

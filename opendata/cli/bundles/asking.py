@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from opendata.wire.bundle import BUNDLE_TYPES
 from opendata.wire.errors import InvalidInput, OpenDataError
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def which_options(command: C) -> C:
         click.option(
             "--revision", type=click.IntRange(min=1), help="One that was corrected since."
         ),
-        click.option("--type", help="weekly, snapshot or release, where two share a name."),
+        click.option(
+            "--type", type=click.Choice(BUNDLE_TYPES), help="Where two types share a name."
+        ),
     ):
         command = option(command)
     return command

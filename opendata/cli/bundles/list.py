@@ -6,12 +6,13 @@ import click
 
 from opendata.cli.bundles.asking import api_option
 from opendata.cli.output import Output, with_output
+from opendata.wire.bundle import BUNDLE_TYPES
 from opendata.wire.words import counted, human_bytes
 
 
 @click.command(name="list")
 @click.argument("text", nargs=-1)
-@click.option("--type", "kind", help="Only weekly, snapshot or release bundles.")
+@click.option("--type", "kind", type=click.Choice(BUNDLE_TYPES), help="Only bundles of this type.")
 @api_option
 @with_output
 def list_bundles(out: Output, text: tuple[str, ...], kind: str | None, api: str | None) -> None:

@@ -35,9 +35,9 @@ def check_batch_size(batch_size: int) -> int:
     Raises:
         InvalidInput: if no batch has so few files.
     """
-    if batch_size < 1:
+    if not isinstance(batch_size, int) or batch_size < 1:
         raise InvalidInput(
-            f"a batch has at least one file, not {batch_size}", code="invalid_batch_size"
+            f"a batch has at least one file, not {batch_size!r}", code="invalid_batch_size"
         )
     return batch_size
 

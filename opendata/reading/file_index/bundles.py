@@ -30,6 +30,7 @@ from opendata.wire.digest import check_digest, digest_of
 from opendata.wire.errors import Corrupt, InvalidInput, NotFound, OpenDataError
 from opendata.wire.limits import CATALOGUE_MAX_BYTES, DOCUMENT_MAX_BYTES, POINTER_MAX_BYTES
 
+UNKNOWN_BUNDLE = "unknown_bundle"
 LIST_HINT = "od bundle list shows what is published here"
 _POINTER_NAME = "latest.json"
 
@@ -228,6 +229,6 @@ def _unknown(reader: ObjectReader, name: str, version: str | None, kind: str | N
         )
     return NotFound(
         f"there is no {told} in {reader.url}",
-        code="unknown_bundle",
+        code=UNKNOWN_BUNDLE,
         hint=did_you_mean(name, {ref.name for ref in known}) or LIST_HINT,
     )

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Union, cast
 
 from opendata.wire.bundle import DataRange
 from opendata.wire.errors import InvalidInput
 from opendata.wire.times import parse_instant
 
-Moment = str | date | datetime
+if TYPE_CHECKING:
+    import numpy as np
+
+Moment = Union[str, date, datetime, "np.datetime64"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_MICROSECOND = timedelta(days=1) - _MICROSECOND
@@ -89,6 +93,10 @@ def read_moment(value: Moment, *, is_end: bool) -> datetime:
     try:
         if isinstance(value, str):
             value = _parse(value.strip())
+        elif type(value).__name__ == "datetime64":  # numpy's; those of days are bare dates
+            value = cast("np.datetime64", value)
+            days = str(value.dtype).endswith("[D]")
+            value = value.astype(f"datetime64[{'D' if days else 'us'}]").item()
         if isinstance(value, datetime) and value == value:  # unlike pandas' "not a time"
             zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
             return zoned.astimezone(UTC)
