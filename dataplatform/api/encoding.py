@@ -92,7 +92,10 @@ def arrow_page(
 ) -> Bytes:
     """One Arrow IPC stream; `facts` stand in the schema's metadata."""
     schema = table.schema.with_metadata(dict(facts))
-    [batch] = table.combine_chunks().to_batches() or [_empty(table.schema)]
+    batches = table.to_batches()
+    if len(batches) != 1:  # a page that lies in two row groups, or an empty one
+        batches = table.combine_chunks().to_batches() or [_empty(table.schema)]
+    [batch] = batches
     if compression != "none":
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, schema, options=_options(compression)) as writer:
