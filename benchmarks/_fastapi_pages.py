@@ -75,9 +75,10 @@ def make_app(folder: Path, source: str) -> FastAPI:
 
 def main(folder: Path, source: str) -> None:
     """Serve until the end of the process that asked for it."""
+    # Its rows are made before anybody asks: what that takes is no cost of a request.
+    config = uvicorn.Config(make_app(folder, source), access_log=False, log_level="warning")
     listening = socket.create_server(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)
-    config = uvicorn.Config(make_app(folder, source), access_log=False, log_level="warning")
     uvicorn.Server(config).run(sockets=[listening])
 
 

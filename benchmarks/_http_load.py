@@ -107,6 +107,8 @@ async def _measure(port: int, pid: int, requests: Sequence[bytes]) -> dict[str, 
     took, used = time.perf_counter() - began, cpu_seconds(pid) - used
     if load.refused is not None:
         raise RuntimeError(load.refused)
+    if not load.seconds:
+        raise RuntimeError("the server answered nothing while it was measured")
     seconds, received = sorted(load.seconds), load.received
     load.is_over = True
     return {

@@ -44,8 +44,7 @@ def choose_format(asked: str | None, accept: str, offered: tuple[Format, ...]) -
             code="unknown_format",
         )
     liked = _liked(accept)
-    named = {one: liked[MEDIA_TYPES[one]] for one in offered if liked.get(MEDIA_TYPES[one], 0) > 0}
-    return max(offered, key=lambda one: named.get(one, 0.0)) if named else offered[0]
+    return max(offered, key=lambda one: liked.get(MEDIA_TYPES[one], 0.0))  # of equals the first
 
 
 def choose_packing(accept_encoding: str) -> str | None:
@@ -70,7 +69,7 @@ def _weights(header: str) -> dict[str, float]:
         name, *rest = (piece.strip() for piece in part.split(";"))
         weight = next((piece[2:] for piece in rest if piece.startswith("q=")), "1")
         try:
-            found[name.lower()] = float(weight)
+            found[name.lower()] = max(0.0, float(weight))
         except ValueError:
             found[name.lower()] = 0.0
     return found
@@ -93,7 +92,10 @@ def arrow_page(
 ) -> Bytes:
     """One Arrow IPC stream; `facts` stand in the schema's metadata."""
     schema = table.schema.with_metadata(dict(facts))
-    [batch] = table.combine_chunks().to_batches() or [_empty(table.schema)]
+    batches = table.to_batches()
+    if len(batches) != 1:  # a page that lies in two row groups, or an empty one
+        batches = table.combine_chunks().to_batches() or [_empty(table.schema)]
+    [batch] = batches
     if compression != "none":
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, schema, options=_options(compression)) as writer:

@@ -97,10 +97,11 @@ def list_files_at_once(library: Library, call: Call) -> Reply | None:
     """The same where it takes nothing but copying rows that are decoded, and little of that."""
     asked: PageParameters = call.parameters
     call.grant.require(asked.bundle_name)
-    found = library.known(asked.selector)
+    selector = asked.selector
+    found = library.known(selector)
     if found is None:
         return None
-    shown = _shown(Opened(found, asked.selector, library), call)
+    shown = _shown(Opened(found, selector, library), call)
     if is_unchanged(call, shown.etag):
         return unchanged(shown.headers)
     if shown.packing or asked.compression != "none" or asked.limit > AT_ONCE_MAX[shown.kind]:
@@ -113,7 +114,7 @@ def list_files_at_once(library: Library, call: Call) -> Reply | None:
     return None if part is None else shown.reply(channel, part, asked)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Shown:
     """How a page is shown: in which format and packing, and what follows from that."""
 

@@ -198,7 +198,7 @@ def test_the_repositories_of_bundles_are_asked_where_they_are_set(
     monkeypatch.setenv("OPENDATA_ALERTS", f"file:{project}/no-addresses")
     answer = od("doctor", "--json")
     told = {finding["what"]: finding for finding in answer.json}
-    assert told["specs"]["state"] == "good"
-    assert "1 bundle" in told["specs"]["message"]
-    assert {told[what]["state"] for what in ("indexes", "alerts")} == {"bad"}
-    assert told["indexes"]["fix"].startswith("git ls-remote")
+    assert told["spec repo"]["state"] == "good"
+    assert "1 bundle" in told["spec repo"]["message"]
+    assert {told[what]["state"] for what in ("index repo", "alerts")} == {"bad"}
+    assert told["index repo"]["fix"].startswith("git ls-remote")

@@ -11,6 +11,7 @@ import base64
 import binascii
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from opendata.wire.channel import is_channel_name
@@ -73,5 +74,6 @@ def _decode(text: str) -> Cursor:
     return Cursor(lock, channel, row)
 
 
+@lru_cache(maxsize=256)
 def _lock_part(lock_sha256: str) -> bytes:
     return bytes.fromhex(parse_digest(lock_sha256))[:16]

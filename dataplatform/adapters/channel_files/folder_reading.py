@@ -52,14 +52,18 @@ class FolderReader:
         Raises:
             OSError: ENXIO for what is no plain file, ELOOP or ENOTDIR for a link on the way.
         """
+        return self._open(path)[0]
+
+    def _open(self, path: str) -> tuple[int, os.stat_result]:
         folder, _, name = path.rpartition("/")
         if folder != self._path or self._descriptor < 0:
             self._enter(folder)
         file = os.open(name, OPEN_FILE, dir_fd=self._descriptor)
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
             os.close(file)
             raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), path)
-        return file
+        return file, found
 
     def hash(self, path: str, head_bytes: int) -> tuple[os.stat_result, str, bytes]:
         """What a file is, the digest of its bytes, and its first bytes.
@@ -68,9 +72,8 @@ class FolderReader:
             OSError: as `open`.
             Changed: if it changed while it was read.
         """
-        file = self.open(path)
+        file, before = self._open(path)
         try:
-            before = os.fstat(file)
             outwait_step(before)
             sha256, head, size = digest_of_open(file, before.st_size, head_bytes)
             now = os.fstat(file)

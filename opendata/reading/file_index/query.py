@@ -42,6 +42,8 @@ class FileQuery:
 
     def within(self, held: DataRange) -> FileQuery:
         """The same question about what lies in a locked channel's range."""
+        if not held.start_time and not held.end_time:
+            return self
         first = parse_instant(held.start_time) if held.start_time else None
         last = parse_instant(held.end_time) if held.end_time else None
         starts = [at for at in (self.start, first) if at is not None]
