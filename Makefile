@@ -76,6 +76,7 @@ dev: $(VENV)/.platform ## Start the control room (dagster dev) and the API on th
 		if [ -z "$${OPENDATA_SPEC_REPO:-}" ] && [ -d "$$demo/DataSpecHub.git" ]; then \
 			echo "showing the bundles of make demo: $$demo"; \
 			export OPENDATA_SPEC_REPO="$$demo/DataSpecHub.git" OPENDATA_INDEX_REPO="$$demo/DataIndexHub.git"; \
+			export OPENDATA_SIGNING_KEY="$${OPENDATA_SIGNING_KEY:-file:$(CURDIR)/.opendata/keys/demo.pem}"; \
 		fi; \
 		$(BIN)/od serve & api=$$!; trap 'kill $$api 2>/dev/null && wait $$api || true' EXIT; \
 		DAGSTER_HOME="$(CURDIR)" DAGSTER_DISABLE_TELEMETRY=1 \
