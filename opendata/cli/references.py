@@ -5,6 +5,8 @@ Completion must be instant and silent, so it looks only into a store that is a l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 from click.shell_completion import CompletionItem
 
@@ -16,8 +18,13 @@ def complete_reference(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Published ids; after an `@` the releases of that data set."""
+    return offered(_known, incomplete)
+
+
+def offered(known: Callable[[str], list[str]], incomplete: str) -> list[CompletionItem]:
+    """What is known that begins so; nothing where that cannot be told."""
     try:
-        return [CompletionItem(text) for text in _known(incomplete)]
+        return [CompletionItem(text) for text in known(incomplete)]
     except (OpenDataError, OSError):
         return []  # whoever presses Tab does not ask for an error
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from opendata.cli.references import offered
 from opendata.wire.bundle import BUNDLE_TYPES
-from opendata.wire.errors import InvalidInput, OpenDataError
+from opendata.wire.errors import InvalidInput
 
 if TYPE_CHECKING:
     from opendata._index_client.bundle import Bundle
@@ -71,10 +72,7 @@ def complete_bundle(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Names of bundles in a local store; after an `@` the versions of one."""
-    try:
-        return [CompletionItem(text) for text in _known(incomplete)]
-    except (OpenDataError, OSError):
-        return []  # whoever presses Tab does not ask for an error
+    return offered(_known, incomplete)
 
 
 def _known(incomplete: str) -> list[str]:
